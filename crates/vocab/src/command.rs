@@ -1,0 +1,232 @@
+//! What people and programs may ask of the engine. Commands are checked, become events, and are
+//! answered with what they made or a [`Refusal`].
+
+use crate::id::*;
+use crate::media::Sound;
+use crate::model::{Destination, DialTarget, Presence, Snapshot};
+use crate::refusal::Refusal;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// On whose behalf a command runs; the API has already checked the permission, the engine checks
+/// the tenant and the ownership of what is named.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
+pub enum Actor {
+    Agent(AgentId),
+    User(UserId),
+    ApiKey(ApiKeyId),
+    /// The phone itself (a REFER, a feature code).
+    Phone(PhoneId),
+    System,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct CommandEnvelope {
+    pub id: CommandId,
+    pub tenant: TenantId,
+    pub actor: Actor,
+    pub command: Command,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuperviseMode {
+    /// Hears all, is heard by nobody.
+    Listen,
+    /// Heard by the agent alone.
+    Whisper,
+    /// Heard by all.
+    Barge,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Click to call: rings the agent's phone, then the target.
+    Dial {
+        agent: AgentId,
+        target: DialTarget,
+    },
+    /// A call placed by a program, led to a destination when answered.
+    Originate {
+        target: DialTarget,
+        destination: Destination,
+        #[serde(default)]
+        caller: Option<String>,
+    },
+    HangUp {
+        interaction: InteractionId,
+    },
+    HangUpLeg {
+        leg: LegId,
+    },
+    /// Put the other parties of `leg` on hold (agent's leg), with music.
+    Hold {
+        leg: LegId,
+    },
+    Resume {
+        leg: LegId,
+    },
+    Mute {
+        leg: LegId,
+        muted: bool,
+    },
+    /// Leave the call and send the other party there.
+    BlindTransfer {
+        leg: LegId,
+        target: Destination,
+    },
+    /// Hold the other party and ring a third one.
+    Consult {
+        leg: LegId,
+        target: DialTarget,
+    },
+    /// Attended transfer: connect the held party with the consulted one and leave.
+    CompleteTransfer {
+        leg: LegId,
+    },
+    /// All three together.
+    Merge {
+        leg: LegId,
+    },
+    /// Drop the consulted party and return.
+    CancelConsult {
+        leg: LegId,
+    },
+    /// Bring another party into the call.
+    AddParty {
+        interaction: InteractionId,
+        target: DialTarget,
+    },
+    /// Put the other party in a slot where anybody may pick it up.
+    Park {
+        leg: LegId,
+        #[serde(default)]
+        slot: Option<String>,
+    },
+    /// Pick up a parked call on an agent's phone.
+    Retrieve {
+        slot: String,
+        agent: AgentId,
+    },
+    /// A supervisor's phone joins.
+    Supervise {
+        interaction: InteractionId,
+        agent: AgentId,
+        mode: SuperviseMode,
+    },
+    SetSuperviseMode {
+        leg: LegId,
+        mode: SuperviseMode,
+    },
+    /// The supervisor takes the agent's place.
+    TakeOver {
+        leg: LegId,
+    },
+    Play {
+        leg: LegId,
+        sounds: Vec<Sound>,
+        #[serde(default)]
+        barge_in: bool,
+        #[serde(default)]
+        mix_with_call: bool,
+    },
+    StopPlaying {
+        leg: LegId,
+    },
+    SendDigits {
+        leg: LegId,
+        digits: String,
+    },
+    StartRecording {
+        interaction: InteractionId,
+    },
+    PauseRecording {
+        interaction: InteractionId,
+    },
+    ResumeRecording {
+        interaction: InteractionId,
+    },
+    StopRecording {
+        interaction: InteractionId,
+    },
+    /// Move a waiting interaction to another queue.
+    Requeue {
+        interaction: InteractionId,
+        queue: QueueId,
+    },
+    SetPriority {
+        interaction: InteractionId,
+        priority: i32,
+    },
+
+    SetPresence {
+        agent: AgentId,
+        presence: Presence,
+    },
+    /// The desktop is alive; without one for [`crate::model`]'s lease time the agent counts as gone.
+    Heartbeat {
+        agent: AgentId,
+        session: SessionId,
+    },
+    /// The desktop signed off.
+    EndSession {
+        agent: AgentId,
+        session: SessionId,
+    },
+    AcceptOffer {
+        offer: OfferId,
+    },
+    RejectOffer {
+        offer: OfferId,
+    },
+    /// Code and note for the work just done; the timer goes on until finished.
+    WrapUp {
+        interaction: InteractionId,
+        agent: AgentId,
+        #[serde(default)]
+        code: Option<WrapUpCodeId>,
+        #[serde(default)]
+        note: Option<String>,
+    },
+    FinishWrapUp {
+        agent: AgentId,
+    },
+    ExtendWrapUp {
+        agent: AgentId,
+        by_ms: u64,
+    },
+
+    /// A changed configuration, already durable.
+    #[serde(skip)]
+    Configure {
+        snapshot: Arc<Snapshot>,
+    },
+    /// Refuse new calls, let running ones end.
+    Drain {
+        on: bool,
+    },
+    /// Why an interaction was routed as it was; answered with a JSON text.
+    Explain {
+        interaction: InteractionId,
+    },
+    /// Live state as a JSON text: agents, queues, interactions of the tenant.
+    Live,
+}
+
+/// What an accepted command made. Ids are there when they apply.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct CommandReply {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interaction: Option<InteractionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leg: Option<LegId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+    /// Answers of `Explain` and `Live`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<serde_json::Value>,
+}
+
+pub type CommandResult = Result<CommandReply, Refusal>;

@@ -1,0 +1,306 @@
+//! The one catalogue of what happened. Events are past tense, versioned, added to and never
+//! edited; screens, reports, CDRs and webhooks are derived from them.
+
+use crate::command::{Actor, SuperviseMode};
+use crate::end::EndReason;
+use crate::id::*;
+use crate::media::Quality;
+use crate::model::{Presence, RoutingState};
+use crate::party::Address;
+use crate::pii::Pii;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Whose log a record is in. Sequence numbers count from 1 within a stream.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "stream", content = "id", rename_all = "snake_case")]
+pub enum StreamId {
+    Interaction(InteractionId),
+    Agent(AgentId),
+    Phone(PhoneId),
+    Trunk(TrunkId),
+    Tenant(TenantId),
+}
+
+impl std::fmt::Display for StreamId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Interaction(i) => i.fmt(f),
+            Self::Agent(i) => i.fmt(f),
+            Self::Phone(i) => i.fmt(f),
+            Self::Trunk(i) => i.fmt(f),
+            Self::Tenant(i) => i.fmt(f),
+        }
+    }
+}
+
+impl std::str::FromStr for StreamId {
+    type Err = IdParseError;
+    fn from_str(s: &str) -> Result<Self, IdParseError> {
+        match s.get(..3) {
+            Some("int") => s.parse().map(Self::Interaction),
+            Some("agt") => s.parse().map(Self::Agent),
+            Some("phn") => s.parse().map(Self::Phone),
+            Some("trk") => s.parse().map(Self::Trunk),
+            Some("ten") => s.parse().map(Self::Tenant),
+            _ => Err(IdParseError {
+                expected: "int|agt|phn|trk|ten",
+                text: s.chars().take(64).collect(),
+            }),
+        }
+    }
+}
+
+/// One line of a log.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct EventRecord {
+    pub stream: StreamId,
+    /// 1, 2, 3 … within the stream; the store refuses a gap or a repeat.
+    pub seq: u64,
+    /// Wall-clock time.
+    pub at: Timestamp,
+    pub tenant: TenantId,
+    pub event: Event,
+}
+
+/// Position in the node's order of appended records; what is promised outside waits for it.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+pub struct LogPosition(pub u64);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    Inbound,
+    Outbound,
+    Internal,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegRole {
+    /// The party the interaction is about.
+    Customer,
+    Agent,
+    /// A third party rung for a consultation; not part of the shared operation (S1.3).
+    Consulted,
+    Supervisor,
+    /// Anybody else in the call.
+    Party,
+}
+
+/// What a leg is connected by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
+pub enum Endpoint {
+    Trunk(TrunkId),
+    Phone(PhoneId),
+    /// A bare SIP URI.
+    Uri,
+}
+
+/// Status of one of the related calls (S1.3 rule 4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallStatus {
+    Dialing,
+    Ringing,
+    Connected,
+    Disconnected,
+}
+
+/// One of the related calls as clients see it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RelatedCall {
+    /// The parties: caller first.
+    pub legs: Vec<LegId>,
+    pub status: CallStatus,
+    /// Whether the call carries the UCI (the user's own consult call does not).
+    pub shared: bool,
+}
+
+/// State of a shared operation, computed from its calls, never set by hand (S1.3 rules 5 and 6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedState {
+    /// One call, nothing asked for.
+    Single,
+    /// The second call is being set up while the first lives (parking, transferring).
+    Pending,
+    /// The first ended, the second is still being set up.
+    OriginalEnded,
+    /// The second is connected, confirmation is pending.
+    SuccessPending,
+    /// Done: parked, transferred, merged.
+    Succeeded,
+    /// The second failed; the original is being set up again.
+    RevivalPending,
+    Ended,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueExit {
+    Answered,
+    Abandoned,
+    Overflowed,
+    TimedOut,
+    Transferred,
+    Released,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferEnd {
+    Accepted,
+    Rejected,
+    TimedOut,
+    /// The caller left, or the work went elsewhere.
+    Cancelled,
+    /// The agent could not be reached (phone gone, lease lost).
+    Rescinded,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferKind {
+    Blind,
+    Attended,
+    Queue,
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident = $kind:literal { $($(#[$fm:meta])* $field:ident : $ty:ty),* $(,)? })*) => {
+        /// What happened. The serialised form is `{"kind": "leg.answered", …}`.
+        #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        pub enum Event {
+            $($(#[$doc])* #[serde(rename = $kind)] $name { $($(#[$fm])* $field: $ty),* },)*
+        }
+        impl Event {
+            /// The catalogue: every kind with the version of its body.
+            pub const CATALOGUE: &'static [(&'static str, u16)] = &[$(($kind, 1),)*];
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$name { .. } => $kind,)* }
+            }
+            pub fn version(&self) -> u16 { 1 }
+        }
+    };
+}
+
+events! {
+    Started = "interaction.started" {
+        direction: Direction,
+        from: Pii<Address>,
+        from_name: Option<Pii<String>>,
+        /// As dialled, normalised.
+        to: Pii<Address>,
+        uci: Uci,
+        /// Which number row matched, when one did.
+        number: Option<NumberId>,
+        trunk: Option<TrunkId>,
+    }
+    LegAdded = "leg.added" {
+        leg: LegId,
+        role: LegRole,
+        direction: Direction,
+        endpoint: Endpoint,
+        address: Pii<Address>,
+        agent: Option<AgentId>,
+        /// SIP Call-ID, for finding a call in a capture.
+        call_id: String,
+        /// The leg this one was made for (transfer, consult): the asker.
+        cause: Option<LegId>,
+    }
+    LegRinging = "leg.ringing" { leg: LegId, early_media: bool }
+    LegAnswered = "leg.answered" {
+        leg: LegId,
+        codec: Option<String>,
+        secure: bool,
+        /// What is needed to end the dialog after a crash of this node; opaque outside the SIP layer.
+        dialog: Option<String>,
+    }
+    LegHeld = "leg.held" { leg: LegId, by_far_end: bool }
+    LegResumed = "leg.resumed" { leg: LegId, by_far_end: bool }
+    LegMuted = "leg.muted" { leg: LegId, muted: bool }
+    LegEnded = "leg.ended" {
+        leg: LegId,
+        reason: EndReason,
+        /// SIP status or Q.850 cause as received, for the trail.
+        detail: Option<String>,
+    }
+    LegQuality = "leg.quality" { leg: LegId, quality: Quality }
+    DigitReceived = "leg.digit" { leg: LegId, digit: Pii<char> }
+    PromptStarted = "prompt.started" { leg: LegId, playback: PlaybackId, what: String }
+    PromptEnded = "prompt.ended" { leg: LegId, playback: PlaybackId, interrupted: bool }
+    Queued = "queue.entered" { queue: QueueId, priority: i32, position: u32, wait_estimate_ms: Option<u64> }
+    QueueAnnounced = "queue.announced" { queue: QueueId, position: u32, wait_estimate_ms: Option<u64> }
+    Dequeued = "queue.left" { queue: QueueId, exit: QueueExit, waited_ms: u64 }
+    OfferMade = "offer.made" { offer: OfferId, agent: AgentId, queue: Option<QueueId>, deadline: Timestamp, explain: String }
+    OfferEnded = "offer.ended" { offer: OfferId, agent: AgentId, how: OfferEnd }
+    Bridged = "call.bridged" { legs: Vec<LegId> }
+    Unbridged = "call.unbridged" { legs: Vec<LegId> }
+    TransferStarted = "transfer.started" { kind_of: TransferKind, by: LegId, to: Pii<String> }
+    TransferCompleted = "transfer.completed" { kind_of: TransferKind, by: LegId, to_leg: Option<LegId> }
+    TransferFailed = "transfer.failed" { kind_of: TransferKind, by: LegId, reason: EndReason }
+    ConsultStarted = "consult.started" { by: LegId, leg: LegId }
+    ConsultEnded = "consult.ended" { by: LegId, leg: LegId, completed: bool }
+    Merged = "conference.merged" { legs: Vec<LegId> }
+    ConferenceJoined = "conference.joined" { conference: ConferenceId, leg: LegId, members: u32 }
+    ConferenceLeft = "conference.left" { conference: ConferenceId, leg: LegId, members: u32 }
+    Parked = "park.parked" { leg: LegId, slot: String, by: Option<LegId> }
+    ParkReturned = "park.returned" { slot: String, attempt: u32 }
+    ParkRetrieved = "park.retrieved" { slot: String, by: LegId }
+    SuperviseStarted = "supervise.started" { leg: LegId, mode: SuperviseMode }
+    SuperviseChanged = "supervise.changed" { leg: LegId, mode: SuperviseMode }
+    TakenOver = "supervise.taken_over" { by: LegId, from: LegId }
+    RecordingStarted = "recording.started" { recording: RecordingId, left: LegId, right: Option<LegId>, path: String }
+    RecordingPaused = "recording.paused" { recording: RecordingId, by: Actor }
+    RecordingResumed = "recording.resumed" { recording: RecordingId, by: Actor }
+    RecordingEnded = "recording.ended" { recording: RecordingId, duration_ms: u64, error: Option<String> }
+    SharedOpChanged = "shared_op.state_changed" { uci: Uci, from: SharedState, to: SharedState, calls: Vec<RelatedCall> }
+    WrapUpStarted = "wrap_up.started" { agent: AgentId, until: Timestamp }
+    WrapUpNoted = "wrap_up.noted" { agent: AgentId, code: Option<WrapUpCodeId>, note: Option<Pii<String>> }
+    WrapUpEnded = "wrap_up.ended" { agent: AgentId, timed_out: bool }
+    CommandTaken = "command.taken" { command: CommandId, actor: Actor, what: String }
+    Ended = "interaction.ended" { reason: EndReason, by: Option<LegId>, detail: Option<String> }
+
+    PresenceChanged = "agent.presence_changed" { agent: AgentId, presence: Presence, by: Actor }
+    RoutingStateChanged = "agent.state_changed" { agent: AgentId, state: RoutingState, interaction: Option<InteractionId> }
+    LeaseLost = "agent.lease_lost" { agent: AgentId, what: String }
+
+    PhoneRegistered = "phone.registered" { phone: PhoneId, contact: Pii<String>, expires_s: u32, transport: String }
+    PhoneUnregistered = "phone.unregistered" { phone: PhoneId, why: String }
+    TrunkUp = "trunk.up" { trunk: TrunkId, rtt_ms: u32 }
+    TrunkDown = "trunk.down" { trunk: TrunkId, why: String }
+    ConfigurationChanged = "tenant.configuration_changed" { by: Actor, what: String, id: String }
+    AccessDenied = "tenant.access_denied" { what: String, detail: String }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serialises_with_kind() {
+        let e = Event::Ended {
+            reason: EndReason::HungUp,
+            by: None,
+            detail: None,
+        };
+        let json = serde_json::to_value(&e).unwrap();
+        assert_eq!(json["kind"], "interaction.ended");
+        assert_eq!(json["reason"], "hung_up");
+        assert_eq!(serde_json::from_value::<Event>(json).unwrap(), e);
+    }
+
+    #[test]
+    fn kinds_are_unique() {
+        let mut kinds: Vec<_> = Event::CATALOGUE.iter().map(|(k, _)| *k).collect();
+        kinds.sort_unstable();
+        let n = kinds.len();
+        kinds.dedup();
+        assert_eq!(kinds.len(), n);
+    }
+}

@@ -1,0 +1,26 @@
+//! The vocabulary everything in Crosspoint speaks: typed ids, time, addresses, the configuration
+//! snapshot, commands, events, and the words between the engine and its media workers.
+//!
+//! Pure data: nothing here reads a clock, draws a random number or opens a socket. Ids are drawn
+//! from an [`id::IdSource`] that the caller seeds.
+
+pub mod command;
+pub mod end;
+pub mod event;
+pub mod id;
+pub mod media;
+pub mod model;
+pub mod net;
+pub mod party;
+pub mod pii;
+pub mod refusal;
+pub mod time;
+
+pub use command::{Command, CommandReply};
+pub use end::EndReason;
+pub use event::{Event, EventRecord, StreamId};
+pub use id::*;
+pub use party::Address;
+pub use pii::Pii;
+pub use refusal::{Code, Refusal};
+pub use time::Timestamp;
