@@ -224,6 +224,19 @@ events! {
     LegHeld = "leg.held" { leg: LegId, by_far_end: bool }
     LegResumed = "leg.resumed" { leg: LegId, by_far_end: bool }
     LegMuted = "leg.muted" { leg: LegId, muted: bool }
+    /// The leg went on in another interaction (attended transfer between two calls of one phone, pick-up).
+    LegMovedOut = "leg.moved_out" { leg: LegId, to: InteractionId }
+    LegMovedIn = "leg.moved_in" {
+        leg: LegId,
+        from: InteractionId,
+        role: LegRole,
+        direction: Direction,
+        endpoint: Endpoint,
+        address: Pii<Address>,
+        agent: Option<AgentId>,
+        answered: bool,
+        dialog: Option<String>,
+    }
     LegEnded = "leg.ended" {
         leg: LegId,
         reason: EndReason,

@@ -1,0 +1,468 @@
+//! Legs: made, ringing, answered, ended; and what each of these means for the others.
+
+use super::*;
+use crate::directory::Resolved;
+use crate::state::LegStatus;
+
+impl Interaction {
+    /// Dials a target on behalf of a caller who is not answered until the target is.
+    pub(crate) fn dial_for(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        caller: LegId,
+        target: &DialTarget,
+        record: bool,
+    ) {
+        match ctx.directory.resolve(self.state.tenant, target) {
+            Ok(to) => {
+                let role = match (to.agent, self.state.customer()) {
+                    (Some(_), _) => LegRole::Agent,
+                    (None, None) => LegRole::Customer,
+                    (None, Some(_)) => LegRole::Party,
+                };
+                self.dial(
+                    ctx,
+                    to,
+                    role,
+                    Some(caller),
+                    Purpose::Target { record },
+                    RING_MS_DEFAULT,
+                );
+            }
+            Err(reason) => self.end_leg(ctx, caller, reason),
+        }
+    }
+
+    /// Adds an outgoing leg and starts it.
+    pub(crate) fn dial(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        to: Resolved,
+        role: LegRole,
+        cause: Option<LegId>,
+        purpose: Purpose,
+        ring_ms_max: u64,
+    ) -> LegId {
+        let leg: LegId = ctx.ids.next(ctx.now);
+        let by_offer = matches!(purpose, Purpose::Offer(_));
+        let (agent, endpoint, address) = (to.agent, to.endpoint, to.address.clone());
+        self.emit(
+            ctx,
+            Event::LegAdded {
+                leg,
+                role,
+                direction: Direction::Outbound,
+                endpoint,
+                address: Pii(address),
+                agent,
+                call_id: String::new(),
+                cause,
+            },
+        );
+        self.purposes.push((leg, purpose));
+        if let (Some(agent), false) = (agent, by_offer) {
+            self.ask(ctx, RouteAsk::Occupy { agent });
+        }
+        let (caller, caller_name) = self.shown_to(cause, role);
+        let command = LegCommand::Dial {
+            to,
+            caller,
+            caller_name,
+            ring_ms_max,
+            auto_answer: false,
+        };
+        ctx.out.push(Output::Leg {
+            leg,
+            direction: Direction::Outbound,
+            command,
+        });
+        leg
+    }
+
+    /// Whose number the new leg's phone shows: the customer's, except on a consultation, where the asker's is.
+    fn shown_to(&self, cause: Option<LegId>, role: LegRole) -> (Address, Option<String>) {
+        if matches!(role, LegRole::Consulted | LegRole::Customer)
+            && let Some(asker) = cause.and_then(|c| self.state.leg(c))
+        {
+            return (asker.address.clone(), None);
+        }
+        if self.state.direction == Direction::Outbound {
+            return (self.state.to.clone(), None);
+        }
+        (self.state.from.clone(), self.state.from_name.clone())
+    }
+
+    pub(crate) fn leg_event(&mut self, ctx: &mut Ctx<'_>, leg: LegId, event: LegEvent) {
+        if self.state.leg(leg).is_none_or(|l| !l.is_live()) {
+            return;
+        }
+        match event {
+            LegEvent::Ringing { early_media } => self.ringing(ctx, leg, early_media),
+            LegEvent::Answered {
+                codec,
+                secure,
+                dialog,
+            } => {
+                if !self.media.contains(&leg) {
+                    self.media.push(leg);
+                }
+                self.emit(
+                    ctx,
+                    Event::LegAnswered {
+                        leg,
+                        codec,
+                        secure,
+                        dialog,
+                    },
+                );
+                self.answered(ctx, leg);
+            }
+            LegEvent::Held => self.emit(
+                ctx,
+                Event::LegHeld {
+                    leg,
+                    by_far_end: true,
+                },
+            ),
+            LegEvent::Resumed => self.emit(
+                ctx,
+                Event::LegResumed {
+                    leg,
+                    by_far_end: true,
+                },
+            ),
+            LegEvent::Digit(d) => self.digit(ctx, leg, d),
+            LegEvent::Referred { to } => self.referred(ctx, leg, &to),
+            LegEvent::ReferredToLeg { interaction, other } => {
+                self.referrer = Some(leg);
+                ctx.out.push(Output::Take {
+                    from: interaction,
+                    beside: other,
+                    instead: leg,
+                });
+            }
+            LegEvent::Ended { reason, detail } => self.leg_ended(ctx, leg, reason, detail),
+        }
+    }
+
+    fn ringing(&mut self, ctx: &mut Ctx<'_>, leg: LegId, early_media: bool) {
+        let before = self.state.leg(leg).map(|l| (l.status, l.early_media));
+        if before == Some((LegStatus::Ringing, early_media))
+            || before == Some((LegStatus::Ringing, true))
+        {
+            return;
+        }
+        if early_media && !self.media.contains(&leg) {
+            self.media.push(leg);
+        }
+        self.emit(ctx, Event::LegRinging { leg, early_media });
+        match self.purpose(leg) {
+            Some(Purpose::Target { .. }) => {
+                if let Some(caller) = self
+                    .caller_of(leg)
+                    .filter(|c| !c.is_answered())
+                    .map(|c| c.id)
+                {
+                    if early_media && !self.media.contains(&caller) {
+                        self.media.push(caller);
+                    }
+                    let command = LegCommand::Ring { early_media };
+                    ctx.out.push(Output::Leg {
+                        leg: caller,
+                        direction: Direction::Inbound,
+                        command,
+                    });
+                }
+            }
+            Some(Purpose::TransferTarget) => self.refer_progress(ctx, 180),
+            _ => {}
+        }
+    }
+
+    /// The leg for which `leg` was made, if it is still there.
+    pub(crate) fn caller_of(&self, leg: LegId) -> Option<&Leg> {
+        self.state
+            .leg(leg)?
+            .cause
+            .and_then(|c| self.state.leg(c))
+            .filter(|l| l.is_live())
+    }
+
+    fn answered(&mut self, ctx: &mut Ctx<'_>, leg: LegId) {
+        if let Some((of, plan)) = self.plan.take_if(|(l, _)| *l == leg) {
+            return self.run(ctx, of, plan);
+        }
+        let Some(purpose) = self.take_purpose(leg) else {
+            return self.caller_answered(ctx, leg);
+        };
+        match purpose {
+            Purpose::Offer(offer) => self.offer_answered(ctx, offer, leg),
+            Purpose::Target { record } => self.target_answered(ctx, leg, record),
+            Purpose::FirstParty(target) => self.first_party_answered(ctx, leg, target),
+            Purpose::Led(plan) => self.run(ctx, leg, plan),
+            Purpose::Consult => {}
+            Purpose::TransferTarget => self.transfer_answered(ctx, leg),
+            Purpose::Revival => self.revived(ctx, leg),
+            Purpose::Supervise(mode) => self.emit(ctx, Event::SuperviseStarted { leg, mode }),
+            Purpose::AddParty => self.merge_in(ctx, leg),
+            Purpose::Retrieve(slot) => self.retrieved(ctx, slot, leg),
+            Purpose::ParkReturn(slot) => self.retrieved(ctx, slot, leg),
+        }
+    }
+
+    fn target_answered(&mut self, ctx: &mut Ctx<'_>, leg: LegId, record: bool) {
+        let Some(caller) = self.caller_of(leg) else {
+            return self.end_leg(ctx, leg, EndReason::Cancelled);
+        };
+        let (id, answered) = (caller.id, caller.is_answered());
+        if answered {
+            self.bridge(ctx, id, leg);
+        } else {
+            // The caller's answer completes the bridge (`caller_answered`).
+            ctx.out.push(Output::Leg {
+                leg: id,
+                direction: Direction::Inbound,
+                command: LegCommand::Answer,
+            });
+        }
+        if record {
+            self.start_recording(ctx, id);
+        }
+    }
+
+    /// An incoming leg that waited for its target was answered: connect the two.
+    fn caller_answered(&mut self, ctx: &mut Ctx<'_>, caller: LegId) {
+        let target = self
+            .state
+            .live_legs()
+            .find(|l| l.cause == Some(caller) && l.is_answered())
+            .map(|l| l.id);
+        if let Some(target) = target {
+            self.bridge(ctx, caller, target);
+        }
+    }
+
+    pub(crate) fn bridge(&mut self, ctx: &mut Ctx<'_>, a: LegId, b: LegId) {
+        self.emit(ctx, Event::Bridged { legs: vec![a, b] });
+        let tenant = ctx.directory.record_by_default(self.state.tenant);
+        let queue = self
+            .state
+            .served_by
+            .and_then(|q| ctx.directory.queue(q))
+            .is_some_and(|q| q.record);
+        if tenant || queue {
+            let left = self.state.customer().map_or(a, |l| l.id);
+            self.start_recording(ctx, left);
+        }
+    }
+
+    /// Our side ends a leg.
+    pub(crate) fn end_leg(&mut self, ctx: &mut Ctx<'_>, leg: LegId, reason: EndReason) {
+        self.end_leg_with(ctx, leg, reason, None);
+    }
+
+    pub(crate) fn end_leg_with(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        reason: EndReason,
+        status: Option<u16>,
+    ) {
+        let Some(l) = self.state.leg(leg).filter(|l| l.is_live()) else {
+            return;
+        };
+        let direction = l.direction;
+        let command = LegCommand::End {
+            reason,
+            reject_status: status,
+        };
+        ctx.out.push(Output::Leg {
+            leg,
+            direction,
+            command,
+        });
+        self.leg_ended(ctx, leg, reason, None);
+    }
+
+    /// Ends everything with one reason.
+    pub(crate) fn end_all(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        reason: EndReason,
+        by: Option<LegId>,
+        detail: Option<String>,
+    ) {
+        self.end_reason.get_or_insert((reason, by, detail));
+        self.plan = None;
+        let legs: SmallVec<[LegId; 4]> = self.state.live_legs().map(|l| l.id).collect();
+        for leg in legs {
+            self.end_leg(ctx, leg, reason);
+        }
+        if reason == EndReason::NodeLost {
+            // The workers and the routing of the lost process are gone with it.
+            self.media.clear();
+            if let Some(r) = self.state.recording.clone() {
+                let error = Some("node_lost".to_string());
+                self.emit(
+                    ctx,
+                    Event::RecordingEnded {
+                        recording: r.id,
+                        duration_ms: 0,
+                        error,
+                    },
+                );
+            }
+            if let Some(agent) = self.state.wrap_up {
+                self.emit(
+                    ctx,
+                    Event::WrapUpEnded {
+                        agent,
+                        timed_out: true,
+                    },
+                );
+            }
+        }
+    }
+
+    /// A leg is over, whoever ended it: note it, then see what it means for the rest.
+    pub(crate) fn leg_ended(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        reason: EndReason,
+        detail: Option<String>,
+    ) {
+        let Some(was) = self.state.leg(leg).filter(|l| l.is_live()).cloned() else {
+            return;
+        };
+        let consult = self.state.consult.clone();
+        self.leave_conference(ctx, leg);
+        if self.prompt.as_ref().is_some_and(|p| p.leg == leg) {
+            self.prompt = None;
+        }
+        self.emit(
+            ctx,
+            Event::LegEnded {
+                leg,
+                reason,
+                detail: detail.clone(),
+            },
+        );
+        let purpose = self.take_purpose(leg);
+        self.agent_freed(ctx, &was, &purpose);
+        if self.state.ended.is_some()
+            || self.end_reason.is_some() && self.state.live_legs().next().is_none()
+        {
+            return;
+        }
+        if let Some(c) = consult.filter(|c| c.by == leg || c.leg == leg) {
+            return self.consult_side_ended(ctx, c, &was, reason);
+        }
+        match purpose {
+            Some(p) if !was.is_answered() => self.attempt_failed(ctx, p, &was, reason, detail),
+            _ => self.party_left(ctx, &was, reason, detail),
+        }
+    }
+
+    fn agent_freed(&mut self, ctx: &mut Ctx<'_>, was: &Leg, purpose: &Option<Purpose>) {
+        let Some(agent) = was.agent else { return };
+        if let Some(Purpose::Offer(_)) = purpose {
+            return; // Never accepted: the offer's own end frees the agent.
+        }
+        if self.state.live_legs().any(|l| l.agent == Some(agent)) {
+            return;
+        }
+        let wrap_up = self.state.served_by.is_some()
+            && was.is_answered()
+            && was.role == LegRole::Agent
+            && was.room == crate::state::Room::Talk;
+        self.ask(ctx, RouteAsk::WorkEnded { agent, wrap_up });
+    }
+
+    /// A leg that was being rung did not come about.
+    fn attempt_failed(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        purpose: Purpose,
+        was: &Leg,
+        reason: EndReason,
+        detail: Option<String>,
+    ) {
+        match purpose {
+            Purpose::Offer(offer) => match reason {
+                EndReason::Busy | EndReason::Declined => {
+                    self.ask(ctx, RouteAsk::Rejected { offer })
+                }
+                EndReason::Cancelled | EndReason::NoAnswer => {}
+                _ => self.ask(ctx, RouteAsk::Unreachable { offer }),
+            },
+            Purpose::Target { .. } | Purpose::FirstParty(_) | Purpose::Led(_) => {
+                let caller = was
+                    .cause
+                    .filter(|c| self.state.leg(*c).is_some_and(Leg::is_live));
+                match caller {
+                    // Another leg is still being tried for the same caller.
+                    Some(c) if self.state.live_legs().any(|l| l.cause == Some(c)) => {}
+                    _ => self.end_all(ctx, reason, Some(was.id), detail),
+                }
+            }
+            Purpose::TransferTarget => self.transfer_failed(ctx, reason),
+            Purpose::Revival => self.end_all(ctx, EndReason::Unavailable, Some(was.id), detail),
+            Purpose::ParkReturn(slot) => self.park_return_failed(ctx, slot),
+            Purpose::Retrieve(_) | Purpose::Consult | Purpose::Supervise(_) | Purpose::AddParty => {
+            }
+        }
+    }
+
+    /// Somebody who was in the call is gone. The customer's going ends it unless others talk on;
+    /// an agent's going leaves nobody to talk to.
+    fn party_left(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        was: &Leg,
+        reason: EndReason,
+        detail: Option<String>,
+    ) {
+        // A supervisor's going changes nothing, and a transferred-away user is expected to go.
+        if was.role == LegRole::Supervisor
+            || was.supervise.is_some()
+            || matches!(reason, EndReason::Transferred | EndReason::SelfTerminated)
+        {
+            return;
+        }
+        let talkers = self.state.talkers().count();
+        if talkers >= 2 {
+            return;
+        }
+        if was.role == LegRole::Customer {
+            let reason = if self.state.waiting.is_some() && reason == EndReason::HungUp {
+                EndReason::Abandoned
+            } else {
+                reason
+            };
+            if self.state.waiting.is_some() {
+                self.leave_queue(ctx, QueueExit::Abandoned, true);
+            }
+            return self.end_all(ctx, reason, Some(was.id), detail);
+        }
+        let someone_coming = self.state.live_legs().any(|l| !l.is_answered());
+        if someone_coming || self.state.waiting.is_some() || self.parked_slot().is_some() {
+            return;
+        }
+        if reason.is_drop()
+            && let (Some(queue), Some(customer)) =
+                (self.state.served_by, self.state.customer().map(|l| l.id))
+        {
+            // The agent's phone was lost, not hung up: the customer goes back in line, ahead of newcomers.
+            self.emit(
+                ctx,
+                Event::Unbridged {
+                    legs: vec![customer],
+                },
+            );
+            let priority = ctx.directory.queue(queue).map_or(0, |q| q.priority);
+            return self.enqueue(ctx, queue, priority + 1, ctx.now);
+        }
+        self.end_all(ctx, reason, Some(was.id), detail);
+    }
+}

@@ -1,0 +1,334 @@
+//! Destinations: what happens to a caller, step by step, with prompts and menus.
+
+use super::*;
+use crate::state::LegStatus;
+use cp_vocab::media::{MediaCommand, Playback, Sound};
+
+impl Interaction {
+    pub(crate) fn incoming(&mut self, ctx: &mut Ctx<'_>, input: Input) {
+        let Input::Incoming {
+            leg,
+            endpoint,
+            agent,
+            from,
+            from_name,
+            to,
+            number,
+            call_id,
+            plan,
+            internal,
+        } = input
+        else {
+            return;
+        };
+        let trunk = match endpoint {
+            Endpoint::Trunk(t) => Some(t),
+            _ => None,
+        };
+        let uci = ctx.ids.next(ctx.now);
+        self.emit(
+            ctx,
+            Event::Started {
+                direction: if internal {
+                    Direction::Internal
+                } else {
+                    Direction::Inbound
+                },
+                from: Pii(from.clone()),
+                from_name: from_name.map(Pii),
+                to: Pii(to),
+                uci,
+                number,
+                trunk,
+            },
+        );
+        // A colleague who calls a colleague is an agent at work; everybody else is who it is about.
+        let role = if agent.is_some() {
+            LegRole::Agent
+        } else {
+            LegRole::Customer
+        };
+        self.emit(
+            ctx,
+            Event::LegAdded {
+                leg,
+                role,
+                direction: Direction::Inbound,
+                endpoint,
+                address: Pii(from),
+                agent,
+                call_id,
+                cause: None,
+            },
+        );
+        if let Some(agent) = agent {
+            self.ask(ctx, RouteAsk::Occupy { agent });
+        }
+        self.run(ctx, leg, plan);
+    }
+
+    /// Runs a destination for a leg. What needs an answered leg answers it first and goes on then.
+    pub(crate) fn run(&mut self, ctx: &mut Ctx<'_>, leg: LegId, plan: Destination) {
+        let Some(state) = self.state.leg(leg).filter(|l| l.is_live()) else {
+            return;
+        };
+        let answered = state.status == LegStatus::Answered;
+        if !answered && needs_answer(&plan) {
+            self.plan = Some((leg, plan));
+            ctx.out.push(Output::Leg {
+                leg,
+                direction: Direction::Inbound,
+                command: LegCommand::Answer,
+            });
+            return;
+        }
+        match plan {
+            Destination::Answer { greeting } => {
+                if let Some(sound) = greeting {
+                    self.play(ctx, leg, vec![sound], false, Then::Nothing);
+                }
+            }
+            Destination::Echo => self.echo = Some(leg),
+            Destination::Announce { sound } => {
+                self.play(ctx, leg, vec![sound], false, Then::End(EndReason::Released))
+            }
+            Destination::Queue { queue } => self.enter_queue(ctx, leg, queue),
+            Destination::Agent { agent } => {
+                self.dial_for(ctx, leg, &DialTarget::Agent { agent }, false)
+            }
+            Destination::Phone { phone } => {
+                self.dial_for(ctx, leg, &DialTarget::Phone { phone }, false)
+            }
+            Destination::Dial { target, record } => self.dial_for(ctx, leg, &target, record),
+            Destination::Conference { conference } => self.join_conference(ctx, leg, conference),
+            Destination::Reject { status } => {
+                self.end_leg_with(ctx, leg, EndReason::Refused, Some(status))
+            }
+            Destination::Menu {
+                prompt,
+                choices,
+                timeout_ms,
+                fallback,
+            } => {
+                self.menu = Some(Box::new(Menu {
+                    leg,
+                    choices,
+                    fallback,
+                }));
+                self.play(ctx, leg, vec![prompt], true, Then::Nothing);
+                let wait = if timeout_ms == 0 {
+                    MENU_MS_DEFAULT
+                } else {
+                    timeout_ms
+                };
+                let at = ctx.now + std::time::Duration::from_millis(wait);
+                ctx.out.push(Output::Timer {
+                    kind: TimerKind::MenuDigit,
+                    at: Some(at),
+                });
+            }
+        }
+    }
+
+    pub(crate) fn play(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        sounds: Vec<Sound>,
+        barge_in: bool,
+        then: Then,
+    ) {
+        let id: PlaybackId = ctx.ids.next(ctx.now);
+        let what = describe(&sounds);
+        self.prompt = Some(Prompt {
+            leg,
+            playback: id,
+            then,
+        });
+        self.emit(
+            ctx,
+            Event::PromptStarted {
+                leg,
+                playback: id,
+                what,
+            },
+        );
+        let playback = Playback {
+            id,
+            sounds,
+            repeat: false,
+            barge_in,
+            mix_with_call: false,
+        };
+        ctx.out
+            .push(Output::Media(MediaCommand::Play { leg, playback }));
+    }
+
+    pub(crate) fn playback_ended(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        playback: PlaybackId,
+        interrupted: bool,
+    ) {
+        let Some(prompt) = self
+            .prompt
+            .take_if(|p| p.leg == leg && p.playback == playback)
+        else {
+            return;
+        };
+        self.emit(
+            ctx,
+            Event::PromptEnded {
+                leg,
+                playback,
+                interrupted,
+            },
+        );
+        match prompt.then {
+            Then::Nothing => {}
+            Then::Enqueue(queue) => {
+                let priority = ctx.directory.queue(queue).map_or(0, |q| q.priority);
+                self.enqueue(ctx, queue, priority, ctx.now);
+            }
+            Then::End(reason) => self.end_all(ctx, reason, None, None),
+        }
+    }
+
+    pub(crate) fn digit(&mut self, ctx: &mut Ctx<'_>, leg: LegId, digit: char) {
+        self.emit(
+            ctx,
+            Event::DigitReceived {
+                leg,
+                digit: Pii(digit),
+            },
+        );
+        let chosen = match &self.menu {
+            Some(m) if m.leg == leg => m
+                .choices
+                .get(&digit)
+                .map(|d| (**d).clone())
+                .or(Some((*m.fallback).clone())),
+            _ => None,
+        };
+        if let Some(plan) = chosen {
+            self.leave_menu(ctx);
+            self.run(ctx, leg, plan);
+        }
+    }
+
+    pub(crate) fn menu_timeout(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some(m) = &self.menu {
+            let (leg, plan) = (m.leg, (*m.fallback).clone());
+            self.leave_menu(ctx);
+            self.run(ctx, leg, plan);
+        }
+    }
+
+    fn leave_menu(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some(menu) = self.menu.take() {
+            ctx.out.push(Output::Timer {
+                kind: TimerKind::MenuDigit,
+                at: None,
+            });
+            if let Some(p) = self.prompt.take_if(|p| p.leg == menu.leg) {
+                ctx.out.push(Output::Media(MediaCommand::Stop {
+                    leg: p.leg,
+                    playback: p.playback,
+                }));
+                self.emit(
+                    ctx,
+                    Event::PromptEnded {
+                        leg: p.leg,
+                        playback: p.playback,
+                        interrupted: true,
+                    },
+                );
+            }
+        }
+    }
+
+    fn join_conference(&mut self, ctx: &mut Ctx<'_>, leg: LegId, conference: ConferenceId) {
+        let Some(room) = ctx.directory.conference(conference) else {
+            return self.end_leg_with(ctx, leg, EndReason::NotFound, None);
+        };
+        let members = ctx.directory.conference_members(conference);
+        if room.members_max != 0 && members >= room.members_max {
+            return self.end_leg_with(ctx, leg, EndReason::Unavailable, None);
+        }
+        let record = room.record;
+        self.emit(
+            ctx,
+            Event::ConferenceJoined {
+                conference,
+                leg,
+                members: members + 1,
+            },
+        );
+        if record {
+            self.start_recording(ctx, leg);
+        }
+    }
+
+    pub(crate) fn leave_conference(&mut self, ctx: &mut Ctx<'_>, leg: LegId) {
+        if let Some(crate::state::Room::Conference(conference)) =
+            self.state.leg(leg).map(|l| l.room.clone())
+        {
+            let members = ctx
+                .directory
+                .conference_members(conference)
+                .saturating_sub(1);
+            self.emit(
+                ctx,
+                Event::ConferenceLeft {
+                    conference,
+                    leg,
+                    members,
+                },
+            );
+        }
+    }
+
+    pub(crate) fn start_recording(&mut self, ctx: &mut Ctx<'_>, left: LegId) {
+        if self.state.recording.is_some() {
+            return;
+        }
+        let recording: RecordingId = ctx.ids.next(ctx.now);
+        let path = ctx
+            .directory
+            .recording_path(self.state.tenant, self.state.id, recording);
+        self.emit(
+            ctx,
+            Event::RecordingStarted {
+                recording,
+                left,
+                right: None,
+                path: path.clone(),
+            },
+        );
+        ctx.out.push(Output::Media(MediaCommand::Record {
+            recording,
+            left,
+            right: None,
+            path,
+        }));
+    }
+
+    pub(crate) fn stop_recording(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some(r) = &self.state.recording {
+            ctx.out.push(Output::Media(MediaCommand::StopRecording {
+                recording: r.id,
+            }));
+        }
+    }
+}
+
+fn needs_answer(plan: &Destination) -> bool {
+    !matches!(
+        plan,
+        Destination::Agent { .. }
+            | Destination::Phone { .. }
+            | Destination::Dial { .. }
+            | Destination::Reject { .. }
+    )
+}

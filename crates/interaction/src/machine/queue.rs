@@ -1,0 +1,296 @@
+//! Waiting in a queue, offers to agents, and what follows an answer.
+
+use super::*;
+use cp_vocab::media::Sound;
+
+impl Interaction {
+    pub(crate) fn enter_queue(&mut self, ctx: &mut Ctx<'_>, leg: LegId, queue: QueueId) {
+        let Some(config) = ctx.directory.queue(queue) else {
+            return self.end_leg_with(ctx, leg, EndReason::NotFound, None);
+        };
+        // The greeting is heard before the place in line is taken; a transferred or returned caller has heard it.
+        if let Some(greeting) = config.greeting.clone()
+            && self.state.served_by.is_none()
+        {
+            return self.play(ctx, leg, vec![greeting], true, Then::Enqueue(queue));
+        }
+        self.enqueue(ctx, queue, config.priority, ctx.now);
+    }
+
+    pub(crate) fn enqueue(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        queue: QueueId,
+        priority: i32,
+        since: Timestamp,
+    ) {
+        self.ask(
+            ctx,
+            RouteAsk::Enqueue {
+                queue,
+                priority,
+                skills: vec![],
+                since,
+            },
+        );
+    }
+
+    pub(crate) fn route_event(&mut self, ctx: &mut Ctx<'_>, event: RouteEvent) {
+        match event {
+            RouteEvent::Queued {
+                queue,
+                position,
+                wait_estimate_ms,
+            } => {
+                let priority = ctx.directory.queue(queue).map_or(0, |q| q.priority);
+                self.emit(
+                    ctx,
+                    Event::Queued {
+                        queue,
+                        priority,
+                        position,
+                        wait_estimate_ms,
+                    },
+                );
+            }
+            RouteEvent::Announce {
+                queue,
+                position,
+                wait_estimate_ms,
+            } => self.announce(ctx, queue, position, wait_estimate_ms),
+            RouteEvent::Offer {
+                offer,
+                agent,
+                queue,
+                deadline,
+                explain,
+            } => self.offered(ctx, offer, agent, queue, deadline, explain),
+            RouteEvent::OfferEnded { offer, agent, how } => {
+                self.offer_ended(ctx, offer, agent, how)
+            }
+            RouteEvent::Overflow { queue, to, why } => self.overflow(ctx, queue, to, why),
+            RouteEvent::WrapUpStarted { agent, until } => {
+                self.emit(ctx, Event::WrapUpStarted { agent, until })
+            }
+            RouteEvent::WrapUpEnded { agent, timed_out } => {
+                if self.state.wrap_up == Some(agent) {
+                    self.emit(ctx, Event::WrapUpEnded { agent, timed_out });
+                }
+            }
+        }
+    }
+
+    fn announce(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        queue: QueueId,
+        position: u32,
+        wait_estimate_ms: Option<u64>,
+    ) {
+        let Some(leg) = self.waiting_leg().filter(|_| self.prompt.is_none()) else {
+            return;
+        };
+        self.emit(
+            ctx,
+            Event::QueueAnnounced {
+                queue,
+                position,
+                wait_estimate_ms,
+            },
+        );
+        let text = announcement(position, wait_estimate_ms);
+        self.play(
+            ctx,
+            leg,
+            vec![Sound::Speech { text, voice: None }],
+            false,
+            Then::Nothing,
+        );
+    }
+
+    fn waiting_leg(&self) -> Option<LegId> {
+        self.state.waiting.as_ref()?;
+        self.state
+            .live_legs()
+            .find(|l| l.role == LegRole::Customer)
+            .or(self.state.live_legs().next())
+            .map(|l| l.id)
+    }
+
+    fn offered(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        offer: OfferId,
+        agent: AgentId,
+        queue: Option<QueueId>,
+        deadline: Timestamp,
+        explain: String,
+    ) {
+        let resolved = ctx
+            .directory
+            .resolve(self.state.tenant, &DialTarget::Agent { agent });
+        self.emit(
+            ctx,
+            Event::OfferMade {
+                offer,
+                agent,
+                queue,
+                deadline,
+                explain,
+            },
+        );
+        match resolved {
+            Ok(to) => {
+                let ring_ms_max = (deadline.since(ctx.now).as_millis() as u64).max(1) + 1_000;
+                let cause = self.waiting_leg();
+                self.dial(
+                    ctx,
+                    to,
+                    LegRole::Agent,
+                    cause,
+                    Purpose::Offer(offer),
+                    ring_ms_max,
+                );
+            }
+            Err(_) => self.ask(ctx, RouteAsk::Unreachable { offer }),
+        }
+    }
+
+    fn offer_ended(&mut self, ctx: &mut Ctx<'_>, offer: OfferId, agent: AgentId, how: OfferEnd) {
+        if self.state.offer.as_ref().is_none_or(|o| o.offer != offer) {
+            return;
+        }
+        self.emit(ctx, Event::OfferEnded { offer, agent, how });
+        if how == OfferEnd::Accepted {
+            return;
+        }
+        let ringing = self
+            .purposes
+            .iter()
+            .find(|(_, p)| *p == Purpose::Offer(offer))
+            .map(|(l, _)| *l);
+        if let Some(leg) = ringing {
+            self.take_purpose(leg);
+            let reason = if how == OfferEnd::TimedOut {
+                EndReason::NoAnswer
+            } else {
+                EndReason::Cancelled
+            };
+            self.end_leg(ctx, leg, reason);
+        }
+    }
+
+    /// The agent's phone was answered: accept, leave the queue, connect.
+    pub(crate) fn offer_answered(&mut self, ctx: &mut Ctx<'_>, offer: OfferId, leg: LegId) {
+        self.ask(ctx, RouteAsk::Accepted { offer });
+        let agent = self.state.leg(leg).and_then(|l| l.agent);
+        if let (Some(o), Some(agent)) = (self.state.offer.clone(), agent)
+            && o.offer == offer
+        {
+            self.emit(
+                ctx,
+                Event::OfferEnded {
+                    offer,
+                    agent,
+                    how: OfferEnd::Accepted,
+                },
+            );
+        }
+        let customer = self.waiting_leg();
+        self.leave_queue(ctx, QueueExit::Answered, false);
+        self.stop_prompt(ctx);
+        match customer {
+            Some(customer) => self.bridge(ctx, customer, leg),
+            None => self.end_leg(ctx, leg, EndReason::Cancelled),
+        }
+    }
+
+    pub(crate) fn stop_prompt(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some(p) = self.prompt.take() {
+            ctx.out.push(Output::Media(media::MediaCommand::Stop {
+                leg: p.leg,
+                playback: p.playback,
+            }));
+            self.emit(
+                ctx,
+                Event::PromptEnded {
+                    leg: p.leg,
+                    playback: p.playback,
+                    interrupted: true,
+                },
+            );
+        }
+    }
+
+    /// Leaves the queue; `tell`: the routing does not know yet.
+    pub(crate) fn leave_queue(&mut self, ctx: &mut Ctx<'_>, exit: QueueExit, tell: bool) {
+        if let Some(w) = self.state.waiting.clone() {
+            let waited_ms = ctx.wall.since(w.since).as_millis() as u64;
+            self.emit(
+                ctx,
+                Event::Dequeued {
+                    queue: w.queue,
+                    exit,
+                    waited_ms,
+                },
+            );
+            if tell {
+                self.ask(ctx, RouteAsk::Remove { exit });
+            }
+        }
+    }
+
+    fn overflow(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        queue: QueueId,
+        to: Option<Destination>,
+        why: QueueExit,
+    ) {
+        let leg = self
+            .waiting_leg()
+            .or_else(|| self.state.customer().map(|l| l.id));
+        if self.state.waiting.is_some() {
+            self.leave_queue(ctx, why, false);
+        }
+        let Some(leg) = leg.or_else(|| self.state.live_legs().next().map(|l| l.id)) else {
+            return;
+        };
+        self.stop_prompt(ctx);
+        match to {
+            Some(Destination::Queue { queue: next }) if next == queue => self.farewell(ctx, leg),
+            Some(plan) => self.run(ctx, leg, plan),
+            None => self.farewell(ctx, leg),
+        }
+    }
+
+    /// Nobody can take it: say so and let the caller go.
+    fn farewell(&mut self, ctx: &mut Ctx<'_>, leg: LegId) {
+        let text = "All our agents are busy. Please call again later. Goodbye.".to_string();
+        self.play(
+            ctx,
+            leg,
+            vec![Sound::Speech { text, voice: None }],
+            false,
+            Then::End(EndReason::Unavailable),
+        );
+        let at = ctx.now + std::time::Duration::from_secs(15);
+        ctx.out.push(Output::Timer {
+            kind: TimerKind::Farewell,
+            at: Some(at),
+        });
+    }
+}
+
+fn announcement(position: u32, wait_estimate_ms: Option<u64>) -> String {
+    let place = if position <= 1 {
+        "You are next in line.".to_string()
+    } else {
+        format!("You are number {position} in line.")
+    };
+    match wait_estimate_ms.map(|ms| ms.div_ceil(60_000)) {
+        None => place,
+        Some(0 | 1) => format!("{place} The estimated wait is about one minute."),
+        Some(m) => format!("{place} The estimated wait is about {m} minutes."),
+    }
+}

@@ -1,0 +1,656 @@
+//! Transfers of every kind, with the shared state of the related calls (S1.3): the original call
+//! ends itself when it learns that the second exists, and is set up again when the second fails.
+
+use super::*;
+use crate::state::Consult;
+use cp_vocab::command::CommandResult;
+
+impl Interaction {
+    /// The other party that `by` would leave behind: the customer, or whoever else is in the call.
+    fn other_party(&self, by: LegId) -> Option<&Leg> {
+        let consulted = self.state.consult.as_ref().map(|c| c.leg);
+        let fits = |l: &&Leg| l.id != by && Some(l.id) != consulted && l.supervise.is_none();
+        self.state
+            .live_legs()
+            .filter(|l| l.role == LegRole::Customer)
+            .find(fits)
+            .or_else(|| self.state.live_legs().find(fits))
+    }
+
+    pub(crate) fn blind_transfer(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        by: LegId,
+        target: Destination,
+    ) -> CommandResult {
+        let Some(rest) = self.other_party(by).map(|l| l.id) else {
+            return Err(Refusal::new(
+                Code::LegState,
+                "There is nobody in the call who could be transferred.",
+            ));
+        };
+        if self.state.op.as_ref().is_some_and(|o| o.user == by) {
+            return Err(Refusal::new(
+                Code::Conflict,
+                "This leg is being transferred already.",
+            ));
+        }
+        let target = match target {
+            Destination::Dial {
+                target: DialTarget::Extension { extension },
+                record,
+            } => match ctx.directory.dialled(self.state.tenant, &extension) {
+                Some(d) => d,
+                None if ctx
+                    .directory
+                    .resolve(
+                        self.state.tenant,
+                        &DialTarget::Extension {
+                            extension: extension.clone(),
+                        },
+                    )
+                    .is_ok() =>
+                {
+                    Destination::Dial {
+                        target: DialTarget::Extension { extension },
+                        record,
+                    }
+                }
+                None => {
+                    return Err(Refusal::new(
+                        Code::NotFound,
+                        "Nothing has that number or extension.",
+                    ));
+                }
+            },
+            other => other,
+        };
+        if self.state.consult.is_some() {
+            self.drop_consult(ctx);
+        }
+        match as_target(&target) {
+            Some(dial) => self.transfer_to_party(ctx, by, rest, dial),
+            None => self.transfer_to_plan(ctx, by, rest, target),
+        }
+    }
+
+    fn transfer_to_party(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        by: LegId,
+        rest: LegId,
+        dial: DialTarget,
+    ) -> CommandResult {
+        let to = ctx
+            .directory
+            .resolve(self.state.tenant, &dial)
+            .map_err(|reason| {
+                Refusal::new(
+                    if reason == EndReason::NotFound {
+                        Code::NotFound
+                    } else {
+                        Code::NoAgent
+                    },
+                    "The target of the transfer cannot be reached.",
+                )
+            })?;
+        let shown = Pii(to.dial.clone());
+        self.emit(
+            ctx,
+            Event::TransferStarted {
+                kind_of: TransferKind::Blind,
+                by,
+                to: shown,
+            },
+        );
+        let role = if to.agent.is_some() {
+            LegRole::Agent
+        } else {
+            LegRole::Party
+        };
+        let leg = self.dial(
+            ctx,
+            to,
+            role,
+            Some(by),
+            Purpose::TransferTarget,
+            RING_MS_DEFAULT,
+        );
+        self.emit(ctx, Event::Unbridged { legs: vec![rest] });
+        self.stop_prompt(ctx);
+        self.leave_by_transfer(ctx, by);
+        Ok(CommandReply {
+            leg: Some(leg),
+            ..Default::default()
+        })
+    }
+
+    /// To a queue, a menu, an announcement: no third party, the caller goes on by itself.
+    fn transfer_to_plan(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        by: LegId,
+        rest: LegId,
+        plan: Destination,
+    ) -> CommandResult {
+        let kind_of = if matches!(plan, Destination::Queue { .. }) {
+            TransferKind::Queue
+        } else {
+            TransferKind::Blind
+        };
+        let to = Pii(plan_name(&plan).to_string());
+        self.emit(ctx, Event::TransferStarted { kind_of, by, to });
+        self.emit(ctx, Event::Unbridged { legs: vec![rest] });
+        self.emit(
+            ctx,
+            Event::TransferCompleted {
+                kind_of,
+                by,
+                to_leg: None,
+            },
+        );
+        self.refer_progress(ctx, 200);
+        self.end_leg(ctx, by, EndReason::Transferred);
+        self.run(ctx, rest, plan);
+        Ok(CommandReply::default())
+    }
+
+    /// The user's leg goes when its call learns of the second call (rule 7), unless its phone asked
+    /// for the transfer and waits to hear how it goes: then it is told and hangs up by itself.
+    fn leave_by_transfer(&mut self, ctx: &mut Ctx<'_>, by: LegId) {
+        if self.referrer == Some(by) {
+            self.emit(
+                ctx,
+                Event::LegHeld {
+                    leg: by,
+                    by_far_end: false,
+                },
+            );
+            return;
+        }
+        self.end_leg(ctx, by, EndReason::Transferred);
+    }
+
+    pub(crate) fn transfer_answered(&mut self, ctx: &mut Ctx<'_>, leg: LegId) {
+        let Some(op) = self.state.op.clone() else {
+            return;
+        };
+        let rest = self
+            .state
+            .live_legs()
+            .find(|l| l.id != leg && l.id != op.user && l.supervise.is_none())
+            .map(|l| l.id);
+        let Some(rest) = rest else {
+            return self.end_leg(ctx, leg, EndReason::Cancelled);
+        };
+        let by = op.user;
+        self.bridge(ctx, rest, leg);
+        self.emit(
+            ctx,
+            Event::TransferCompleted {
+                kind_of: TransferKind::Blind,
+                by,
+                to_leg: Some(leg),
+            },
+        );
+        self.refer_progress(ctx, 200);
+        if self.referrer.take().is_some() {
+            self.end_leg(ctx, by, EndReason::Transferred);
+        }
+    }
+
+    /// The second call failed. While the user is still there, all is as before; if not, the original
+    /// call is set up again (rule 8).
+    pub(crate) fn transfer_failed(&mut self, ctx: &mut Ctx<'_>, reason: EndReason) {
+        let Some(op) = self.state.op.clone() else {
+            return;
+        };
+        self.emit(
+            ctx,
+            Event::TransferFailed {
+                kind_of: TransferKind::Blind,
+                by: op.user,
+                reason,
+            },
+        );
+        self.refer_progress(ctx, reason.sip_status());
+        let rest = self
+            .state
+            .live_legs()
+            .find(|l| l.id != op.user && l.supervise.is_none())
+            .map(|l| l.id);
+        let Some(rest) = rest else { return };
+        if self.state.leg(op.user).is_some_and(Leg::is_live) {
+            self.referrer = None;
+            return self.bridge(ctx, rest, op.user);
+        }
+        let target = self
+            .state
+            .leg(op.user)
+            .and_then(|user| match (user.agent, user.endpoint) {
+                (Some(agent), _) => Some(DialTarget::Agent { agent }),
+                (None, Endpoint::Phone(phone)) => Some(DialTarget::Phone { phone }),
+                _ => None,
+            });
+        let to = target.and_then(|t| ctx.directory.resolve(self.state.tenant, &t).ok());
+        match to {
+            Some(to) => {
+                let role = if to.agent.is_some() {
+                    LegRole::Agent
+                } else {
+                    LegRole::Party
+                };
+                self.dial(
+                    ctx,
+                    to,
+                    role,
+                    Some(op.user),
+                    Purpose::Revival,
+                    RING_MS_DEFAULT,
+                );
+            }
+            None => self.end_all(ctx, EndReason::Unavailable, None, None),
+        }
+    }
+
+    pub(crate) fn revived(&mut self, ctx: &mut Ctx<'_>, leg: LegId) {
+        let rest = self
+            .state
+            .live_legs()
+            .find(|l| l.id != leg && l.supervise.is_none())
+            .map(|l| l.id);
+        if let Some(rest) = rest {
+            self.bridge(ctx, rest, leg);
+        }
+    }
+
+    /// The phone sent REFER: a blind transfer to what it dialled.
+    pub(crate) fn referred(&mut self, ctx: &mut Ctx<'_>, leg: LegId, to: &str) {
+        self.referrer = Some(leg);
+        let extension = to.to_string();
+        let target = Destination::Dial {
+            target: DialTarget::Extension { extension },
+            record: false,
+        };
+        if let Err(refusal) = self.blind_transfer(ctx, leg, target) {
+            self.refer_progress(ctx, refusal.code.sip_status());
+            self.referrer = None;
+        }
+    }
+
+    pub(crate) fn refer_progress(&mut self, ctx: &mut Ctx<'_>, status: u16) {
+        if let Some(leg) = self.referrer
+            && let Some(l) = self.state.leg(leg).filter(|l| l.is_live())
+        {
+            let command = LegCommand::ReferProgress { status };
+            ctx.out.push(Output::Leg {
+                leg,
+                direction: l.direction,
+                command,
+            });
+        }
+    }
+
+    pub(crate) fn consult(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        by: LegId,
+        target: &DialTarget,
+    ) -> CommandResult {
+        if self.state.consult.is_some() {
+            return Err(Refusal::new(
+                Code::Conflict,
+                "A consultation is going on already.",
+            ));
+        }
+        if self.other_party(by).is_none() {
+            return Err(Refusal::new(
+                Code::LegState,
+                "There is nobody to consult about.",
+            ));
+        }
+        let to = ctx
+            .directory
+            .resolve(self.state.tenant, target)
+            .map_err(unreachable_target)?;
+        let leg = self.dial(
+            ctx,
+            to,
+            LegRole::Consulted,
+            Some(by),
+            Purpose::Consult,
+            RING_MS_DEFAULT,
+        );
+        self.emit(ctx, Event::ConsultStarted { by, leg });
+        Ok(CommandReply {
+            leg: Some(leg),
+            ..Default::default()
+        })
+    }
+
+    pub(crate) fn complete_transfer(&mut self, ctx: &mut Ctx<'_>, by: LegId) -> CommandResult {
+        let Some(c) = self.state.consult.clone().filter(|c| c.by == by) else {
+            return Err(Refusal::new(
+                Code::LegState,
+                "There is no consultation to complete.",
+            ));
+        };
+        let Some(rest) = self.other_party(by).map(|l| l.id) else {
+            return Err(Refusal::new(
+                Code::LegState,
+                "The party to be transferred has left.",
+            ));
+        };
+        let answered = self.state.leg(c.leg).is_some_and(Leg::is_answered);
+        self.finish_consult(ctx, c, by, rest, answered);
+        Ok(CommandReply {
+            leg: Some(rest),
+            ..Default::default()
+        })
+    }
+
+    fn finish_consult(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        c: Consult,
+        by: LegId,
+        rest: LegId,
+        answered: bool,
+    ) {
+        let shown = self
+            .state
+            .leg(c.leg)
+            .map(|l| l.address.user().to_string())
+            .unwrap_or_default();
+        self.emit(
+            ctx,
+            Event::TransferStarted {
+                kind_of: TransferKind::Attended,
+                by,
+                to: Pii(shown),
+            },
+        );
+        self.emit(
+            ctx,
+            Event::ConsultEnded {
+                by,
+                leg: c.leg,
+                completed: true,
+            },
+        );
+        if answered {
+            self.bridge(ctx, rest, c.leg);
+            self.emit(
+                ctx,
+                Event::TransferCompleted {
+                    kind_of: TransferKind::Attended,
+                    by,
+                    to_leg: Some(c.leg),
+                },
+            );
+        } else {
+            // Still ringing: the waiting party hears it ring from now on.
+            self.take_purpose(c.leg);
+            self.purposes.push((c.leg, Purpose::TransferTarget));
+            self.emit(ctx, Event::Unbridged { legs: vec![rest] });
+        }
+        self.end_leg(ctx, by, EndReason::Transferred);
+    }
+
+    /// One side of a consultation ended. The asker's hanging up completes it, as on every desk phone;
+    /// the consulted party's brings the others back together.
+    pub(crate) fn consult_side_ended(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        c: Consult,
+        was: &Leg,
+        reason: EndReason,
+    ) {
+        if was.id == c.leg {
+            self.take_purpose(c.leg);
+            return self.emit(
+                ctx,
+                Event::ConsultEnded {
+                    by: c.by,
+                    leg: c.leg,
+                    completed: false,
+                },
+            );
+        }
+        let rest = self
+            .other_party(c.by)
+            .filter(|l| l.id != c.leg)
+            .map(|l| l.id);
+        match rest {
+            Some(rest) if !reason.is_drop() => {
+                let answered = self.state.leg(c.leg).is_some_and(Leg::is_answered);
+                self.finish_consult(ctx, c, was.id, rest, answered);
+            }
+            _ => self.end_all(ctx, reason, Some(was.id), None),
+        }
+    }
+
+    pub(crate) fn cancel_consult(&mut self, ctx: &mut Ctx<'_>, by: LegId) -> CommandResult {
+        if self.state.consult.as_ref().is_none_or(|c| c.by != by) {
+            return Err(Refusal::new(
+                Code::LegState,
+                "There is no consultation to cancel.",
+            ));
+        }
+        self.drop_consult(ctx);
+        Ok(CommandReply::default())
+    }
+
+    fn drop_consult(&mut self, ctx: &mut Ctx<'_>) {
+        if let Some(c) = self.state.consult.clone() {
+            self.end_leg(ctx, c.leg, EndReason::Released);
+        }
+    }
+
+    /// Consultation to conference.
+    pub(crate) fn merge(&mut self, ctx: &mut Ctx<'_>, by: LegId) -> CommandResult {
+        let Some(c) = self.state.consult.clone().filter(|c| c.by == by) else {
+            return Err(Refusal::new(
+                Code::LegState,
+                "There is no consultation to merge.",
+            ));
+        };
+        if !self.state.leg(c.leg).is_some_and(Leg::is_answered) {
+            return Err(Refusal::new(
+                Code::LegState,
+                "The consulted party has not answered yet.",
+            ));
+        }
+        let mut legs: Vec<LegId> = self.state.talkers().map(|l| l.id).collect();
+        legs.push(c.leg);
+        self.emit(ctx, Event::Merged { legs });
+        Ok(CommandReply::default())
+    }
+
+    pub(crate) fn merge_in(&mut self, ctx: &mut Ctx<'_>, leg: LegId) {
+        let mut legs: Vec<LegId> = self.state.talkers().map(|l| l.id).collect();
+        legs.push(leg);
+        self.emit(ctx, Event::Merged { legs });
+    }
+
+    pub(crate) fn add_party(&mut self, ctx: &mut Ctx<'_>, target: &DialTarget) -> CommandResult {
+        if self.state.live_legs().count() >= LEGS_MAX {
+            return Err(Refusal::new(
+                Code::Conflict,
+                format!("A call holds at most {LEGS_MAX} parties."),
+            ));
+        }
+        let to = ctx
+            .directory
+            .resolve(self.state.tenant, target)
+            .map_err(unreachable_target)?;
+        let role = if to.agent.is_some() {
+            LegRole::Agent
+        } else {
+            LegRole::Party
+        };
+        let leg = self.dial(ctx, to, role, None, Purpose::AddParty, RING_MS_DEFAULT);
+        Ok(CommandReply {
+            leg: Some(leg),
+            ..Default::default()
+        })
+    }
+
+    /// INVITE with Replaces: the new leg takes the place of `old`.
+    pub(crate) fn replace(&mut self, ctx: &mut Ctx<'_>, old: LegId, new: NewLeg) {
+        let Some(was) = self.state.leg(old).filter(|l| l.is_live()).cloned() else {
+            return;
+        };
+        let NewLeg {
+            leg,
+            endpoint,
+            agent,
+            address,
+            call_id,
+        } = new;
+        self.emit(
+            ctx,
+            Event::LegAdded {
+                leg,
+                role: if agent.is_some() {
+                    LegRole::Agent
+                } else {
+                    was.role
+                },
+                direction: Direction::Inbound,
+                endpoint,
+                address: Pii(address),
+                agent,
+                call_id,
+                cause: None,
+            },
+        );
+        if let Some(agent) = agent {
+            self.ask(ctx, RouteAsk::Occupy { agent });
+        }
+        match &was.room {
+            // Picking up a parked call: the parked leg stays, the newcomer talks to it.
+            crate::state::Room::Parked(slot) => {
+                self.purposes.push((leg, Purpose::Retrieve(slot.clone())))
+            }
+            _ => {
+                self.emit(
+                    ctx,
+                    Event::TransferStarted {
+                        kind_of: TransferKind::Attended,
+                        by: old,
+                        to: Pii(String::new()),
+                    },
+                );
+                self.referrer = Some(old);
+                self.purposes.push((leg, Purpose::TransferTarget));
+            }
+        }
+        ctx.out.push(Output::Leg {
+            leg,
+            direction: Direction::Inbound,
+            command: LegCommand::Answer,
+        });
+    }
+
+    /// The far leg of the phone's other call arrives and takes the place of the phone's leg here.
+    pub(crate) fn adopt(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        moved: Leg,
+        from: InteractionId,
+        instead: LegId,
+    ) {
+        let rest = self.other_party(instead).map(|l| l.id);
+        let shown = moved.address.user().to_string();
+        self.emit(
+            ctx,
+            Event::TransferStarted {
+                kind_of: TransferKind::Attended,
+                by: instead,
+                to: Pii(shown),
+            },
+        );
+        let (id, answered) = (moved.id, moved.is_answered());
+        self.media.push(id);
+        self.emit(
+            ctx,
+            Event::LegMovedIn {
+                leg: id,
+                from,
+                role: if moved.agent.is_some() {
+                    LegRole::Agent
+                } else {
+                    LegRole::Party
+                },
+                direction: moved.direction,
+                endpoint: moved.endpoint,
+                address: Pii(moved.address),
+                agent: moved.agent,
+                answered,
+                dialog: moved.dialog,
+            },
+        );
+        match rest {
+            Some(rest) if answered => {
+                self.bridge(ctx, rest, id);
+                let kind_of = TransferKind::Attended;
+                self.emit(
+                    ctx,
+                    Event::TransferCompleted {
+                        kind_of,
+                        by: instead,
+                        to_leg: Some(id),
+                    },
+                );
+                self.refer_progress(ctx, 200);
+                self.referrer = None;
+                self.end_leg(ctx, instead, EndReason::Transferred);
+            }
+            Some(rest) => {
+                self.purposes.push((id, Purpose::TransferTarget));
+                self.emit(ctx, Event::Unbridged { legs: vec![rest] });
+            }
+            None => self.end_leg(ctx, id, EndReason::Cancelled),
+        }
+    }
+
+    /// This interaction gives a leg away and ends.
+    pub(crate) fn release(&mut self, ctx: &mut Ctx<'_>, leg: LegId, to: InteractionId) {
+        self.emit(ctx, Event::LegMovedOut { leg, to });
+        self.media.retain(|l| *l != leg);
+        self.take_purpose(leg);
+        self.end_all(ctx, EndReason::Transferred, None, None);
+    }
+}
+
+fn unreachable_target(reason: EndReason) -> Refusal {
+    match reason {
+        EndReason::NotFound => {
+            Refusal::new(Code::NotFound, "Nothing has that number or extension.")
+        }
+        EndReason::Refused => {
+            Refusal::new(Code::Forbidden, "That number may not be dialled from here.")
+        }
+        _ => Refusal::new(Code::NoAgent, "The phone of that party is not registered."),
+    }
+}
+
+/// A destination that is one party to ring.
+fn as_target(plan: &Destination) -> Option<DialTarget> {
+    match plan {
+        Destination::Agent { agent } => Some(DialTarget::Agent { agent: *agent }),
+        Destination::Phone { phone } => Some(DialTarget::Phone { phone: *phone }),
+        Destination::Dial { target, .. } => Some(target.clone()),
+        _ => None,
+    }
+}
+
+fn plan_name(plan: &Destination) -> &'static str {
+    match plan {
+        Destination::Queue { .. } => "queue",
+        Destination::Conference { .. } => "conference",
+        Destination::Menu { .. } => "menu",
+        _ => "announcement",
+    }
+}
