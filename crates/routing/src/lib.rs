@@ -13,7 +13,12 @@
 //! agent at most one: an offer has exactly one winner by construction.
 //! An agent's routing state is never set, it is computed from facts (offer, work, wrap-up, leases).
 
+mod bits;
+pub mod erlang;
+mod estimate;
+mod index;
 mod io;
+mod ranked;
 mod router;
 mod view;
 
