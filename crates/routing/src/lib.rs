@@ -13,13 +13,22 @@
 //! agent at most one: an offer has exactly one winner by construction.
 //! An agent's routing state is never set, it is computed from facts (offer, work, wrap-up, leases).
 
+mod agent;
+mod agents;
 mod bits;
+mod classes;
+mod configure;
 pub mod erlang;
 mod estimate;
+mod explain;
 mod index;
 mod io;
+mod offers;
+mod queue;
 mod ranked;
 mod router;
+mod ticket;
+mod tickets;
 mod view;
 
 pub use io::{LeaseEnd, LeaseKind, RouteError, RouterConfig, RouterInput, RouterOutput, Ticket};

@@ -23,7 +23,7 @@ pub struct StateCounts {
 }
 
 /// An estimated wait. The range is the honest form; the mean alone is a false precision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct WaitEstimate {
     pub mean_ms: u64,
     pub p50_ms: u64,
