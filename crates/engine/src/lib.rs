@@ -1,1 +1,27 @@
-//! Placeholder: filled in the commits that follow.
+//! The engine: composes SIP, interactions and routing into one machine with one closed input and
+//! one closed output. It reads no clock, opens no socket and awaits nothing; the server and the
+//! simulator drive the same code.
+
+mod calls;
+mod command;
+mod core;
+pub mod guard;
+pub mod index;
+mod io;
+mod leg;
+mod live;
+mod lookup;
+mod media;
+mod ports;
+mod restore;
+mod route;
+mod run;
+mod sipdir;
+
+pub use core::{Engine, EngineConfig, Stats};
+pub use io::{Input, Note, Output, Restore};
+pub use lookup::PARK_SLOTS;
+pub use sipdir::realm_of;
+
+#[cfg(test)]
+mod tests;

@@ -71,6 +71,7 @@ pub enum LegCommand {
 pub enum RouteEvent {
     Queued {
         queue: QueueId,
+        priority: i32,
         position: u32,
         wait_estimate_ms: Option<u64>,
     },

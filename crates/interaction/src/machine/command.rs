@@ -305,16 +305,15 @@ impl Interaction {
     }
 
     fn requeue(&mut self, ctx: &mut Ctx<'_>, queue: QueueId) -> CommandResult {
-        let Some(config) = ctx.directory.queue(queue) else {
+        if ctx.directory.queue(queue).is_none() {
             return Err(Refusal::new(Code::NotFound, "There is no such queue."));
-        };
+        }
         let Some(w) = self.state.waiting.clone() else {
             return Err(Refusal::new(
                 Code::LegState,
                 "The interaction is not waiting in a queue.",
             ));
         };
-        let priority = config.priority;
         self.leave_queue(ctx, QueueExit::Transferred, true);
         // The time already waited goes along.
         let since = Timestamp(
@@ -322,7 +321,7 @@ impl Interaction {
                 .0
                 .saturating_sub(ctx.wall.since(w.since).as_micros() as u64),
         );
-        self.enqueue(ctx, queue, priority, since);
+        self.enqueue(ctx, queue, 0, since);
         Ok(CommandReply::default())
     }
 

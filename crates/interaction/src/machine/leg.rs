@@ -460,8 +460,7 @@ impl Interaction {
                     legs: vec![customer],
                 },
             );
-            let priority = ctx.directory.queue(queue).map_or(0, |q| q.priority);
-            return self.enqueue(ctx, queue, priority + 1, ctx.now);
+            return self.enqueue(ctx, queue, 1, ctx.now);
         }
         self.end_all(ctx, reason, Some(was.id), detail);
     }

@@ -187,10 +187,7 @@ impl Interaction {
         );
         match prompt.then {
             Then::Nothing => {}
-            Then::Enqueue(queue) => {
-                let priority = ctx.directory.queue(queue).map_or(0, |q| q.priority);
-                self.enqueue(ctx, queue, priority, ctx.now);
-            }
+            Then::Enqueue(queue) => self.enqueue(ctx, queue, 0, ctx.now),
             Then::End(reason) => self.end_all(ctx, reason, None, None),
         }
     }

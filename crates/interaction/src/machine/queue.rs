@@ -14,7 +14,7 @@ impl Interaction {
         {
             return self.play(ctx, leg, vec![greeting], true, Then::Enqueue(queue));
         }
-        self.enqueue(ctx, queue, config.priority, ctx.now);
+        self.enqueue(ctx, queue, 0, ctx.now);
     }
 
     pub(crate) fn enqueue(
@@ -39,10 +39,10 @@ impl Interaction {
         match event {
             RouteEvent::Queued {
                 queue,
+                priority,
                 position,
                 wait_estimate_ms,
             } => {
-                let priority = ctx.directory.queue(queue).map_or(0, |q| q.priority);
                 self.emit(
                     ctx,
                     Event::Queued {

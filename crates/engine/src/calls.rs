@@ -1,0 +1,782 @@
+//! What the user agent reports: calls in, answers, ends, registrations.
+
+use crate::core::{Engine, Entry};
+use crate::io::{Note, Output};
+use crate::leg::LegEntry;
+use bytes::Bytes;
+use cp_interaction::{Input as IxInput, Interaction, LegEvent};
+use cp_routing::{LeaseEnd, LeaseKind, RouterInput};
+use cp_sip::message::Message;
+use cp_sip::sdp::{self, SrtpPolicy};
+use cp_sip::ua::{CallRef, DialogEnd, Principal, ReferReplaces, UaEvent, Unregistration};
+use cp_sip::uri::SipUri;
+use cp_vocab::event::{Endpoint, StreamId};
+use cp_vocab::model::{Destination, DialTarget, Trunk};
+use cp_vocab::*;
+use rustc_hash::FxHashMap;
+use smallvec::smallvec;
+
+/// A caller, and where it wants to go.
+struct Arrival {
+    tenant: TenantId,
+    endpoint: Endpoint,
+    agent: Option<AgentId>,
+    from: Address,
+    from_name: Option<String>,
+    to: Address,
+    number: Option<NumberId>,
+    plan: Destination,
+    internal: bool,
+    srtp: SrtpPolicy,
+    /// Picks up what is parked in this slot.
+    slot: Option<InteractionId>,
+}
+
+impl Engine {
+    pub(crate) fn ua_event(&mut self, now: Timestamp, event: UaEvent) {
+        match event {
+            UaEvent::Incoming {
+                call,
+                principal,
+                invite,
+                offer,
+                replaces,
+                ..
+            } => {
+                if let Err(status) = self.incoming(now, call, principal, &invite, offer, replaces) {
+                    self.stats.refused += 1;
+                    let _ = self.ua.reject(now, call, status, retry_after(status));
+                }
+            }
+            UaEvent::Progress { call, sdp, .. } => self.progress(call, sdp),
+            UaEvent::Answered { call, sdp } => self.far_answered(now, call, sdp),
+            UaEvent::Confirmed { call, sdp } => self.confirmed(now, call, sdp),
+            UaEvent::Failed {
+                call,
+                status,
+                reason,
+            } => self.failed(now, call, status, reason),
+            UaEvent::Reoffered { call, sdp } => self.reoffered(now, call, sdp),
+            UaEvent::ReofferAnswered { .. } | UaEvent::ReofferFailed { .. } => {}
+            UaEvent::Referred {
+                call,
+                refer_to,
+                replaces,
+                ..
+            } => self.referred(now, call, &refer_to, replaces),
+            UaEvent::Info {
+                call,
+                content_type,
+                body,
+            } => {
+                if let (Some(leg), Some(digit)) = (
+                    self.calls.get(&call).copied(),
+                    info_digit(&content_type, &body),
+                ) && let Some(id) = self.interaction_of(leg)
+                {
+                    self.work
+                        .push_back((id, IxInput::Leg(leg, LegEvent::Digit(digit))));
+                }
+            }
+            UaEvent::Ended {
+                call,
+                cause,
+                reason,
+            } => self.ended(now, call, cause, reason),
+            UaEvent::Registered {
+                phone,
+                binding,
+                expires_s,
+                transport,
+                refresh,
+                ..
+            } => self.registered(now, phone, binding, expires_s, transport.via(), refresh),
+            UaEvent::Unregistered { phone, why } => self.unregistered(now, phone, why),
+            UaEvent::TrunkUp { trunk, rtt_ms } => {
+                let tenant = self.index.trunk(trunk).map(|t| t.tenant);
+                self.append_aside(
+                    now,
+                    tenant,
+                    StreamId::Trunk(trunk),
+                    Event::TrunkUp { trunk, rtt_ms },
+                );
+            }
+            UaEvent::TrunkDown { trunk, why } => {
+                let tenant = self.index.trunk(trunk).map(|t| t.tenant);
+                let why = why.to_string();
+                self.append_aside(
+                    now,
+                    tenant,
+                    StreamId::Trunk(trunk),
+                    Event::TrunkDown { trunk, why },
+                );
+            }
+            UaEvent::Denied { what, .. } => self.put(Output::Note(Note::Denied { what })),
+        }
+    }
+
+    /// A new call. `Err` is the SIP status to refuse it with; nothing was kept then.
+    fn incoming(
+        &mut self,
+        now: Timestamp,
+        call: CallRef,
+        principal: Principal,
+        invite: &Message,
+        offer: Option<Bytes>,
+        replaces: Option<CallRef>,
+    ) -> Result<(), u16> {
+        if self.draining
+            || !self.writable
+            || self.interactions.len() >= self.config.interactions_max
+        {
+            return Err(503);
+        }
+        let arrival = self.arrival(principal, invite)?;
+        let limit = self
+            .index
+            .tenant(arrival.tenant)
+            .map_or(0, |t| t.interactions_max);
+        if limit != 0 && self.tenant_calls.get(&arrival.tenant).copied().unwrap_or(0) >= limit {
+            return Err(503);
+        }
+        let joins = match replaces {
+            Some(old) => Some(self.replaced(old, &arrival).ok_or(403u16)?),
+            None => arrival.slot.and_then(|id| self.parked_leg(id)),
+        };
+        let worker = match joins {
+            Some((id, _)) => self.interactions.get(&id).map_or(0, |e| e.worker),
+            None => self.worker_for(&arrival),
+        };
+        let leg: LegId = self.ids.next(now);
+        let id = match joins {
+            Some((id, _)) => id,
+            None => self.ids.next(now),
+        };
+        self.take_in(now, call, leg, id, worker, &arrival, offer)?;
+        let call_id = invite.call_id().to_string();
+        if let Some((id, old)) = joins {
+            let Arrival {
+                endpoint,
+                agent,
+                from: address,
+                ..
+            } = arrival;
+            let input = IxInput::Replace {
+                old,
+                leg,
+                endpoint,
+                agent,
+                address,
+                call_id,
+            };
+            self.work.push_back((id, input));
+            return Ok(());
+        }
+        let Arrival {
+            tenant,
+            endpoint,
+            agent,
+            from,
+            from_name,
+            to,
+            number,
+            plan,
+            internal,
+            ..
+        } = arrival;
+        let interaction = Interaction::new(id, tenant);
+        self.interactions.insert(
+            id,
+            Entry {
+                interaction,
+                tenant,
+                worker,
+                timers: FxHashMap::default(),
+            },
+        );
+        let input = IxInput::Incoming {
+            leg,
+            endpoint,
+            agent,
+            from,
+            from_name,
+            to,
+            number,
+            call_id,
+            plan,
+            internal,
+        };
+        self.work.push_back((id, input));
+        Ok(())
+    }
+
+    /// Port, media negotiation and books for an incoming leg.
+    #[allow(clippy::too_many_arguments)]
+    fn take_in(
+        &mut self,
+        now: Timestamp,
+        call: CallRef,
+        leg: LegId,
+        id: InteractionId,
+        worker: u16,
+        arrival: &Arrival,
+        offer: Option<Bytes>,
+    ) -> Result<(), u16> {
+        let port = self.ports.take(worker, now).ok_or(503u16)?;
+        let codecs = match arrival.endpoint {
+            Endpoint::Trunk(t) => self
+                .index
+                .trunk(t)
+                .map(|t| t.codecs.clone())
+                .filter(|c| !c.is_empty()),
+            _ => None,
+        };
+        let codecs = codecs.unwrap_or_else(|| self.config.codecs.clone());
+        let local = self.local_media(port, codecs, arrival.srtp);
+        let answer = match &offer {
+            Some(offer) => match sdp::answer(&local, offer) {
+                Ok(a) => Some((a.sdp, a.plan)),
+                Err(e) => {
+                    self.ports.give_back(port, now);
+                    return Err(e.sip_status());
+                }
+            },
+            None => None,
+        };
+        if let Endpoint::Trunk(t) = arrival.endpoint {
+            *self.trunk_calls.entry(t).or_default() += 1;
+        }
+        self.calls.insert(call, leg);
+        self.legs.insert(
+            leg,
+            LegEntry {
+                interaction: id,
+                endpoint: arrival.endpoint,
+                calls: smallvec![call],
+                port: Some(port),
+                local,
+                answer,
+                plan: None,
+                inbound: true,
+                answered: false,
+                open: false,
+                flowing: false,
+                holding: false,
+                failed_with: None,
+                dialled: None,
+            },
+        );
+        Ok(())
+    }
+
+    fn arrival(&self, principal: Principal, invite: &Message) -> Result<Arrival, u16> {
+        let uri = SipUri::parse(invite.uri()).ok_or(400u16)?;
+        let dialled = uri.user_decoded().into_owned();
+        match principal {
+            Principal::Trunk(t) => {
+                let trunk = self.index.trunk(t).ok_or(403u16)?;
+                self.from_trunk(trunk, &dialled, invite)
+            }
+            Principal::Phone(p) => self.from_phone(p, &dialled),
+        }
+    }
+
+    fn from_trunk(&self, trunk: &Trunk, dialled: &str, invite: &Message) -> Result<Arrival, u16> {
+        if trunk.channels_max != 0
+            && self.trunk_calls.get(&trunk.id).copied().unwrap_or(0) >= trunk.channels_max
+        {
+            return Err(503);
+        }
+        let to = trunk.rules.normalise(dialled);
+        let found = self
+            .index
+            .destination(trunk.tenant, to.user(), true)
+            .or_else(|| self.index.destination(trunk.tenant, dialled, true));
+        let (plan, number) = found.ok_or(404u16)?;
+        let from_header = invite.from().ok_or(400u16)?;
+        let from_user = SipUri::parse(from_header.uri)
+            .map(|u| u.user_decoded().into_owned())
+            .unwrap_or_default();
+        Ok(Arrival {
+            tenant: trunk.tenant,
+            endpoint: Endpoint::Trunk(trunk.id),
+            agent: None,
+            from: trunk.rules.normalise(&from_user),
+            from_name: from_header.display_text().filter(|d| !d.is_empty()),
+            to,
+            number,
+            plan,
+            internal: false,
+            srtp: if trunk.srtp {
+                SrtpPolicy::Require
+            } else {
+                SrtpPolicy::Allow
+            },
+            slot: None,
+        })
+    }
+
+    fn from_phone(&self, phone: PhoneId, dialled: &str) -> Result<Arrival, u16> {
+        let p = self.index.phone(phone).ok_or(403u16)?;
+        let agent = self.index.agent_of_phone(phone);
+        let slot = self.parked.get(&(p.tenant, dialled.to_string())).copied();
+        let found = self.index.destination(p.tenant, dialled, false);
+        let (plan, number) = match (found, slot) {
+            (Some(f), _) => f,
+            (None, Some(_)) => (Destination::Reject { status: 480 }, None),
+            (None, None) => (self.outside(p, dialled)?, None),
+        };
+        Ok(Arrival {
+            tenant: p.tenant,
+            endpoint: Endpoint::Phone(phone),
+            agent: agent.map(|a| a.id),
+            from: Address::Extension(agent.map_or_else(|| p.user.clone(), |a| a.extension.clone())),
+            from_name: Some(agent.map_or_else(|| p.name.clone(), |a| a.name.clone()))
+                .filter(|n| !n.is_empty()),
+            to: Address::Extension(dialled.to_string()),
+            number,
+            plan,
+            internal: true,
+            srtp: if p.require_srtp {
+                SrtpPolicy::Require
+            } else {
+                SrtpPolicy::Allow
+            },
+            slot,
+        })
+    }
+
+    /// A phone dials a number that is not the tenant's own.
+    fn outside(&self, phone: &cp_vocab::model::Phone, dialled: &str) -> Result<Destination, u16> {
+        let (trunk, address) = self.index.trunk_for(phone.tenant, dialled).ok_or(404u16)?;
+        if !phone.may_dial_out {
+            return Err(403);
+        }
+        let number = trunk.rules.render(&address);
+        if crate::guard::is_emergency(dialled) || crate::guard::is_emergency(&number) {
+            if !self.config.emergency_live {
+                return Err(403);
+            }
+        }
+        let target = DialTarget::Trunk {
+            trunk: trunk.id,
+            number: address.user().to_string(),
+        };
+        Ok(Destination::Dial {
+            target,
+            record: false,
+        })
+    }
+
+    /// Legs of one interaction live on one worker; a phone with a call keeps to that call's worker, so
+    /// that the two can be connected later.
+    fn worker_for(&self, arrival: &Arrival) -> u16 {
+        let workers = self.ports.workers().max(1);
+        if let Destination::Conference { conference } = &arrival.plan {
+            return (conference.as_u128() % workers as u128) as u16;
+        }
+        if workers > 1
+            && let Endpoint::Phone(_) = arrival.endpoint
+            && let Some(l) = self.legs.values().find(|l| l.endpoint == arrival.endpoint)
+            && let Some(port) = l.port
+        {
+            return port.worker;
+        }
+        self.ports.least_used()
+    }
+
+    /// Whether the newcomer may take the place of that dialog: phones of the same tenant only.
+    fn replaced(&self, old: CallRef, arrival: &Arrival) -> Option<(InteractionId, LegId)> {
+        let leg = self.calls.get(&old)?;
+        let id = self.interaction_of(*leg)?;
+        let tenant = self.interactions.get(&id)?.tenant;
+        (tenant == arrival.tenant && matches!(arrival.endpoint, Endpoint::Phone(_)))
+            .then_some((id, *leg))
+    }
+
+    fn parked_leg(&self, id: InteractionId) -> Option<(InteractionId, LegId)> {
+        let state = self.interactions.get(&id)?.interaction.state();
+        let leg = state
+            .live_legs()
+            .find(|l| matches!(l.room, cp_interaction::Room::Parked(_)))?;
+        Some((id, leg.id))
+    }
+
+    fn progress(&mut self, call: CallRef, sdp: Option<Bytes>) {
+        let Some(leg) = self.calls.get(&call).copied() else {
+            return;
+        };
+        let Some(entry) = self.legs.get(&leg).filter(|l| !l.answered) else {
+            return;
+        };
+        let id = entry.interaction;
+        // Early media is taken from a single ringing phone only; with several nobody can say whose it is.
+        let plan = match (&sdp, entry.calls.len()) {
+            (Some(sdp), 1) => sdp::complete(&entry.local, sdp).ok(),
+            _ => None,
+        };
+        let early_media = plan.is_some();
+        if let Some(plan) = plan {
+            self.open(leg, plan);
+        }
+        self.work
+            .push_back((id, IxInput::Leg(leg, LegEvent::Ringing { early_media })));
+    }
+
+    fn far_answered(&mut self, now: Timestamp, call: CallRef, sdp: Option<Bytes>) {
+        let Some(leg) = self.calls.get(&call).copied() else {
+            return self.ua.hang_up(now, call, None);
+        };
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let id = entry.interaction;
+        entry.answered = true;
+        let losers: smallvec::SmallVec<[CallRef; 4]> =
+            entry.calls.iter().copied().filter(|c| *c != call).collect();
+        entry.calls = smallvec![call];
+        let plan = match (&sdp, &entry.plan) {
+            (Some(sdp), _) => sdp::complete(&entry.local, sdp).ok(),
+            // The answer came in a reliable 183 already.
+            (None, Some(plan)) => Some(plan.clone()),
+            (None, None) => None,
+        };
+        for c in losers {
+            self.calls.remove(&c);
+            self.ua.hang_up(
+                now,
+                c,
+                Some("SIP;cause=200;text=\"Call completed elsewhere\"".to_string()),
+            );
+        }
+        match plan {
+            Some(plan) => {
+                let codec = Some(plan.codec.name().to_string());
+                let secure = plan.srtp.is_some();
+                self.open(leg, plan);
+                let dialog = self.ua.dialog_snapshot(call);
+                self.work.push_back((
+                    id,
+                    IxInput::Leg(
+                        leg,
+                        LegEvent::Answered {
+                            codec,
+                            secure,
+                            dialog,
+                        },
+                    ),
+                ));
+            }
+            None => {
+                self.end_leg(now, leg, EndReason::Incompatible, None);
+                let reason = EndReason::Incompatible;
+                self.work.push_back((
+                    id,
+                    IxInput::Leg(
+                        leg,
+                        LegEvent::Ended {
+                            reason,
+                            detail: None,
+                        },
+                    ),
+                ));
+            }
+        }
+    }
+
+    /// Our offer went out in a 2xx; the answer is in the ACK.
+    fn confirmed(&mut self, now: Timestamp, call: CallRef, sdp: Option<Bytes>) {
+        let Some(leg) = self.calls.get(&call).copied() else {
+            return;
+        };
+        let Some(entry) = self.legs.get(&leg).filter(|l| l.plan.is_none()) else {
+            return;
+        };
+        let id = entry.interaction;
+        match sdp.map(|s| sdp::complete(&entry.local, &s)) {
+            Some(Ok(plan)) => self.open(leg, plan),
+            _ => {
+                self.end_leg(now, leg, EndReason::Incompatible, None);
+                let reason = EndReason::Incompatible;
+                self.work.push_back((
+                    id,
+                    IxInput::Leg(
+                        leg,
+                        LegEvent::Ended {
+                            reason,
+                            detail: None,
+                        },
+                    ),
+                ));
+            }
+        }
+    }
+
+    fn failed(&mut self, now: Timestamp, call: CallRef, status: u16, reason: Option<String>) {
+        let Some(leg) = self.calls.remove(&call) else {
+            return;
+        };
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let id = entry.interaction;
+        entry.calls.retain(|c| *c != call);
+        // Among several contacts, "busy" and "declined" say more than "not there".
+        let worse = entry.failed_with.is_none_or(|s| rank(status) > rank(s));
+        if worse {
+            entry.failed_with = Some(status);
+        }
+        let status = entry.failed_with.unwrap_or(status);
+        // A decline is meant for all contacts of the person (RFC 3261 16.7: 6xx ends the search).
+        let rest = if status >= 600 {
+            std::mem::take(&mut entry.calls)
+        } else {
+            smallvec![]
+        };
+        for c in rest {
+            self.calls.remove(&c);
+            self.ua.hang_up(now, c, None);
+        }
+        if self.legs.get(&leg).is_some_and(|l| l.calls.is_empty()) {
+            self.drop_entry(now, leg);
+            let detail = Some(match reason {
+                Some(r) => format!("{status} {r}"),
+                None => status.to_string(),
+            });
+            let reason = reason_of(status);
+            self.work
+                .push_back((id, IxInput::Leg(leg, LegEvent::Ended { reason, detail })));
+        }
+    }
+
+    fn reoffered(&mut self, now: Timestamp, call: CallRef, sdp: Option<Bytes>) {
+        let Some(leg) = self.calls.get(&call).copied() else {
+            return self.ua.reject_reoffer(now, call, 481);
+        };
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let id = entry.interaction;
+        entry.local.version += 1;
+        let Some(sdp) = sdp else {
+            let offer = sdp::offer(&entry.local);
+            return self.ua.accept_reoffer(now, call, offer);
+        };
+        match sdp::answer(&entry.local, &sdp) {
+            Ok(answered) => {
+                // Hold is what we may not send to: sendonly, inactive, or the old 0.0.0.0 (RFC 3264 8.4).
+                let holding = !answered.plan.send;
+                let changed = holding != entry.holding;
+                entry.holding = holding;
+                self.open(leg, answered.plan);
+                self.ua.accept_reoffer(now, call, answered.sdp);
+                if changed {
+                    let event = if holding {
+                        LegEvent::Held
+                    } else {
+                        LegEvent::Resumed
+                    };
+                    self.work.push_back((id, IxInput::Leg(leg, event)));
+                }
+            }
+            Err(e) => self.ua.reject_reoffer(now, call, e.sip_status()),
+        }
+    }
+
+    /// Only a tenant's phone may transfer; a trunk that tries is refused.
+    fn referred(
+        &mut self,
+        now: Timestamp,
+        call: CallRef,
+        refer_to: &str,
+        replaces: Option<ReferReplaces>,
+    ) {
+        let Some(leg) = self.calls.get(&call).copied() else {
+            return;
+        };
+        let Some(entry) = self
+            .legs
+            .get(&leg)
+            .filter(|l| matches!(l.endpoint, Endpoint::Phone(_)))
+        else {
+            return self.ua.refer_progress(now, call, 403);
+        };
+        let id = entry.interaction;
+        let event = match replaces {
+            Some(ReferReplaces::Call(other)) => {
+                let other = self.calls.get(&other).copied();
+                match other.and_then(|o| self.interaction_of(o).map(|i| (i, o))) {
+                    Some((interaction, other)) if interaction != id => {
+                        LegEvent::ReferredToLeg { interaction, other }
+                    }
+                    _ => return self.ua.refer_progress(now, call, 481),
+                }
+            }
+            Some(ReferReplaces::Unknown) => return self.ua.refer_progress(now, call, 481),
+            None => {
+                let uri = refer_to.trim_matches(|c| c == '<' || c == '>');
+                match SipUri::parse(uri) {
+                    Some(u) => LegEvent::Referred {
+                        to: u.user_decoded().into_owned(),
+                    },
+                    None => return self.ua.refer_progress(now, call, 400),
+                }
+            }
+        };
+        self.work.push_back((id, IxInput::Leg(leg, event)));
+    }
+
+    fn ended(&mut self, now: Timestamp, call: CallRef, cause: DialogEnd, detail: Option<String>) {
+        let Some(leg) = self.calls.remove(&call) else {
+            return;
+        };
+        let Some(id) = self.interaction_of(leg) else {
+            return;
+        };
+        self.drop_entry(now, leg);
+        let reason = match cause {
+            DialogEnd::Bye => EndReason::HungUp,
+            DialogEnd::Cancel => EndReason::Abandoned,
+            DialogEnd::Internal => EndReason::Internal,
+            _ => EndReason::Dropped,
+        };
+        let detail =
+            detail.or_else(|| (reason == EndReason::Dropped).then(|| format!("{cause:?}")));
+        self.work
+            .push_back((id, IxInput::Leg(leg, LegEvent::Ended { reason, detail })));
+    }
+
+    fn registered(
+        &mut self,
+        now: Timestamp,
+        phone: PhoneId,
+        binding: String,
+        expires_s: u32,
+        transport: &str,
+        refresh: bool,
+    ) {
+        let Some(p) = self.index.phone(phone) else {
+            return;
+        };
+        let (tenant, agent) = (p.tenant, p.agent);
+        // A refresh is written down only when the log would otherwise think the phone gone; the
+        // record is valid for half as long again as it says.
+        let until = now + std::time::Duration::from_secs(u64::from(expires_s));
+        let half = now + std::time::Duration::from_secs(u64::from(expires_s) / 2);
+        let logged = self.logged_until.get(&phone).copied().unwrap_or_default();
+        if !refresh || logged < half {
+            self.logged_until.insert(phone, until);
+            let event = Event::PhoneRegistered {
+                phone,
+                contact: Pii(binding),
+                expires_s,
+                transport: transport.to_string(),
+            };
+            self.append_aside(now, Some(tenant), StreamId::Phone(phone), event);
+        }
+        if !refresh && let Some(agent) = agent {
+            self.route(
+                now,
+                RouterInput::Lease {
+                    agent,
+                    kind: LeaseKind::Phone,
+                    until: Timestamp::FAR,
+                },
+            );
+        }
+    }
+
+    fn unregistered(&mut self, now: Timestamp, phone: PhoneId, why: Unregistration) {
+        let Some(p) = self.index.phone(phone) else {
+            return;
+        };
+        let (tenant, agent) = (p.tenant, p.agent);
+        if self.ua.contacts(phone).next().is_some() {
+            return; // Another contact of it is still there.
+        }
+        self.logged_until.remove(&phone);
+        let event = Event::PhoneUnregistered {
+            phone,
+            why: format!("{why:?}").to_ascii_lowercase(),
+        };
+        self.append_aside(now, Some(tenant), StreamId::Phone(phone), event);
+        if let Some(agent) = agent {
+            let why = if why == Unregistration::Requested {
+                LeaseEnd::SignedOff
+            } else {
+                LeaseEnd::Lost
+            };
+            self.route(
+                now,
+                RouterInput::LeaseEnded {
+                    agent,
+                    kind: LeaseKind::Phone,
+                    why,
+                },
+            );
+        }
+    }
+}
+
+fn retry_after(status: u16) -> Vec<(String, String)> {
+    if status == 503 {
+        vec![("Retry-After".to_string(), "5".to_string())]
+    } else {
+        vec![]
+    }
+}
+
+/// How much a final status tells about the person called.
+fn rank(status: u16) -> u8 {
+    match status {
+        600..=699 => 4,
+        486 => 3,
+        480 | 408 => 2,
+        _ => 1,
+    }
+}
+
+fn reason_of(status: u16) -> EndReason {
+    match status {
+        486 | 600 => EndReason::Busy,
+        603 | 607 => EndReason::Declined,
+        408 => EndReason::NoAnswer,
+        487 => EndReason::Cancelled,
+        404 | 410 | 484 | 604 => EndReason::NotFound,
+        401 | 402 | 403 | 407 => EndReason::Refused,
+        406 | 415 | 488 | 606 => EndReason::Incompatible,
+        500 => EndReason::Internal,
+        503 => EndReason::Overload,
+        _ => EndReason::Unavailable,
+    }
+}
+
+/// DTMF by INFO: `application/dtmf-relay` with `Signal=5`, or `application/dtmf` with the bare digit.
+fn info_digit(content_type: &str, body: &[u8]) -> Option<char> {
+    let text = std::str::from_utf8(body).ok()?;
+    let kind = content_type
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_ascii_lowercase();
+    let value = match kind.as_str() {
+        "application/dtmf-relay" => text.lines().find_map(|l| {
+            let (name, value) = l.split_once('=')?;
+            name.trim()
+                .eq_ignore_ascii_case("signal")
+                .then(|| value.trim())
+        })?,
+        "application/dtmf" => text.trim(),
+        _ => return None,
+    };
+    match value {
+        "10" => Some('*'),
+        "11" => Some('#'),
+        v => v
+            .chars()
+            .next()
+            .map(|c| c.to_ascii_uppercase())
+            .filter(|c| "0123456789*#ABCD".contains(*c) && v.len() == 1),
+    }
+}

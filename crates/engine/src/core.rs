@@ -1,0 +1,326 @@
+//! The engine's state, its input dispatch, and the gate between what is decided and what leaves.
+
+use crate::index::Index;
+use crate::io::*;
+use crate::leg::LegEntry;
+use crate::ports::Ports;
+use crate::route::AgentStreams;
+use cp_interaction::{Interaction, TimerKind};
+use cp_routing::{Router, RouterConfig};
+use cp_sip::ua::{CallRef, Listen, TrunkConfig, UaConfig, UserAgent};
+use cp_vocab::event::{EventRecord, LogPosition};
+use cp_vocab::media::{Codec, MediaCommand};
+use cp_vocab::model::Snapshot;
+use cp_vocab::*;
+use rustc_hash::FxHashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Interactions in memory at most; further calls are refused with 503.
+pub const INTERACTIONS_MAX: usize = 200_000;
+
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    pub seed: [u8; 32],
+    pub nonce_secret: [u8; 32],
+    pub listen: Vec<Listen>,
+    /// Codecs offered to phones, best first.
+    pub codecs: Vec<Codec>,
+    /// Let calls to emergency services leave. Off everywhere but in a live site.
+    pub emergency_live: bool,
+    /// Wall-clock time minus the driver's line, in microseconds; event times are `now + wall_offset_us`.
+    pub wall_offset_us: i64,
+    pub interactions_max: usize,
+    pub session_expires_s: u32,
+    pub router: RouterConfig,
+}
+
+impl EngineConfig {
+    pub fn new(seed: [u8; 32], nonce_secret: [u8; 32], listen: Vec<Listen>) -> Self {
+        Self {
+            seed,
+            nonce_secret,
+            listen,
+            codecs: vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu],
+            emergency_live: false,
+            wall_offset_us: 0,
+            interactions_max: INTERACTIONS_MAX,
+            session_expires_s: 1_800,
+            router: RouterConfig {
+                seed,
+                ..RouterConfig::default()
+            },
+        }
+    }
+}
+
+/// Counters for the metrics page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    pub interactions: usize,
+    pub legs: usize,
+    pub ports_in_use: usize,
+    pub started: u64,
+    pub ended: u64,
+    pub refused: u64,
+    pub faults: u64,
+}
+
+pub(crate) struct Entry {
+    pub interaction: Interaction,
+    pub tenant: TenantId,
+    /// The media worker that carries all its legs.
+    pub worker: u16,
+    /// Timers by kind; a timer whose time differs from the entry's was cancelled.
+    pub timers: FxHashMap<TimerKind, Timestamp>,
+}
+
+pub struct Engine {
+    pub(crate) config: EngineConfig,
+    pub(crate) ids: IdSource,
+    pub(crate) index: Index,
+    pub(crate) ua: UserAgent,
+    pub(crate) router: Router,
+    pub(crate) interactions: FxHashMap<InteractionId, Entry>,
+    pub(crate) legs: FxHashMap<LegId, LegEntry>,
+    pub(crate) calls: FxHashMap<CallRef, LegId>,
+    pub(crate) offers: FxHashMap<OfferId, InteractionId>,
+    /// Legs given up whose last quality report is still to come.
+    pub(crate) closing: FxHashMap<LegId, InteractionId>,
+    pub(crate) recordings: FxHashMap<RecordingId, InteractionId>,
+    /// Until when the log says a phone is registered; refreshes before that need no record.
+    pub(crate) logged_until: FxHashMap<PhoneId, Timestamp>,
+    pub(crate) ports: Ports,
+    pub(crate) rooms: FxHashMap<ConferenceId, u32>,
+    pub(crate) parked: FxHashMap<(TenantId, String), InteractionId>,
+    pub(crate) streams: AgentStreams,
+    pub(crate) trunk_calls: FxHashMap<TrunkId, u32>,
+    pub(crate) tenant_calls: FxHashMap<TenantId, u32>,
+    timers: BinaryHeap<Reverse<(Timestamp, InteractionId, TimerKind)>>,
+    /// Inputs to interactions that outputs of others caused; run before anything else.
+    pub(crate) work: VecDeque<(InteractionId, cp_interaction::Input)>,
+    pub(crate) scratch: Vec<cp_interaction::Output>,
+    pub(crate) appended: Vec<EventRecord>,
+    pub(crate) position: LogPosition,
+    pending: Vec<Output>,
+    out: VecDeque<Output>,
+    /// On whose behalf the presence change that is being carried out is.
+    pub(crate) presence_by: Option<cp_vocab::command::Actor>,
+    pub(crate) draining: bool,
+    pub(crate) writable: bool,
+    pub(crate) stats: Stats,
+}
+
+impl Engine {
+    pub fn new(config: EngineConfig) -> Self {
+        let mut ids = IdSource::from_seed(config.seed);
+        let mut ua = UaConfig::new(ids.random(), config.nonce_secret, config.listen.clone());
+        ua.session_expires_s = config.session_expires_s;
+        ua.limits.calls_max = config.interactions_max.saturating_mul(2);
+        Self {
+            router: Router::new(config.router.clone()),
+            ua: UserAgent::new(ua),
+            ids,
+            config,
+            index: Index::default(),
+            interactions: FxHashMap::default(),
+            legs: FxHashMap::default(),
+            calls: FxHashMap::default(),
+            offers: FxHashMap::default(),
+            closing: FxHashMap::default(),
+            recordings: FxHashMap::default(),
+            logged_until: FxHashMap::default(),
+            ports: Ports::default(),
+            rooms: FxHashMap::default(),
+            parked: FxHashMap::default(),
+            streams: AgentStreams::default(),
+            trunk_calls: FxHashMap::default(),
+            tenant_calls: FxHashMap::default(),
+            timers: BinaryHeap::new(),
+            work: VecDeque::new(),
+            scratch: Vec::new(),
+            appended: Vec::new(),
+            position: LogPosition::default(),
+            pending: Vec::new(),
+            out: VecDeque::new(),
+            presence_by: None,
+            draining: false,
+            writable: true,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Takes one input. Drain [`Engine::poll`] afterwards.
+    pub fn handle(&mut self, now: Timestamp, input: Input) {
+        match input {
+            Input::Datagram {
+                flow,
+                tls_name,
+                bytes,
+            } => {
+                self.ua
+                    .receive(now, &flow, tls_name.as_deref(), bytes, &self.index);
+            }
+            Input::FlowClosed(connection) => self.ua.flow_closed(now, connection),
+            Input::SendFailed(target) => self.ua.send_failed(now, &target),
+            Input::Resolved { id, targets } => {
+                let found = targets.ok_or(cp_sip::ua::ResolveError::NotFound);
+                self.ua.resolved(now, id, found);
+            }
+            Input::Media(event) => self.media_event(now, event),
+            Input::Command(envelope) => self.command(now, envelope),
+            Input::Timeout => self.timeout(now),
+            Input::StoreHealth { writable } => self.writable = writable,
+            Input::Restore(restore) => self.restore(now, *restore),
+        }
+        self.run(now);
+        self.release();
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is wanted.
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        let own = self.timers.peek().map(|Reverse((at, _, _))| *at);
+        [own, self.ua.next_timeout(), self.router.next_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub fn stats(&self) -> Stats {
+        Stats {
+            interactions: self.interactions.len(),
+            legs: self.legs.len(),
+            ports_in_use: self.ports.in_use(),
+            ..self.stats
+        }
+    }
+
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.index.snapshot
+    }
+
+    /// Durable state of an interaction in memory, for replay tests and the simulator.
+    pub fn interaction(&self, id: InteractionId) -> Option<&cp_interaction::State> {
+        self.interactions.get(&id).map(|e| e.interaction.state())
+    }
+    pub fn interactions(&self) -> impl Iterator<Item = InteractionId> + '_ {
+        self.interactions.keys().copied()
+    }
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    fn timeout(&mut self, now: Timestamp) {
+        while let Some(Reverse((at, id, kind))) = self.timers.peek().copied()
+            && at <= now
+        {
+            self.timers.pop();
+            if let Some(e) = self.interactions.get_mut(&id)
+                && e.timers.get(&kind) == Some(&at)
+            {
+                e.timers.remove(&kind);
+                self.work
+                    .push_back((id, cp_interaction::Input::Timer(kind)));
+            }
+        }
+        if self.ua.next_timeout().is_some_and(|t| t <= now) {
+            self.ua.handle_timeout(now);
+        }
+        if self.router.next_timeout().is_some_and(|t| t <= now) {
+            self.router.handle_timeout(now);
+        }
+    }
+
+    pub(crate) fn set_timer(&mut self, id: InteractionId, kind: TimerKind, at: Option<Timestamp>) {
+        let Some(e) = self.interactions.get_mut(&id) else {
+            return;
+        };
+        match at {
+            Some(at) => {
+                e.timers.insert(kind, at);
+                self.timers.push(Reverse((at, id, kind)));
+            }
+            None => {
+                e.timers.remove(&kind);
+            }
+        }
+    }
+
+    pub(crate) fn wall(&self, now: Timestamp) -> Timestamp {
+        Timestamp(now.0.saturating_add_signed(self.config.wall_offset_us))
+    }
+
+    /// Puts a record into the log of this input.
+    pub(crate) fn append(&mut self, record: EventRecord) {
+        self.position.0 += 1;
+        self.appended.push(record);
+    }
+
+    pub(crate) fn put(&mut self, output: Output) {
+        self.pending.push(output);
+    }
+    pub(crate) fn put_media(&mut self, worker: u16, command: MediaCommand) {
+        self.pending.push(Output::Media { worker, command });
+    }
+
+    /// Ends the input: what it promised waits for the last record it made.
+    fn release(&mut self) {
+        while let Some(worker) = self.ports.hungry() {
+            self.out.push_back(Output::GrowPorts { worker });
+        }
+        let after = if self.appended.is_empty() {
+            LogPosition::default()
+        } else {
+            self.position
+        };
+        if !self.appended.is_empty() {
+            let records = std::mem::take(&mut self.appended);
+            self.out.push_back(Output::Append {
+                records,
+                upto: self.position,
+            });
+        }
+        for mut output in self.pending.drain(..) {
+            match &mut output {
+                Output::Transmit { after: a, .. } if *a != NOW => *a = after,
+                Output::Transmit { after: a, .. } => *a = LogPosition::default(),
+                Output::Reply { after: a, .. } => *a = after,
+                _ => {}
+            }
+            self.out.push_back(output);
+        }
+    }
+
+    pub(crate) fn trunk_configs(&self) -> Vec<TrunkConfig> {
+        self.index
+            .snapshot
+            .trunks
+            .iter()
+            .map(|t| TrunkConfig {
+                id: t.id,
+                host: t.host.clone(),
+                transport: t.transport,
+                user: t.user.clone(),
+                password: t.password.expose().clone(),
+                register: t.register,
+                health_interval_s: t.health_interval_s,
+                addresses: vec![],
+            })
+            .collect()
+    }
+}
+
+/// Marks a transmission that promises nothing (100, retransmission, challenge) inside one input.
+pub(crate) const NOW: LogPosition = LogPosition(u64::MAX);
+
+/// How long an outgoing call may ring at the SIP layer beyond what the interaction asked.
+pub(crate) fn ring_time(ms: u64) -> Duration {
+    Duration::from_millis(ms.clamp(1_000, 300_000))
+}

@@ -1,0 +1,107 @@
+//! One closed input, one closed output.
+
+use bytes::Bytes;
+use cp_vocab::command::{CommandEnvelope, CommandResult};
+use cp_vocab::event::{EventRecord, LogPosition, StreamId};
+use cp_vocab::media::{MediaCommand, MediaEvent};
+use cp_vocab::model::{Presence, Snapshot};
+use cp_vocab::net::{ConnectionId, Flow, Target, Transport};
+use cp_vocab::*;
+use std::sync::Arc;
+
+/// Everything that can happen to the engine. The driver hands each over with the time of its batch
+/// and drains [`crate::Engine::poll`] before the next.
+#[derive(Debug)]
+pub enum Input {
+    /// A SIP message, whole.
+    Datagram {
+        flow: Flow,
+        tls_name: Option<String>,
+        bytes: Bytes,
+    },
+    FlowClosed(ConnectionId),
+    SendFailed(Target),
+    /// Answer to [`Output::Resolve`]; `None`: nothing found.
+    Resolved {
+        id: u64,
+        targets: Option<Vec<Target>>,
+    },
+    Media(MediaEvent),
+    Command(CommandEnvelope),
+    /// The time of [`crate::Engine::next_timeout`] has come.
+    Timeout,
+    /// The store can no longer (or can again) make records durable.
+    StoreHealth {
+        writable: bool,
+    },
+    /// What the log knew before this process started. Once, first.
+    Restore(Box<Restore>),
+}
+
+/// The state a restart begins with.
+#[derive(Debug, Default)]
+pub struct Restore {
+    pub snapshot: Arc<Snapshot>,
+    /// Interactions without an end, with their logs: they died with the process.
+    pub open: Vec<(InteractionId, TenantId, Vec<EventRecord>)>,
+    /// Registrations that still hold, as [`cp_vocab::Event::PhoneRegistered`] told them.
+    pub bindings: Vec<(PhoneId, String, Timestamp)>,
+    pub presence: Vec<(AgentId, Presence, bool)>,
+    /// Last sequence numbers of the streams the engine writes beside interactions.
+    pub sequences: Vec<(StreamId, u64)>,
+}
+
+/// Everything the engine wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Make these durable. They are numbered on from the last; `upto` is the position of the last.
+    Append {
+        records: Vec<EventRecord>,
+        upto: LogPosition,
+    },
+    /// Send, but not before the log is durable up to `after`.
+    Transmit {
+        target: Target,
+        bytes: Bytes,
+        after: LogPosition,
+    },
+    Close(ConnectionId),
+    Resolve {
+        id: u64,
+        host: String,
+        port: Option<u16>,
+        transport: Option<Transport>,
+        secure: bool,
+    },
+    Media {
+        worker: u16,
+        command: MediaCommand,
+    },
+    /// Bind more ports.
+    GrowPorts {
+        worker: u16,
+    },
+    Reply {
+        command: CommandId,
+        result: CommandResult,
+        after: LogPosition,
+    },
+    /// Something for the audit or the operator, without personal data.
+    Note(Note),
+}
+
+/// Facts for logs and counters that are not part of any interaction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Note {
+    /// A fault inside one interaction; it was ended, the others go on.
+    Fault {
+        interaction: InteractionId,
+        what: String,
+    },
+    Denied {
+        what: &'static str,
+    },
+    Refused {
+        code: Code,
+    },
+}

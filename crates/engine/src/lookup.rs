@@ -1,0 +1,157 @@
+//! What interactions may look up: the index, the registrations, the rooms and the park slots.
+
+use crate::guard;
+use crate::index::{Dialled, Index};
+use cp_interaction::{Directory, Resolved};
+use cp_sip::ua::UserAgent;
+use cp_vocab::event::Endpoint;
+use cp_vocab::model::{Conference, Destination, DialTarget, Queue};
+use cp_vocab::*;
+use rustc_hash::FxHashMap;
+
+/// Park slots of every tenant: 701 to 799.
+pub const PARK_SLOTS: std::ops::RangeInclusive<u32> = 701..=799;
+
+pub(crate) struct Lookup<'a> {
+    pub index: &'a Index,
+    pub ua: &'a UserAgent,
+    pub rooms: &'a FxHashMap<ConferenceId, u32>,
+    pub parked: &'a FxHashMap<(TenantId, String), InteractionId>,
+    /// Whether numbers of emergency services may leave; off in demos and tests.
+    pub emergency_live: bool,
+}
+
+impl Lookup<'_> {
+    fn phone(&self, tenant: TenantId, phone: PhoneId) -> Result<Resolved, EndReason> {
+        let p = self
+            .index
+            .phone(phone)
+            .filter(|p| p.tenant == tenant)
+            .ok_or(EndReason::NotFound)?;
+        if self.ua.contacts(phone).next().is_none() {
+            return Err(EndReason::Unavailable);
+        }
+        Ok(Resolved {
+            endpoint: Endpoint::Phone(phone),
+            address: Address::Extension(p.user.clone()),
+            agent: p.agent,
+            dial: p.user.clone(),
+        })
+    }
+
+    fn agent(&self, tenant: TenantId, agent: AgentId) -> Result<Resolved, EndReason> {
+        let a = self
+            .index
+            .agent(agent)
+            .filter(|a| a.tenant == tenant)
+            .ok_or(EndReason::NotFound)?;
+        let phone = a.phone.ok_or(EndReason::Unavailable)?;
+        let mut r = self.phone(tenant, phone)?;
+        r.agent = Some(agent);
+        r.address = Address::Extension(a.extension.clone());
+        Ok(r)
+    }
+
+    fn trunk(
+        &self,
+        tenant: TenantId,
+        trunk: TrunkId,
+        address: Address,
+    ) -> Result<Resolved, EndReason> {
+        let t = self
+            .index
+            .trunk(trunk)
+            .filter(|t| t.tenant == tenant)
+            .ok_or(EndReason::NotFound)?;
+        let dial = t.rules.render(&address);
+        if guard::is_emergency(&dial) && !self.emergency_live {
+            return Err(EndReason::Refused);
+        }
+        Ok(Resolved {
+            endpoint: Endpoint::Trunk(trunk),
+            address,
+            agent: None,
+            dial,
+        })
+    }
+}
+
+impl Directory for Lookup<'_> {
+    fn resolve(&self, tenant: TenantId, target: &DialTarget) -> Result<Resolved, EndReason> {
+        match target {
+            DialTarget::Phone { phone } => self.phone(tenant, *phone),
+            DialTarget::Agent { agent } => self.agent(tenant, *agent),
+            DialTarget::Trunk { trunk, number } => {
+                let t = self.index.trunk(*trunk).ok_or(EndReason::NotFound)?;
+                self.trunk(tenant, *trunk, t.rules.normalise(number))
+            }
+            DialTarget::Uri { uri } => {
+                if guard::is_emergency(uri) && !self.emergency_live {
+                    return Err(EndReason::Refused);
+                }
+                Ok(Resolved {
+                    endpoint: Endpoint::Uri,
+                    address: Address::Sip(uri.clone()),
+                    agent: None,
+                    dial: uri.clone(),
+                })
+            }
+            DialTarget::Extension { extension } => match self.index.dialled(tenant, extension) {
+                Some(Dialled::Agent(i)) => self.agent(tenant, self.index.snapshot.agents[i].id),
+                Some(Dialled::Phone(i)) => self.phone(tenant, self.index.snapshot.phones[i].id),
+                Some(Dialled::Number(i)) => match &self.index.snapshot.numbers[i].destination {
+                    Destination::Agent { agent } => self.agent(tenant, *agent),
+                    Destination::Phone { phone } => self.phone(tenant, *phone),
+                    // One step only: a number that dials an extension may not go round in circles.
+                    Destination::Dial {
+                        target: t @ (DialTarget::Uri { .. } | DialTarget::Trunk { .. }),
+                        ..
+                    } => self.resolve(tenant, t),
+                    _ => Err(EndReason::NotFound),
+                },
+                None => {
+                    let (t, address) = self
+                        .index
+                        .trunk_for(tenant, extension)
+                        .ok_or(EndReason::NotFound)?;
+                    self.trunk(tenant, t.id, address)
+                }
+            },
+        }
+    }
+
+    fn dialled(&self, tenant: TenantId, digits: &str) -> Option<Destination> {
+        self.index
+            .destination(tenant, digits, false)
+            .map(|(d, _)| d)
+    }
+    fn queue(&self, queue: QueueId) -> Option<&Queue> {
+        self.index.queue(queue)
+    }
+    fn conference(&self, conference: ConferenceId) -> Option<&Conference> {
+        self.index.conference(conference)
+    }
+    fn recording_path(
+        &self,
+        tenant: TenantId,
+        interaction: InteractionId,
+        recording: RecordingId,
+    ) -> String {
+        format!("{tenant}/{interaction}/{recording}.wav")
+    }
+    fn record_by_default(&self, tenant: TenantId) -> bool {
+        self.index
+            .tenant(tenant)
+            .is_some_and(|t| t.record_by_default)
+    }
+    fn park_slot(&self, tenant: TenantId, wanted: Option<&str>) -> Option<String> {
+        let free = |slot: &String| !self.parked.contains_key(&(tenant, slot.clone()));
+        match wanted {
+            Some(w) => Some(w.to_string()).filter(|w| w.len() <= 16 && free(w)),
+            None => PARK_SLOTS.map(|n| n.to_string()).find(free),
+        }
+    }
+    fn conference_members(&self, conference: ConferenceId) -> u32 {
+        self.rooms.get(&conference).copied().unwrap_or(0)
+    }
+}

@@ -1,0 +1,275 @@
+//! Between interactions and the routing: asks one way, decisions the other, agents' logs beside.
+
+use crate::core::Engine;
+use crate::io::{Note, Output};
+use cp_interaction::{Input as IxInput, RouteAsk, RouteEvent};
+use cp_routing::{RouterInput, RouterOutput, Ticket};
+use cp_vocab::command::Actor;
+use cp_vocab::event::{EventRecord, QueueExit, StreamId};
+use cp_vocab::*;
+use rustc_hash::FxHashMap;
+
+/// Sequence numbers of the streams beside interactions: agents, phones, trunks.
+#[derive(Default)]
+pub(crate) struct AgentStreams {
+    next: FxHashMap<StreamId, u64>,
+}
+
+impl AgentStreams {
+    pub(crate) fn set(&mut self, stream: StreamId, last: u64) {
+        self.next.insert(stream, last);
+    }
+    fn bump(&mut self, stream: StreamId) -> u64 {
+        let n = self.next.entry(stream).or_default();
+        *n += 1;
+        *n
+    }
+}
+
+impl Engine {
+    /// A record in a stream that is not an interaction's.
+    pub(crate) fn append_aside(
+        &mut self,
+        now: Timestamp,
+        tenant: Option<TenantId>,
+        stream: StreamId,
+        event: Event,
+    ) {
+        let Some(tenant) = tenant else { return };
+        let at = self.wall(now);
+        let seq = self.streams.bump(stream);
+        self.append(EventRecord {
+            stream,
+            seq,
+            at,
+            tenant,
+            event,
+        });
+    }
+
+    fn agent_event(&mut self, now: Timestamp, agent: AgentId, event: Event) {
+        let tenant = self.index.agent(agent).map(|a| a.tenant);
+        self.append_aside(now, tenant, StreamId::Agent(agent), event);
+    }
+
+    /// An input to the routing whose refusal concerns nobody (a lease of an agent deleted meanwhile).
+    pub(crate) fn route(&mut self, now: Timestamp, input: RouterInput) {
+        if let Err(e) = self.router.handle(now, input) {
+            self.put(Output::Note(Note::Refused { code: e.code() }));
+        }
+    }
+
+    pub(crate) fn route_ask(&mut self, now: Timestamp, id: InteractionId, ask: RouteAsk) {
+        let Some(tenant) = self.interactions.get(&id).map(|e| e.tenant) else {
+            return;
+        };
+        match ask {
+            RouteAsk::Enqueue {
+                queue,
+                priority,
+                skills,
+                since,
+            } => {
+                let ticket = Ticket {
+                    interaction: id,
+                    tenant,
+                    queue,
+                    priority,
+                    skills: skills.into_iter().collect(),
+                    since,
+                    preferred_agent: None,
+                };
+                if self
+                    .router
+                    .handle(now, RouterInput::Enqueue(ticket))
+                    .is_err()
+                {
+                    let event = RouteEvent::Overflow {
+                        queue,
+                        to: None,
+                        why: QueueExit::Released,
+                    };
+                    self.work.push_back((id, IxInput::Route(event)));
+                }
+            }
+            RouteAsk::Remove { exit } => self.route(
+                now,
+                RouterInput::Remove {
+                    interaction: id,
+                    exit,
+                },
+            ),
+            RouteAsk::SetPriority { priority } => self.route(
+                now,
+                RouterInput::SetPriority {
+                    interaction: id,
+                    priority,
+                },
+            ),
+            RouteAsk::Accepted { offer } => self.route(now, RouterInput::Accepted { offer }),
+            RouteAsk::Rejected { offer } => self.route(now, RouterInput::Rejected { offer }),
+            RouteAsk::Unreachable { offer } => self.route(now, RouterInput::Unreachable { offer }),
+            RouteAsk::Occupy { agent } => self.route(
+                now,
+                RouterInput::Direct {
+                    agent,
+                    interaction: id,
+                },
+            ),
+            RouteAsk::WorkEnded { agent, wrap_up } => self.route(
+                now,
+                RouterInput::WorkEnded {
+                    agent,
+                    interaction: id,
+                    wrap_up,
+                },
+            ),
+        }
+    }
+
+    fn tell(&mut self, interaction: InteractionId, event: RouteEvent) {
+        self.work.push_back((interaction, IxInput::Route(event)));
+    }
+
+    pub(crate) fn route_output(&mut self, now: Timestamp, output: RouterOutput) {
+        match output {
+            RouterOutput::Queued {
+                interaction,
+                queue,
+                priority,
+                position,
+                wait_estimate_ms,
+            } => self.tell(
+                interaction,
+                RouteEvent::Queued {
+                    queue,
+                    priority,
+                    position,
+                    wait_estimate_ms,
+                },
+            ),
+            RouterOutput::Announce {
+                interaction,
+                queue,
+                position,
+                wait_estimate_ms,
+            } => self.tell(
+                interaction,
+                RouteEvent::Announce {
+                    queue,
+                    position,
+                    wait_estimate_ms,
+                },
+            ),
+            RouterOutput::Offer {
+                offer,
+                interaction,
+                agent,
+                queue,
+                deadline,
+                explain,
+            } => {
+                if !self.interactions.contains_key(&interaction) {
+                    return self.route(
+                        now,
+                        RouterInput::Remove {
+                            interaction,
+                            exit: QueueExit::Abandoned,
+                        },
+                    );
+                }
+                let queue = Some(queue);
+                self.tell(
+                    interaction,
+                    RouteEvent::Offer {
+                        offer,
+                        agent,
+                        queue,
+                        deadline,
+                        explain,
+                    },
+                )
+            }
+            RouterOutput::OfferEnded {
+                offer,
+                interaction,
+                agent,
+                how,
+            } => self.tell(interaction, RouteEvent::OfferEnded { offer, agent, how }),
+            RouterOutput::Overflow {
+                interaction,
+                queue,
+                to,
+                why,
+                ..
+            } => self.tell(interaction, RouteEvent::Overflow { queue, to, why }),
+            RouterOutput::Refused {
+                interaction,
+                queue,
+                code,
+                overflow,
+            } => {
+                self.put(Output::Note(Note::Refused { code }));
+                self.tell(
+                    interaction,
+                    RouteEvent::Overflow {
+                        queue,
+                        to: overflow,
+                        why: QueueExit::Overflowed,
+                    },
+                )
+            }
+            // The interaction wrote `queue.left` itself when it left.
+            RouterOutput::Left { .. } => {}
+            RouterOutput::AgentState {
+                agent,
+                state,
+                interaction,
+            } => self.agent_event(
+                now,
+                agent,
+                Event::RoutingStateChanged {
+                    agent,
+                    state,
+                    interaction,
+                },
+            ),
+            RouterOutput::PresenceSet {
+                agent, presence, ..
+            } => {
+                let by = self.presence_by.take().unwrap_or(Actor::System);
+                self.agent_event(
+                    now,
+                    agent,
+                    Event::PresenceChanged {
+                        agent,
+                        presence,
+                        by,
+                    },
+                )
+            }
+            RouterOutput::LeaseLost { agent, what } => {
+                let what = what.to_string();
+                self.agent_event(now, agent, Event::LeaseLost { agent, what })
+            }
+            RouterOutput::WrapUpStarted {
+                agent,
+                interaction,
+                until,
+            }
+            | RouterOutput::WrapUpExtended {
+                agent,
+                interaction,
+                until,
+            } => {
+                let until = self.wall(until);
+                self.tell(interaction, RouteEvent::WrapUpStarted { agent, until })
+            }
+            RouterOutput::WrapUpEnded {
+                agent,
+                interaction,
+                timed_out,
+            } => self.tell(interaction, RouteEvent::WrapUpEnded { agent, timed_out }),
+        }
+    }
+}
