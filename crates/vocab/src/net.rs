@@ -71,3 +71,28 @@ pub enum Target {
         server_name: Option<String>,
     },
 }
+
+/// Why a host name gave no target (RFC 3263).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ResolveError {
+    /// The name does not exist, or has no address for the transport asked for.
+    NotFound,
+    /// No name server answered in time.
+    TimedOut,
+    /// The name server refused, or its answer made no sense.
+    Failed,
+    /// Too many look-ups are under way; try later.
+    Busy,
+}
+
+impl ResolveError {
+    /// Stable word for logs and metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::TimedOut => "timed_out",
+            Self::Failed => "failed",
+            Self::Busy => "busy",
+        }
+    }
+}
