@@ -1,1 +1,36 @@
-//! Placeholder: filled in the commits that follow.
+//! The durable truth of one node: the event log, what is projected from it, the outbox, the
+//! configuration, and who may sign in. The only crate that speaks SQL.
+//!
+//! Everything outside talks to [`Store`], whose words are those of the domain, so that another
+//! database can stand behind it. SQLite is the one that ships inside the binary.
+//!
+//! How a record gets there: [`Store::append`] puts a batch into a bounded queue and returns; one
+//! writer thread takes all that waits, checks the sequence of each batch, inserts the records
+//! together with their projections and outbox rows in one transaction, syncs once, and tells the
+//! commit callback up to which [`cp_vocab::event::LogPosition`] the log is durable.
+
+pub mod auth;
+pub mod config;
+mod error;
+pub mod log;
+
+pub mod outbox;
+mod page;
+pub mod projection;
+mod sqlite;
+mod store;
+
+pub use auth::{ApiKey, Idempotency, Idempotent, Role, Session, StoredResponse, User};
+pub use config::{
+    Change, ConfigId, ConfigKind, ConfigRow, Edit, Entity, StoreExt, Version, Versioned, Webhook,
+};
+pub use error::{Health, Result, StoreError};
+pub use log::{CommitCallback, CommitOutcome, HealthCallback, Refused};
+pub use outbox::{OutboxId, OutboxItem, OutboxKind, OutboxResult};
+pub use page::{PAGE_ROWS_MAX, Page, PageRequest};
+pub use projection::{
+    AgentStateRow, Figures, InteractionFilter, InteractionRow, InteractionState, LegRow,
+    QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,
+};
+pub use sqlite::{Durability, Options};
+pub use store::Store;

@@ -122,6 +122,8 @@ typed_ids! {
     WrapUpCodeId = "wuc";
     ApiKeyId = "key";
     SessionId = "ses";
+    /// A receiver of events by HTTP.
+    WebhookId = "whk";
     /// One command as it was accepted; answers and events name it.
     CommandId = "cmd";
     NodeId = "nod";
