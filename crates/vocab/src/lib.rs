@@ -8,6 +8,7 @@ pub mod command;
 pub mod end;
 pub mod event;
 pub mod id;
+pub mod live;
 pub mod media;
 pub mod model;
 pub mod net;

@@ -38,6 +38,11 @@ impl Timestamp {
             .map(|t| format!("{t:.3}"))
             .unwrap_or_else(|_| format!("@{}us", self.0))
     }
+    /// Reads RFC 3339; `None` for anything else and for times before 1970.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let t: jiff::Timestamp = text.parse().ok()?;
+        u64::try_from(t.as_microsecond()).ok().map(Self)
+    }
 }
 
 impl Add<Duration> for Timestamp {
@@ -55,5 +60,40 @@ impl Sub for Timestamp {
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
+    }
+}
+
+/// For `#[serde(with = "rfc3339")]`: an instant as text, where people and programs read it.
+pub mod rfc3339 {
+    use super::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(t: &Timestamp, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&t.to_rfc3339())
+    }
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Timestamp, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+        Timestamp::parse_rfc3339(&text).ok_or_else(|| D::Error::custom("not an RFC 3339 time"))
+    }
+}
+
+/// The same for an optional instant.
+pub mod rfc3339_option {
+    use super::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(t: &Option<Timestamp>, s: S) -> Result<S::Ok, S::Error> {
+        match t {
+            Some(t) => s.serialize_str(&t.to_rfc3339()),
+            None => s.serialize_none(),
+        }
+    }
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Timestamp>, D::Error> {
+        match Option::<String>::deserialize(d)? {
+            None => Ok(None),
+            Some(text) => Timestamp::parse_rfc3339(&text)
+                .map(Some)
+                .ok_or_else(|| D::Error::custom("not an RFC 3339 time")),
+        }
     }
 }
