@@ -1,1 +1,10 @@
-//! Placeholder: filled in the commits that follow.
+//! The server: configuration, wiring, and the thread that drives the engine.
+
+pub mod backend;
+pub mod config;
+pub mod demo;
+pub mod drive;
+pub mod provision;
+pub mod serve;
+pub mod sounds;
+pub mod telemetry;

@@ -1,0 +1,420 @@
+//! Configuration: defaults, then a TOML file, then `CROSSPOINT_*` of the environment.
+//!
+//! One list of keys drives reading, `crosspoint check` and the sample file. Everything wrong is
+//! found in one go: unknown keys, wrong types, values out of range, values that contradict.
+
+use cp_store::Durability;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// What is wrong with one key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    pub key: String,
+    pub what: String,
+}
+
+/// Everything that is wrong, in the order of the keys.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = self.0.len();
+        write!(f, "the configuration has {n} error{}:", if n == 1 { "" } else { "s" })?;
+        for p in &self.0 {
+            write!(f, "\n  {}: {}", p.key, p.what)?;
+        }
+        Ok(())
+    }
+}
+impl std::error::Error for Problems {}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Config {
+    pub data: PathBuf,
+    pub provision: Option<PathBuf>,
+    pub durability: Durability,
+    pub http_listen: SocketAddr,
+    pub http_tls: bool,
+    pub http_origins: Vec<String>,
+    pub sip_udp: Vec<SocketAddr>,
+    pub sip_tcp: Vec<SocketAddr>,
+    pub sip_tls: Vec<SocketAddr>,
+    pub sip_ws: Vec<SocketAddr>,
+    pub sip_wss: Vec<SocketAddr>,
+    /// What peers are told when we listen on all addresses.
+    pub sip_advertised: Option<IpAddr>,
+    pub sip_certificate: Option<PathBuf>,
+    pub sip_key: Option<PathBuf>,
+    pub sip_client_authorities: Option<PathBuf>,
+    pub sip_server_authorities: Option<PathBuf>,
+    pub session_expires_s: u32,
+    pub interactions_max: usize,
+    pub media_address: IpAddr,
+    pub media_advertised: Option<IpAddr>,
+    pub media_ports: RangeInclusive<u16>,
+    pub media_workers: Option<usize>,
+    pub media_silent_ms: u64,
+    pub speech_voice: String,
+    pub speech_command: String,
+    pub log_filter: String,
+    pub log_json: bool,
+    pub otlp_endpoint: Option<String>,
+    pub drain_ms_max: u64,
+    pub emergency_live: bool,
+}
+
+/// Every key with its default as text and what it is for; the sample file is printed from this.
+pub const KEYS: &[(&str, &str, &str)] = &[
+    ("data", "./data", "folder of the database, recordings and prompt cache"),
+    ("provision", "", "JSON file applied at the first start (tenants, phones, queues, numbers)"),
+    ("durability", "full", "what a commit survives: full (power loss) or os (crash of the process)"),
+    ("drain_ms_max", "30000", "how long a stopping node waits for its calls"),
+    ("http.listen", "127.0.0.1:8080", "address of API and desktop"),
+    ("http.tls", "false", "whether browsers reach it by HTTPS (secure cookies); TLS itself ends before us"),
+    ("http.origins", "", "further origins browsers may come from, comma separated"),
+    ("sip.udp", "0.0.0.0:5060", "addresses for SIP over UDP, comma separated; empty: none"),
+    ("sip.tcp", "0.0.0.0:5060", "addresses for SIP over TCP"),
+    ("sip.tls", "", "addresses for SIP over TLS"),
+    ("sip.ws", "", "addresses for SIP over WebSocket (RFC 7118)"),
+    ("sip.wss", "", "addresses for SIP over secure WebSocket"),
+    ("sip.advertised", "", "address peers reach us at, when it is not the one listened on"),
+    ("sip.certificate", "", "PEM chain for tls and wss"),
+    ("sip.key", "", "PEM key for tls and wss"),
+    ("sip.client_authorities", "", "PEM authorities whose client certificates are accepted"),
+    ("sip.server_authorities", "", "PEM authorities of servers we connect to; empty: the system's"),
+    ("sip.session_expires_s", "1800", "session timer (RFC 4028), 90 to 86400; 0: none"),
+    ("sip.interactions_max", "200000", "interactions at a time; more are refused with 503"),
+    ("media.address", "0.0.0.0", "address RTP is bound to"),
+    ("media.advertised", "", "address put into SDP; empty: sip.advertised, or the machine's own"),
+    ("media.ports", "10000-30000", "range of RTP ports"),
+    ("media.workers", "", "media threads; empty: one per core"),
+    ("media.silent_ms", "20000", "RTP silence after which a leg counts as dropped"),
+    ("speech.command", "espeak-ng", "program that speaks; empty: prompts become a tone"),
+    ("speech.voice", "en-us", "its voice"),
+    ("log.filter", "info", "what is logged (tracing filter)"),
+    ("log.json", "false", "one JSON object per line"),
+    ("otlp.endpoint", "", "OpenTelemetry collector (http://host:4318); empty: no traces leave"),
+    ("emergency.live", "false", "let emergency numbers leave by trunks; never in a demo or test"),
+];
+
+/// Values by key as text, with where each came from.
+struct Reader {
+    values: BTreeMap<String, String>,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn text(&self, key: &str) -> &str {
+        self.values.get(key).map_or("", String::as_str)
+    }
+    fn problem(&mut self, key: &str, what: impl Into<String>) {
+        self.problems.push(Problem { key: key.to_string(), what: what.into() });
+    }
+    fn parse<T: FromStr>(&mut self, key: &str, fallback: T, wanted: &str) -> T {
+        let text = self.text(key).to_string();
+        match text.parse() {
+            Ok(v) => v,
+            Err(_) => {
+                self.problem(key, format!("{text:?} is not {wanted}"));
+                fallback
+            }
+        }
+    }
+    fn optional<T: FromStr>(&mut self, key: &str, wanted: &str) -> Option<T> {
+        let text = self.text(key).to_string();
+        if text.is_empty() {
+            return None;
+        }
+        match text.parse() {
+            Ok(v) => Some(v),
+            Err(_) => {
+                self.problem(key, format!("{text:?} is not {wanted}"));
+                None
+            }
+        }
+    }
+    fn bool(&mut self, key: &str) -> bool {
+        self.parse(key, false, "true or false")
+    }
+    fn list<T: FromStr>(&mut self, key: &str, wanted: &str) -> Vec<T> {
+        let text = self.text(key).to_string();
+        let mut out = Vec::new();
+        for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+            match part.parse() {
+                Ok(v) => out.push(v),
+                Err(_) => self.problem(key, format!("{part:?} is not {wanted}")),
+            }
+        }
+        out
+    }
+    fn file(&mut self, key: &str) -> Option<PathBuf> {
+        let path: Option<PathBuf> = self.optional(key, "a path");
+        if let Some(p) = &path
+            && !p.is_file()
+        {
+            let what = format!("{} is not a file", p.display());
+            self.problem(key, what);
+        }
+        path
+    }
+    fn bounded(&mut self, key: &str, fallback: u64, range: RangeInclusive<u64>) -> u64 {
+        let wanted = format!("a number from {} to {}", range.start(), range.end());
+        let v = self.parse(key, fallback, &wanted);
+        if range.contains(&v) {
+            v
+        } else {
+            self.problem(key, format!("{v} is not {wanted}"));
+            fallback
+        }
+    }
+}
+
+impl Config {
+    /// Reads a TOML text (empty: only defaults) and the environment.
+    pub fn load(toml: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problems> {
+        let mut values: BTreeMap<String, String> =
+            KEYS.iter().map(|(k, d, _)| (k.to_string(), d.to_string())).collect();
+        let mut problems = Vec::new();
+        match toml.parse::<toml::Table>() {
+            Ok(table) => flatten("", &table, &mut |key, value| match value {
+                Some(v) if values.contains_key(&key) => {
+                    values.insert(key, v);
+                }
+                Some(_) => problems.push(Problem { what: near(&key), key }),
+                None => problems.push(Problem { key, what: "has a value of a kind that is not used here".into() }),
+            }),
+            Err(e) => problems.push(Problem { key: "file".into(), what: e.message().to_string() }),
+        }
+        for (name, value) in env {
+            let Some(rest) = name.strip_prefix("CROSSPOINT_") else { continue };
+            let key = values.keys().find(|k| k.replace('.', "_").eq_ignore_ascii_case(rest)).cloned();
+            match key {
+                Some(key) => {
+                    values.insert(key, value);
+                }
+                None => problems.push(Problem { key: name.clone(), what: "is not a setting of Crosspoint".into() }),
+            }
+        }
+        let mut r = Reader { values, problems };
+        let config = Self::build(&mut r);
+        if r.problems.is_empty() { Ok(config) } else { Err(Problems(r.problems)) }
+    }
+
+    fn build(r: &mut Reader) -> Self {
+        let durability = match r.text("durability") {
+            "full" => Durability::Full,
+            "os" => Durability::Os,
+            other => {
+                let what = format!("{other:?} is neither full nor os");
+                r.problem("durability", what);
+                Durability::Full
+            }
+        };
+        let address = "an address with port, such as 0.0.0.0:5060";
+        let mut config = Self {
+            data: PathBuf::from(r.text("data")),
+            provision: r.file("provision"),
+            durability,
+            http_listen: r.parse("http.listen", ([127, 0, 0, 1], 8080).into(), "an address with port"),
+            http_tls: r.bool("http.tls"),
+            http_origins: r.list("http.origins", "an origin"),
+            sip_udp: r.list("sip.udp", address),
+            sip_tcp: r.list("sip.tcp", address),
+            sip_tls: r.list("sip.tls", address),
+            sip_ws: r.list("sip.ws", address),
+            sip_wss: r.list("sip.wss", address),
+            sip_advertised: r.optional("sip.advertised", "an IP address"),
+            sip_certificate: r.file("sip.certificate"),
+            sip_key: r.file("sip.key"),
+            sip_client_authorities: r.file("sip.client_authorities"),
+            sip_server_authorities: r.file("sip.server_authorities"),
+            session_expires_s: r.bounded("sip.session_expires_s", 1_800, 0..=86_400) as u32,
+            interactions_max: r.bounded("sip.interactions_max", 200_000, 1..=1_000_000) as usize,
+            media_address: r.parse("media.address", [0, 0, 0, 0].into(), "an IP address"),
+            media_advertised: r.optional("media.advertised", "an IP address"),
+            media_ports: 10_000..=30_000,
+            media_workers: r.optional("media.workers", "a number of threads"),
+            media_silent_ms: r.bounded("media.silent_ms", 20_000, 1_000..=3_600_000),
+            speech_voice: r.text("speech.voice").to_string(),
+            speech_command: r.text("speech.command").to_string(),
+            log_filter: r.text("log.filter").to_string(),
+            log_json: r.bool("log.json"),
+            otlp_endpoint: r.optional("otlp.endpoint", "a URL"),
+            drain_ms_max: r.bounded("drain_ms_max", 30_000, 0..=3_600_000),
+            emergency_live: r.bool("emergency.live"),
+        };
+        config.media_ports = ports(r);
+        config.cross_check(r);
+        config
+    }
+
+    /// What is right by itself and wrong together.
+    fn cross_check(&self, r: &mut Reader) {
+        let secure = !self.sip_tls.is_empty() || !self.sip_wss.is_empty();
+        if secure && (self.sip_certificate.is_none() || self.sip_key.is_none()) {
+            r.problem("sip.certificate", "tls and wss need sip.certificate and sip.key");
+        }
+        if self.sip_udp.is_empty() && self.sip_tcp.is_empty() && !secure && self.sip_ws.is_empty() {
+            r.problem("sip.udp", "nothing is listened on for SIP");
+        }
+        if self.session_expires_s != 0 && self.session_expires_s < 90 {
+            r.problem("sip.session_expires_s", "is below 90, the least RFC 4028 allows");
+        }
+        if let Some(n) = self.media_workers
+            && (n == 0 || n > 256)
+        {
+            r.problem("media.workers", "must be 1 to 256");
+        }
+        if let Some(url) = &self.otlp_endpoint
+            && !url.starts_with("http://")
+            && !url.starts_with("https://")
+        {
+            r.problem("otlp.endpoint", "must start with http:// or https://");
+        }
+    }
+
+    /// A commented file with every key at its default.
+    pub fn sample() -> String {
+        let mut text = String::from("# Crosspoint. Each key can also be set in the environment: http.listen is CROSSPOINT_HTTP_LISTEN.\n");
+        let mut section = "";
+        for (key, default, what) in KEYS {
+            let (s, name) = key.split_once('.').unwrap_or(("", key));
+            if s.is_empty() && !section.is_empty() {
+                continue;
+            }
+            if s != section {
+                text.push_str(&format!("\n[{s}]\n"));
+                section = s;
+            }
+            text.push_str(&format!("# {what}\n# {name} = {default:?}\n"));
+        }
+        text
+    }
+}
+
+fn ports(r: &mut Reader) -> RangeInclusive<u16> {
+    let text = r.text("media.ports").to_string();
+    let parsed = text
+        .split_once('-')
+        .and_then(|(a, b)| Some((a.trim().parse::<u16>().ok()?, b.trim().parse::<u16>().ok()?)));
+    match parsed {
+        Some((a, b)) if a >= 1024 && b > a => a..=b,
+        _ => {
+            r.problem("media.ports", format!("{text:?} is not a range such as 10000-30000 above 1023"));
+            10_000..=30_000
+        }
+    }
+}
+
+/// Calls back with every leaf as `section.key` and its value as text.
+fn flatten(prefix: &str, table: &toml::Table, found: &mut impl FnMut(String, Option<String>)) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            toml::Value::Table(t) => flatten(&key, t, found),
+            toml::Value::String(s) => found(key, Some(s.clone())),
+            toml::Value::Array(list) => {
+                let parts: Option<Vec<String>> = list.iter().map(scalar).collect();
+                found(key, parts.map(|p| p.join(",")));
+            }
+            other => found(key, scalar(other)),
+        }
+    }
+}
+
+fn scalar(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(s) => Some(s.clone()),
+        toml::Value::Integer(i) => Some(i.to_string()),
+        toml::Value::Boolean(b) => Some(b.to_string()),
+        toml::Value::Float(f) => Some(f.to_string()),
+        _ => None,
+    }
+}
+
+/// An unknown key, with the nearest known one.
+fn near(key: &str) -> String {
+    let best = KEYS.iter().map(|(k, _, _)| (distance(key, k), *k)).min();
+    match best {
+        Some((d, k)) if d <= 3 => format!("is not a setting; did you mean {k}?"),
+        _ => "is not a setting of Crosspoint".to_string(),
+    }
+}
+
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let next = (diagonal + usize::from(ca != *cb)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = row[j + 1];
+            row[j + 1] = next;
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(toml: &str, env: &[(&str, &str)]) -> Result<Config, Problems> {
+        Config::load(toml, env.iter().map(|(a, b)| (a.to_string(), b.to_string())))
+    }
+
+    #[test]
+    fn needs_nothing() {
+        let c = load("", &[]).unwrap();
+        assert_eq!(c.http_listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(c.sip_udp, vec!["0.0.0.0:5060".parse().unwrap()]);
+        assert_eq!(c.durability, Durability::Full);
+        assert!(!c.emergency_live);
+    }
+
+    #[test]
+    fn environment_beats_file_beats_default() {
+        let file = "data = \"/a\"\n[http]\nlisten = \"127.0.0.1:1\"\n[sip]\nudp = [\"127.0.0.1:2\", \"127.0.0.1:3\"]\n";
+        let c = load(file, &[("CROSSPOINT_HTTP_LISTEN", "127.0.0.1:9"), ("HOME", "/x")]).unwrap();
+        assert_eq!(c.http_listen.port(), 9);
+        assert_eq!(c.sip_udp.len(), 2);
+        assert_eq!(c.data, PathBuf::from("/a"));
+    }
+
+    #[test]
+    fn ten_errors_are_ten_lines() {
+        let file = "durability = \"some\"\nnonsense = 1\n[http]\nlisten = \"here\"\ntls = \"maybe\"\n[sip]\nudp = \"5060\"\ntls = \"0.0.0.0:5061\"\nsession_expires_s = 5\n[media]\nports = \"9-3\"\nworkers = 0\nsilent_ms = 1\n";
+        let problems = load(file, &[]).unwrap_err();
+        let keys: Vec<&str> = problems.0.iter().map(|p| p.key.as_str()).collect();
+        for key in [
+            "durability", "nonsense", "http.listen", "http.tls", "sip.udp", "sip.certificate", "sip.session_expires_s",
+            "media.ports", "media.workers", "media.silent_ms",
+        ] {
+            assert!(keys.contains(&key), "{key} is missing in {keys:?}");
+        }
+        assert_eq!(keys.len(), 10, "{problems}");
+        assert!(problems.to_string().starts_with("the configuration has 10 errors:"));
+    }
+
+    #[test]
+    fn a_slip_is_recognised() {
+        let problems = load("[http]\nlisen = \"127.0.0.1:1\"\n", &[]).unwrap_err();
+        assert!(problems.to_string().contains("did you mean http.listen?"), "{problems}");
+        let problems = load("", &[("CROSSPOINT_HTPP_LISTEN", "x")]).unwrap_err();
+        assert_eq!(problems.0.len(), 1);
+    }
+
+    #[test]
+    fn the_sample_is_valid() {
+        assert!(load(&Config::sample(), &[]).is_ok());
+        let all: String = Config::sample().lines().map(|l| l.strip_prefix("# ").filter(|l| l.contains(" = ")).unwrap_or(l)).collect::<Vec<_>>().join("\n");
+        assert!(load(&all, &[]).is_ok(), "{all}");
+    }
+}

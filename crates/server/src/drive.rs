@@ -1,0 +1,327 @@
+//! The driver: one thread that owns the engine and the signalling sockets. It carries; it decides
+//! nothing. A round is: take everything that is ready, hand it to the engine, hand what became true
+//! to the store, send what the log already covers.
+
+use cp_edge::media::MediaWorkers;
+use cp_edge::{Clock, SignalIn, Signalling};
+use cp_engine::{Engine, Input, Note, Output, Stats};
+use cp_store::{Refused, Store, StoreError};
+use cp_vocab::command::{CommandEnvelope, CommandResult};
+use cp_vocab::event::{EventRecord, LogPosition};
+use cp_vocab::media::{MediaCommand, MediaEvent, Samples};
+use cp_vocab::net::Target;
+use cp_vocab::*;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{oneshot, watch};
+
+use crate::sounds::Sounds;
+
+/// Commands and reports that may wait for the engine; a command beyond is refused with `overload`.
+pub const INBOX_MAX: usize = 16_384;
+/// Inputs of the inbox taken in one round, so that signalling is never starved.
+const INBOX_PER_ROUND: usize = 1_024;
+/// Answers held for the log at most. Beyond it new calls are refused (the store is not keeping up).
+const HELD_MAX: usize = 100_000;
+
+/// What other threads bring to the engine.
+pub enum Message {
+    Command { envelope: CommandEnvelope, reply: oneshot::Sender<CommandResult> },
+    Media(MediaEvent),
+    /// A playback whose sounds are ready.
+    Ready { worker: u16, command: MediaCommand<Samples> },
+    Health { writable: bool },
+    Restore(Box<cp_engine::Restore>),
+    Stop,
+}
+
+/// The way to the engine for everybody else; cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    inbox: SyncSender<Message>,
+    waker: cp_edge::Waker,
+    shared: Arc<Shared>,
+}
+
+/// What the driver shows to others without being asked.
+pub struct Shared {
+    pub committed: AtomicU64,
+    pub draining: AtomicBool,
+    pub writable: AtomicBool,
+    pub stats: Mutex<Stats>,
+    pub denied: AtomicU64,
+    pub faults: AtomicU64,
+    pub held: AtomicU64,
+    pub commits: watch::Sender<LogPosition>,
+}
+
+impl Handle {
+    /// Brings a message; `false` when the inbox is full or the engine gone.
+    pub fn send(&self, message: Message) -> bool {
+        match self.inbox.try_send(message) {
+            Ok(()) => {
+                self.waker.wake();
+                true
+            }
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        }
+    }
+    /// As [`Handle::send`], but waits for room; for threads that may wait (media workers, start-up).
+    pub fn send_waiting(&self, message: Message) -> bool {
+        let sent = self.inbox.send(message).is_ok();
+        self.waker.wake();
+        sent
+    }
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+    pub fn wake(&self) {
+        self.waker.wake();
+    }
+}
+
+/// Makes the inbox before the parts that feed it exist.
+pub fn channel(waker: cp_edge::Waker) -> (Handle, Receiver<Message>) {
+    let (inbox, receiver) = sync_channel(INBOX_MAX);
+    let shared = Arc::new(Shared {
+        committed: AtomicU64::new(0),
+        draining: AtomicBool::new(false),
+        writable: AtomicBool::new(true),
+        stats: Mutex::new(Stats::default()),
+        denied: AtomicU64::new(0),
+        faults: AtomicU64::new(0),
+        held: AtomicU64::new(0),
+        commits: watch::Sender::new(LogPosition::default()),
+    });
+    (Handle { inbox, waker, shared }, receiver)
+}
+
+enum Held {
+    Transmit { target: Target, bytes: bytes::Bytes },
+    Reply { command: CommandId, result: CommandResult },
+}
+
+pub struct Driver {
+    pub engine: Engine,
+    pub signalling: Signalling,
+    pub media: MediaWorkers,
+    pub store: Arc<dyn Store>,
+    pub sounds: Sounds,
+    pub clock: Clock,
+    inbox: Receiver<Message>,
+    shared: Arc<Shared>,
+    /// Made true in this round, or refused by a full store before: to be appended next.
+    records: Vec<EventRecord>,
+    upto: LogPosition,
+    /// A batch the store gave back; it goes before any newer one.
+    refused: Option<(Vec<EventRecord>, LogPosition)>,
+    held: VecDeque<(LogPosition, Held)>,
+    replies: HashMap<CommandId, oneshot::Sender<CommandResult>>,
+    choked: bool,
+    stopping: bool,
+}
+
+impl Driver {
+    #[allow(clippy::too_many_arguments)]
+    pub fn new(
+        engine: Engine,
+        signalling: Signalling,
+        media: MediaWorkers,
+        store: Arc<dyn Store>,
+        sounds: Sounds,
+        clock: Clock,
+        inbox: Receiver<Message>,
+        handle: &Handle,
+    ) -> Self {
+        Self {
+            engine,
+            signalling,
+            media,
+            store,
+            sounds,
+            clock,
+            inbox,
+            shared: handle.shared.clone(),
+            records: Vec::new(),
+            upto: LogPosition::default(),
+            refused: None,
+            held: VecDeque::new(),
+            replies: HashMap::new(),
+            choked: false,
+            stopping: false,
+        }
+    }
+
+    /// Runs until told to stop. Owns its thread.
+    pub fn run(mut self) {
+        let mut batch: Vec<SignalIn> = Vec::new();
+        while !self.stopping {
+            let deadline = self.engine.next_timeout();
+            let now = self.signalling.poll(deadline, &mut batch);
+            for input in batch.drain(..) {
+                self.signal(now, input);
+            }
+            self.take_inbox(now);
+            if self.engine.next_timeout().is_some_and(|t| t <= now) {
+                self.give(now, Input::Timeout);
+            }
+            self.commit();
+            self.release();
+            self.watch_pressure(now);
+        }
+        self.signalling.flush();
+    }
+
+    fn signal(&mut self, now: Timestamp, input: SignalIn) {
+        let input = match input {
+            SignalIn::Datagram { flow, bytes } => Input::Datagram { flow, tls_name: None, bytes },
+            SignalIn::Message { flow, tls_name, bytes } => Input::Datagram { flow, tls_name, bytes },
+            SignalIn::Closed { connection } => Input::FlowClosed(connection),
+            SignalIn::SendFailed { target } => Input::SendFailed(target),
+            SignalIn::Resolved { id, targets } => Input::Resolved { id, targets: targets.ok() },
+            SignalIn::Woken => return,
+        };
+        self.give(now, input);
+    }
+
+    fn take_inbox(&mut self, now: Timestamp) {
+        for _ in 0..INBOX_PER_ROUND {
+            let Ok(message) = self.inbox.try_recv() else { return };
+            match message {
+                Message::Command { envelope, reply } => {
+                    self.replies.insert(envelope.id, reply);
+                    self.give(now, Input::Command(envelope));
+                }
+                Message::Media(event) => self.give(now, Input::Media(event)),
+                Message::Ready { worker, command } => {
+                    if let Some(command) = self.sounds.still_wanted(command) {
+                        self.media.send(worker, command);
+                    }
+                }
+                Message::Health { writable } => {
+                    self.shared.writable.store(writable, Ordering::Relaxed);
+                    let writable = writable && !self.choked;
+                    self.give(now, Input::StoreHealth { writable });
+                }
+                Message::Restore(restore) => self.give(now, Input::Restore(restore)),
+                Message::Stop => self.stopping = true,
+            }
+        }
+        // More is waiting: do not sleep in the next poll.
+        self.signalling.waker().wake();
+    }
+
+    fn give(&mut self, now: Timestamp, input: Input) {
+        self.engine.handle(now, input);
+        while let Some(output) = self.engine.poll() {
+            self.carry(output);
+        }
+    }
+
+    fn carry(&mut self, output: Output) {
+        match output {
+            Output::Append { mut records, upto } => {
+                self.records.append(&mut records);
+                self.upto = upto;
+            }
+            Output::Transmit { target, bytes, after } => {
+                if self.is_durable(after) {
+                    self.signalling.send(target, bytes);
+                } else {
+                    self.held.push_back((after, Held::Transmit { target, bytes }));
+                }
+            }
+            Output::Reply { command, result, after } => {
+                if self.is_durable(after) {
+                    self.reply(command, result);
+                } else {
+                    self.held.push_back((after, Held::Reply { command, result }));
+                }
+            }
+            Output::Close(connection) => self.signalling.close(connection),
+            Output::Resolve { id, host, port, transport, secure } => {
+                self.signalling.resolve(id, &host, port, transport, secure)
+            }
+            Output::Media { worker, command } => {
+                if let Some(command) = self.sounds.resolve(worker, command) {
+                    self.media.send(worker, command);
+                }
+            }
+            Output::GrowPorts { worker } => self.media.grow(worker, crate::serve::PORTS_PER_STEP),
+            Output::Note(note) => self.note(note),
+        }
+    }
+
+    fn is_durable(&self, after: LogPosition) -> bool {
+        after.0 <= self.shared.committed.load(Ordering::Acquire)
+    }
+
+    fn reply(&mut self, command: CommandId, result: CommandResult) {
+        if let Some(reply) = self.replies.remove(&command) {
+            // The asker may have gone; the command was carried out all the same.
+            let _ = reply.send(result);
+        }
+    }
+
+    /// Hands the round's records to the store: one batch, one position.
+    fn commit(&mut self) {
+        if let Some((batch, position)) = self.refused.take()
+            && let Err(Refused { batch, .. }) = self.store.append(batch, position)
+        {
+            self.refused = Some((batch, position));
+            return;
+        }
+        if self.records.is_empty() {
+            return;
+        }
+        let batch = std::mem::take(&mut self.records);
+        if let Err(Refused { batch, error }) = self.store.append(batch, self.upto) {
+            if !matches!(error, StoreError::Backlogged { .. }) {
+                tracing::error!(error = %error, "the log takes no records");
+            }
+            self.refused = Some((batch, self.upto));
+        }
+    }
+
+    /// Sends what the log covers by now.
+    fn release(&mut self) {
+        let committed = self.shared.committed.load(Ordering::Acquire);
+        while self.held.front().is_some_and(|(after, _)| after.0 <= committed) {
+            match self.held.pop_front() {
+                Some((_, Held::Transmit { target, bytes })) => self.signalling.send(target, bytes),
+                Some((_, Held::Reply { command, result })) => self.reply(command, result),
+                None => {}
+            }
+        }
+        self.shared.held.store(self.held.len() as u64, Ordering::Relaxed);
+        if let Ok(mut stats) = self.shared.stats.try_lock() {
+            *stats = self.engine.stats();
+        }
+    }
+
+    /// A store that does not keep up means no new calls; running ones go on.
+    fn watch_pressure(&mut self, now: Timestamp) {
+        let choked = self.refused.is_some() || self.held.len() > HELD_MAX;
+        if choked != self.choked {
+            self.choked = choked;
+            let writable = !choked && self.shared.writable.load(Ordering::Relaxed);
+            self.give(now, Input::StoreHealth { writable });
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        match note {
+            Note::Fault { interaction, what } => {
+                self.shared.faults.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(%interaction, what, "an interaction failed and was ended");
+            }
+            Note::Denied { what } => {
+                self.shared.denied.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(what, "denied");
+            }
+            Note::Refused { code } => tracing::debug!(code = code.as_str(), "refused"),
+        }
+    }
+}

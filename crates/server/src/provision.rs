@@ -1,0 +1,479 @@
+//! First start from a file: tenants with their people, phones, queues and numbers, by name.
+//!
+//! Applied only while the database has no tenant. Everything wrong is reported at once, and nothing
+//! is written then.
+
+use cp_api::auth::password;
+use cp_engine::realm_of;
+use cp_store::{Change, ConfigRow, Edit, PageRequest, Role, Store, User};
+use cp_vocab::command::Actor;
+use cp_vocab::media::{Codec, Sound};
+use cp_vocab::model::*;
+use cp_vocab::net::Transport;
+use cp_vocab::party::NumberRules;
+use cp_vocab::*;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    #[error("the provisioning file is not valid: {0}")]
+    Malformed(#[from] serde_json::Error),
+    #[error("the provisioning file names things that are not in it:\n  {}", .0.join("\n  "))]
+    Unknown(Vec<String>),
+    #[error("the provisioning could not be stored")]
+    Store(#[from] cp_store::StoreError),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    pub tenants: Vec<TenantSpec>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct TenantSpec {
+    pub name: String,
+    pub domain: String,
+    pub record_by_default: bool,
+    pub interactions_max: u32,
+    pub admin: Option<UserSpec>,
+    pub users: Vec<UserSpec>,
+    pub phones: Vec<PhoneSpec>,
+    pub agents: Vec<AgentSpec>,
+    pub queues: Vec<QueueSpec>,
+    pub conferences: Vec<ConferenceSpec>,
+    pub trunks: Vec<TrunkSpec>,
+    pub numbers: Vec<NumberSpec>,
+    pub wrap_up_codes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserSpec {
+    pub email: String,
+    pub password: String,
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub role: Option<Role>,
+    #[serde(default)]
+    pub agent: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhoneSpec {
+    pub user: String,
+    pub password: String,
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub agent: Option<String>,
+    #[serde(default)]
+    pub require_srtp: bool,
+    #[serde(default)]
+    pub may_dial_out: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentSpec {
+    pub name: String,
+    pub extension: String,
+    #[serde(default)]
+    pub skills: BTreeMap<String, u8>,
+    #[serde(default)]
+    pub queues: Vec<String>,
+    #[serde(default)]
+    pub phone: Option<String>,
+    #[serde(default)]
+    pub available_when_registered: bool,
+    #[serde(default)]
+    pub wrap_up_ms: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueueSpec {
+    pub name: String,
+    pub priority: Option<i32>,
+    pub skills: BTreeMap<String, u8>,
+    pub selection: Option<SelectionRule>,
+    pub waiting_max: Option<u32>,
+    pub wait_ms_max: Option<u64>,
+    pub overflow: Option<DestinationSpec>,
+    pub ring_ms_max: Option<u64>,
+    pub demote_on_no_answer: Option<bool>,
+    pub wrap_up_ms: Option<u64>,
+    pub greeting: Option<Sound>,
+    pub music: Option<Sound>,
+    /// `true`: callers wait in silence.
+    pub silent: bool,
+    pub announce_every_ms: Option<u64>,
+    pub record: Option<bool>,
+    pub refuse_when_unstaffed: Option<bool>,
+    pub service_level_ms: Option<u64>,
+    pub service_level_pct: Option<u8>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConferenceSpec {
+    pub name: String,
+    #[serde(default)]
+    pub members_max: u32,
+    #[serde(default)]
+    pub record: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrunkSpec {
+    pub name: String,
+    pub auth: TrunkAuthSpec,
+    #[serde(default)]
+    pub host: String,
+    #[serde(default)]
+    pub transport: Option<Transport>,
+    #[serde(default)]
+    pub user: String,
+    #[serde(default)]
+    pub password: String,
+    #[serde(default)]
+    pub register: bool,
+    #[serde(default)]
+    pub rules: NumberRules,
+    #[serde(default)]
+    pub codecs: Vec<Codec>,
+    #[serde(default)]
+    pub health_interval_s: u32,
+    #[serde(default)]
+    pub channels_max: u32,
+    #[serde(default)]
+    pub srtp: bool,
+    #[serde(default)]
+    pub dial_prefixes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum TrunkAuthSpec {
+    /// `192.0.2.0/24` or a single address.
+    Address { networks: Vec<String> },
+    Digest { user: String, password: String },
+    Tls { name: String },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NumberSpec {
+    pub number: String,
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub public: bool,
+    pub destination: DestinationSpec,
+}
+
+/// [`Destination`] with names instead of ids.
+#[derive(Deserialize, Clone)]
+#[serde(tag = "to", rename_all = "snake_case")]
+pub enum DestinationSpec {
+    Answer { #[serde(default)] greeting: Option<Sound> },
+    Echo,
+    Announce { sound: Sound },
+    Queue { queue: String },
+    Agent { agent: String },
+    Phone { phone: String },
+    Conference { conference: String },
+    /// A SIP URI.
+    Uri { uri: String, #[serde(default)] record: bool },
+    /// A number by a trunk.
+    Trunk { trunk: String, number: String, #[serde(default)] record: bool },
+    Reject { status: u16 },
+    Menu { prompt: Sound, choices: BTreeMap<char, Box<DestinationSpec>>, #[serde(default)] timeout_ms: u64, fallback: Box<DestinationSpec> },
+}
+
+/// Applies the file if the database is empty; says how many tenants it made.
+pub fn apply(store: &dyn Store, text: &str, ids: &mut IdSource, now: Timestamp) -> Result<usize, ProvisionError> {
+    let file: File = serde_json::from_str(text)?;
+    if !store.tenants(&PageRequest::first(1))?.rows.is_empty() {
+        return Ok(0);
+    }
+    let mut unknown = Vec::new();
+    let mut all = Vec::new();
+    for spec in &file.tenants {
+        let mut builder = Builder::new(spec, ids, now);
+        let rows = builder.rows();
+        unknown.append(&mut builder.unknown);
+        all.push((builder.tenant, rows));
+    }
+    if !unknown.is_empty() {
+        return Err(ProvisionError::Unknown(unknown));
+    }
+    for (tenant, rows) in all {
+        let changes = rows.into_iter().map(Change::Create).collect();
+        store.apply(Edit::new(tenant, Actor::System, now), changes)?;
+    }
+    Ok(file.tenants.len())
+}
+
+struct Builder<'a> {
+    spec: &'a TenantSpec,
+    tenant: TenantId,
+    ids: &'a mut IdSource,
+    now: Timestamp,
+    agents: BTreeMap<&'a str, AgentId>,
+    phones: BTreeMap<&'a str, PhoneId>,
+    queues: BTreeMap<&'a str, QueueId>,
+    conferences: BTreeMap<&'a str, ConferenceId>,
+    trunks: BTreeMap<&'a str, TrunkId>,
+    skills: BTreeMap<&'a str, SkillId>,
+    users: BTreeMap<&'a str, UserId>,
+    unknown: Vec<String>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(spec: &'a TenantSpec, ids: &'a mut IdSource, now: Timestamp) -> Self {
+        let tenant = ids.next(now);
+        let agents = spec.agents.iter().map(|a| (a.name.as_str(), ids.next(now))).collect();
+        let phones = spec.phones.iter().map(|p| (p.user.as_str(), ids.next(now))).collect();
+        let queues = spec.queues.iter().map(|q| (q.name.as_str(), ids.next(now))).collect();
+        let conferences = spec.conferences.iter().map(|c| (c.name.as_str(), ids.next(now))).collect();
+        let trunks = spec.trunks.iter().map(|t| (t.name.as_str(), ids.next(now))).collect();
+        let mut skills = BTreeMap::new();
+        let named = spec.agents.iter().flat_map(|a| a.skills.keys()).chain(spec.queues.iter().flat_map(|q| q.skills.keys()));
+        for name in named {
+            skills.entry(name.as_str()).or_insert_with(|| ids.next(now));
+        }
+        let users = spec.users.iter().chain(&spec.admin).map(|u| (u.email.as_str(), ids.next(now))).collect();
+        Self { spec, tenant, ids, now, agents, phones, queues, conferences, trunks, skills, users, unknown: vec![] }
+    }
+
+    fn find<T: TypedId>(unknown: &mut Vec<String>, map: &BTreeMap<&str, T>, kind: &str, name: &str) -> T {
+        match map.get(name) {
+            Some(id) => *id,
+            None => {
+                unknown.push(format!("{kind} {name:?}"));
+                T::from_u128(0)
+            }
+        }
+    }
+
+    fn skill_levels(&mut self, skills: &BTreeMap<String, u8>) -> Vec<SkillLevel> {
+        skills
+            .iter()
+            .map(|(name, level)| SkillLevel {
+                skill: Self::find(&mut self.unknown, &self.skills, "skill", name),
+                level: *level,
+            })
+            .collect()
+    }
+
+    fn rows(&mut self) -> Vec<ConfigRow> {
+        let spec = self.spec;
+        let mut rows: Vec<ConfigRow> = vec![
+            Tenant {
+                id: self.tenant,
+                name: spec.name.clone(),
+                domain: spec.domain.clone(),
+                interactions_max: spec.interactions_max,
+                record_by_default: spec.record_by_default,
+            }
+            .into(),
+        ];
+        let tenant = self.tenant;
+        for (name, id) in &self.skills {
+            rows.push(Skill { id: *id, tenant, name: name.to_string() }.into());
+        }
+        for name in &spec.wrap_up_codes {
+            rows.push(WrapUpCode { id: self.ids.next(self.now), tenant, name: name.clone() }.into());
+        }
+        for c in &spec.conferences {
+            let id = self.conferences[c.name.as_str()];
+            let room = Conference { id, tenant, name: c.name.clone(), members_max: c.members_max, record: c.record };
+            rows.push(room.into());
+        }
+        for q in &spec.queues {
+            rows.push(self.queue(q).into());
+        }
+        for u in spec.admin.iter().map(|u| (u, Role::Administrator)).chain(spec.users.iter().map(|u| (u, Role::Agent))) {
+            rows.push(self.user(u.0, u.1).into());
+        }
+        for a in &spec.agents {
+            rows.push(self.agent(a).into());
+        }
+        for p in &spec.phones {
+            rows.push(self.phone(p).into());
+        }
+        for t in &spec.trunks {
+            rows.push(self.trunk(t).into());
+        }
+        for n in &spec.numbers {
+            let destination = self.destination(&n.destination);
+            let id = self.ids.next(self.now);
+            let number = Number {
+                id,
+                tenant,
+                number: n.number.clone(),
+                name: n.name.clone(),
+                destination,
+                public: n.public,
+            };
+            rows.push(number.into());
+        }
+        rows
+    }
+
+    fn user(&mut self, u: &UserSpec, role: Role) -> User {
+        User {
+            id: self.users[u.email.as_str()],
+            tenant: self.tenant,
+            login: Pii(u.email.clone()),
+            name: Pii(if u.name.is_empty() { u.email.clone() } else { u.name.clone() }),
+            password_hash: Pii(password::hash(&u.password)),
+            roles: vec![u.role.unwrap_or(role)],
+            disabled: false,
+        }
+    }
+
+    fn agent(&mut self, a: &'a AgentSpec) -> Agent {
+        let user = self.spec.users.iter().chain(&self.spec.admin).find(|u| u.agent.as_deref() == Some(&a.name));
+        let named_by_phone = self.spec.phones.iter().find(|p| p.agent.as_deref() == Some(&a.name)).map(|p| p.user.as_str());
+        let phone = a.phone.as_deref().or(named_by_phone);
+        let skills = self.skill_levels(&a.skills);
+        Agent {
+            id: self.agents[a.name.as_str()],
+            tenant: self.tenant,
+            user: user.map(|u| self.users[u.email.as_str()]),
+            name: a.name.clone(),
+            extension: a.extension.clone(),
+            skills,
+            queues: a.queues.iter().map(|q| Self::find(&mut self.unknown, &self.queues, "queue", q)).collect(),
+            phone: phone.map(|p| Self::find(&mut self.unknown, &self.phones, "phone", p)),
+            available_when_registered: a.available_when_registered,
+            wrap_up_ms: a.wrap_up_ms,
+        }
+    }
+
+    fn phone(&mut self, p: &'a PhoneSpec) -> Phone {
+        let secrets = password::digest_secrets(&p.user, &realm_of(&self.spec.domain), &p.password);
+        let owner = self.spec.agents.iter().find(|a| a.phone.as_deref() == Some(&p.user)).map(|a| a.name.as_str());
+        let agent = p.agent.as_deref().or(owner);
+        Phone {
+            id: self.phones[p.user.as_str()],
+            tenant: self.tenant,
+            user: p.user.clone(),
+            ha1_md5: Pii(secrets.ha1_md5),
+            ha1_sha256: Pii(secrets.ha1_sha256),
+            agent: agent.map(|a| Self::find(&mut self.unknown, &self.agents, "agent", a)),
+            name: p.name.clone(),
+            require_srtp: p.require_srtp,
+            may_dial_out: p.may_dial_out,
+        }
+    }
+
+    fn queue(&mut self, q: &QueueSpec) -> Queue {
+        let mut queue = Queue::with_defaults(self.queues[q.name.as_str()], self.tenant, &q.name);
+        queue.skills = self.skill_levels(&q.skills);
+        queue.priority = q.priority.unwrap_or(queue.priority);
+        queue.selection = q.selection.unwrap_or(queue.selection);
+        queue.waiting_max = q.waiting_max.unwrap_or(queue.waiting_max);
+        queue.wait_ms_max = q.wait_ms_max.unwrap_or(queue.wait_ms_max);
+        queue.overflow = q.overflow.as_ref().map(|d| self.destination(d));
+        queue.ring_ms_max = q.ring_ms_max.unwrap_or(queue.ring_ms_max);
+        queue.demote_on_no_answer = q.demote_on_no_answer.unwrap_or(queue.demote_on_no_answer);
+        queue.wrap_up_ms = q.wrap_up_ms.unwrap_or(queue.wrap_up_ms);
+        queue.greeting = q.greeting.clone();
+        queue.music = if q.silent { Some(Sound::Silence { ms: 1_000 }) } else { q.music.clone().or(queue.music) };
+        queue.announce_every_ms = q.announce_every_ms.unwrap_or(queue.announce_every_ms);
+        queue.record = q.record.unwrap_or(queue.record);
+        queue.refuse_when_unstaffed = q.refuse_when_unstaffed.unwrap_or(queue.refuse_when_unstaffed);
+        queue.service_level_ms = q.service_level_ms.unwrap_or(queue.service_level_ms);
+        queue.service_level_pct = q.service_level_pct.unwrap_or(queue.service_level_pct);
+        queue
+    }
+
+    fn trunk(&mut self, t: &TrunkSpec) -> Trunk {
+        let auth = match &t.auth {
+            TrunkAuthSpec::Address { networks } => TrunkAuth::Address {
+                networks: networks.iter().filter_map(|n| self.network(n)).collect(),
+            },
+            TrunkAuthSpec::Digest { user, password } => {
+                let s = password::digest_secrets(user, &realm_of(&self.spec.domain), password);
+                TrunkAuth::Digest { user: user.clone(), ha1_md5: Pii(s.ha1_md5), ha1_sha256: Pii(s.ha1_sha256) }
+            }
+            TrunkAuthSpec::Tls { name } => TrunkAuth::Tls { name: name.clone() },
+        };
+        Trunk {
+            id: self.trunks[t.name.as_str()],
+            tenant: self.tenant,
+            name: t.name.clone(),
+            auth,
+            host: t.host.clone(),
+            transport: t.transport.unwrap_or(Transport::Udp),
+            user: t.user.clone(),
+            password: Pii(t.password.clone()),
+            register: t.register,
+            rules: t.rules.clone(),
+            codecs: t.codecs.clone(),
+            health_interval_s: t.health_interval_s,
+            channels_max: t.channels_max,
+            srtp: t.srtp,
+            dial_prefixes: t.dial_prefixes.clone(),
+        }
+    }
+
+    fn network(&mut self, text: &str) -> Option<Network> {
+        let (addr, prefix) = match text.split_once('/') {
+            Some((a, p)) => (a.parse().ok(), p.parse().ok()),
+            None => {
+                let addr: Option<std::net::IpAddr> = text.parse().ok();
+                (addr, addr.map(|a| if a.is_ipv4() { 32 } else { 128 }))
+            }
+        };
+        match (addr, prefix) {
+            (Some(addr), Some(prefix)) => Some(Network { addr, prefix }),
+            _ => {
+                self.unknown.push(format!("network {text:?}"));
+                None
+            }
+        }
+    }
+
+    fn destination(&mut self, d: &DestinationSpec) -> Destination {
+        match d {
+            DestinationSpec::Answer { greeting } => Destination::Answer { greeting: greeting.clone() },
+            DestinationSpec::Echo => Destination::Echo,
+            DestinationSpec::Announce { sound } => Destination::Announce { sound: sound.clone() },
+            DestinationSpec::Queue { queue } => {
+                Destination::Queue { queue: Self::find(&mut self.unknown, &self.queues, "queue", queue) }
+            }
+            DestinationSpec::Agent { agent } => {
+                Destination::Agent { agent: Self::find(&mut self.unknown, &self.agents, "agent", agent) }
+            }
+            DestinationSpec::Phone { phone } => {
+                Destination::Phone { phone: Self::find(&mut self.unknown, &self.phones, "phone", phone) }
+            }
+            DestinationSpec::Conference { conference } => Destination::Conference {
+                conference: Self::find(&mut self.unknown, &self.conferences, "conference", conference),
+            },
+            DestinationSpec::Uri { uri, record } => {
+                Destination::Dial { target: DialTarget::Uri { uri: uri.clone() }, record: *record }
+            }
+            DestinationSpec::Trunk { trunk, number, record } => {
+                let trunk = Self::find(&mut self.unknown, &self.trunks, "trunk", trunk);
+                Destination::Dial { target: DialTarget::Trunk { trunk, number: number.clone() }, record: *record }
+            }
+            DestinationSpec::Reject { status } => Destination::Reject { status: *status },
+            DestinationSpec::Menu { prompt, choices, timeout_ms, fallback } => Destination::Menu {
+                prompt: prompt.clone(),
+                choices: choices.iter().map(|(k, v)| (*k, Box::new(self.destination(v)))).collect(),
+                timeout_ms: *timeout_ms,
+                fallback: Box::new(self.destination(fallback)),
+            },
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! Start to stop: everything is wired here, in order.
+
+use crate::backend::ServerBackend;
+use crate::config::Config;
+use crate::drive::{self, Driver, Handle, Message};
+use crate::sounds::Sounds;
+use crate::{provision, telemetry};
+use anyhow::{Context, Result};
+use cp_api::{ApiState, Settings};
+use cp_edge::media::{MediaConfig, MediaWorkers};
+use cp_edge::signalling::{CertificateFiles, ListenConfig};
+use cp_edge::{Clock, Signalling};
+use cp_engine::{Engine, EngineConfig, Restore};
+use cp_sip::ua::Listen;
+use cp_store::{Health, Options, SqliteStore, Store};
+use cp_vocab::command::{Actor, Command, CommandEnvelope};
+use cp_vocab::event::StreamId;
+use cp_vocab::net::Transport;
+use cp_vocab::*;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Port pairs bound at a time when the free ones run low.
+pub const PORTS_PER_STEP: usize = 512;
+
+/// A server that runs; stop it with [`Running::stop`].
+pub struct Running {
+    pub handle: Handle,
+    pub http: SocketAddr,
+    pub sip: Vec<(Transport, SocketAddr)>,
+    pub store: Arc<dyn Store>,
+    runtime: tokio::runtime::Runtime,
+    driver: std::thread::JoinHandle<()>,
+    stop_http: tokio::sync::watch::Sender<bool>,
+    drain: Duration,
+}
+
+/// 32 random bytes of the operating system.
+pub fn random_seed() -> Result<[u8; 32]> {
+    let mut seed = [0u8; 32];
+    aws_lc_rs::rand::fill(&mut seed).map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))?;
+    Ok(seed)
+}
+
+/// `crosspoint serve`: runs until SIGINT or SIGTERM, then drains.
+pub fn run(config: Config) -> Result<()> {
+    let _telemetry = telemetry::start(&config)?;
+    let running = start(config)?;
+    tracing::info!(http = %running.http, sip = running.sip.len(), "ready");
+    running.wait_for_signal()?;
+    running.stop()
+}
+
+/// Starts everything; returns when calls are taken.
+pub fn start(config: Config) -> Result<Running> {
+    cp_edge::raise_file_limit();
+    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    let clock = Clock::start();
+    let mut ids = IdSource::from_seed(random_seed()?);
+    let store = open_store(&config, &mut ids, clock)?;
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("cp-io")
+        .enable_all()
+        .build()
+        .context("cannot start the I/O threads")?;
+    let signalling = Signalling::bind(listen_config(&config), runtime.handle(), clock)?;
+    let sip = signalling.local_addresses();
+    let own = own_address(&config);
+    let (handle, inbox) = drive::channel(signalling.waker());
+
+    let media = start_media(&config, clock, own, &handle)?;
+    let engine = Engine::new(engine_config(&config, &sip, own)?);
+    let prompts = crate::sounds::prompts(&config)?;
+    let sounds = Sounds::new(prompts, handle.clone());
+
+    watch_store(&store, &handle);
+    let restore = restore(store.as_ref(), clock.now())?;
+    let driver = Driver::new(engine, signalling, media, store.clone(), sounds, clock, inbox, &handle);
+    let driver = std::thread::Builder::new()
+        .name("cp-engine".into())
+        .spawn(move || driver.run())
+        .context("cannot start the engine thread")?;
+    handle.send_waiting(Message::Restore(Box::new(restore)));
+
+    let (stop_http, stopped) = tokio::sync::watch::channel(false);
+    let http = start_http(&config, &runtime, store.clone(), &handle, stopped)?;
+    let drain = Duration::from_millis(config.drain_ms_max);
+    Ok(Running { handle, http, sip, store, runtime, driver, stop_http, drain })
+}
+
+fn open_store(config: &Config, ids: &mut IdSource, clock: Clock) -> Result<Arc<dyn Store>> {
+    let options = Options { durability: config.durability, ..Options::at(config.data.join("crosspoint.db")) };
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(options)?);
+    if let Some(path) = &config.provision {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let made = provision::apply(store.as_ref(), &text, ids, clock.now())?;
+        if made > 0 {
+            tracing::info!(tenants = made, "provisioned");
+        }
+    }
+    Ok(store)
+}
+
+fn listen_config(config: &Config) -> ListenConfig {
+    ListenConfig {
+        udp: config.sip_udp.clone(),
+        tcp: config.sip_tcp.clone(),
+        tls: config.sip_tls.clone(),
+        ws: config.sip_ws.clone(),
+        wss: config.sip_wss.clone(),
+        certificate: CertificateFiles {
+            chain: config.sip_certificate.clone(),
+            key: config.sip_key.clone(),
+            client_authorities: config.sip_client_authorities.clone(),
+            client_required: false,
+            server_authorities: config.sip_server_authorities.clone(),
+        },
+        ..ListenConfig::default()
+    }
+}
+
+/// What we put into SDP and Contact when we listen on all addresses.
+fn own_address(config: &Config) -> IpAddr {
+    if let Some(ip) = config.sip_advertised {
+        return ip;
+    }
+    let listened = config.sip_udp.iter().chain(&config.sip_tcp).map(|a| a.ip()).find(|ip| !ip.is_unspecified());
+    listened.unwrap_or_else(|| {
+        // The address the routing table would use outwards; nothing is sent by this.
+        let probe = UdpSocket::bind("0.0.0.0:0").and_then(|s| {
+            s.connect("192.0.2.1:9")?;
+            s.local_addr()
+        });
+        probe.map(|a| a.ip()).ok().filter(|ip| !ip.is_unspecified()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    })
+}
+
+fn engine_config(config: &Config, sip: &[(Transport, SocketAddr)], own: IpAddr) -> Result<EngineConfig> {
+    let listen = sip
+        .iter()
+        .map(|(transport, local)| {
+            let ip = match (config.sip_advertised, local.ip().is_unspecified()) {
+                (Some(ip), _) => ip,
+                (None, true) => own,
+                (None, false) => local.ip(),
+            };
+            Listen { transport: *transport, local: *local, advertised: SocketAddr::new(ip, local.port()) }
+        })
+        .collect();
+    let mut engine = EngineConfig::new(random_seed()?, random_seed()?, listen);
+    engine.emergency_live = config.emergency_live;
+    engine.interactions_max = config.interactions_max;
+    engine.session_expires_s = config.session_expires_s;
+    Ok(engine)
+}
+
+fn start_media(config: &Config, clock: Clock, own: IpAddr, handle: &Handle) -> Result<MediaWorkers> {
+    let advertised = config.media_advertised.or(config.sip_advertised);
+    let advertised = advertised.unwrap_or(if config.media_address.is_unspecified() { own } else { config.media_address });
+    let sink = handle.clone();
+    let media = MediaConfig {
+        addr: config.media_address,
+        advertised,
+        ports: config.media_ports.clone(),
+        workers: config.media_workers,
+        record_dir: config.data.join("recordings"),
+        silent_after: Duration::from_millis(config.media_silent_ms),
+        ..MediaConfig::default()
+    };
+    let events = Box::new(move |event| {
+        sink.send_waiting(Message::Media(event));
+    });
+    Ok(MediaWorkers::start(media, clock, events)?)
+}
+
+fn watch_store(store: &Arc<dyn Store>, handle: &Handle) {
+    let committed = handle.clone();
+    store.on_commit(Box::new(move |outcome| {
+        if let Some(error) = &outcome.error {
+            tracing::error!(%error, position = outcome.upto.0, "records were refused by the log");
+        }
+        let shared = committed.shared();
+        shared.committed.store(outcome.upto.0, Ordering::Release);
+        shared.commits.send_replace(outcome.upto);
+        committed.wake();
+    }));
+    let health = handle.clone();
+    store.on_health(Box::new(move |h| {
+        let writable = matches!(h, Health::Healthy);
+        tracing::warn!(writable, "the store changed its health");
+        health.send(Message::Health { writable });
+    }));
+}
+
+/// What the log knows that this process does not.
+fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
+    let snapshot = store.snapshot()?;
+    let mut restore = Restore { snapshot: snapshot.clone(), ..Restore::default() };
+    for id in store.open_interactions()? {
+        let records = store.replay(id)?;
+        if let Some(tenant) = records.first().map(|r| r.tenant) {
+            restore.open.push((id, tenant, records));
+        }
+    }
+    for r in store.registrations(now)? {
+        restore.bindings.push((r.phone, r.contact.into_inner(), r.expires_at));
+    }
+    for tenant in &snapshot.tenants {
+        for a in store.agent_states(tenant.id)? {
+            restore.presence.push((a.agent, a.presence, a.state == cp_vocab::model::RoutingState::NotResponding));
+        }
+    }
+    for t in &snapshot.trunks {
+        let stream = StreamId::Trunk(t.id);
+        restore.sequences.push((stream, store.last_seq(stream)?));
+    }
+    Ok(restore)
+}
+
+fn start_http(
+    config: &Config,
+    runtime: &tokio::runtime::Runtime,
+    store: Arc<dyn Store>,
+    handle: &Handle,
+    mut stopped: tokio::sync::watch::Receiver<bool>,
+) -> Result<SocketAddr> {
+    let backend = Arc::new(ServerBackend::new(handle.clone(), store.clone()));
+    let settings = Settings {
+        secure_cookies: config.http_tls,
+        origins: config.http_origins.clone(),
+        recordings: config.data.join("recordings"),
+        ..Settings::default()
+    };
+    let state = ApiState::new(store, backend, settings);
+    let address = config.http_listen;
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind(address))
+        .with_context(|| format!("cannot listen on {address} for HTTP; set http.listen (CROSSPOINT_HTTP_LISTEN) to another address"))?;
+    let bound = listener.local_addr()?;
+    runtime.spawn(async move {
+        let shutdown = async move {
+            let _ = stopped.wait_for(|s| *s).await;
+        };
+        if let Err(error) = cp_api::serve(listener, state, shutdown).await {
+            tracing::error!(%error, "HTTP stopped");
+        }
+    });
+    Ok(bound)
+}
+
+impl Running {
+    pub fn wait_for_signal(&self) -> Result<()> {
+        self.runtime.block_on(async {
+            use tokio::signal::unix::{SignalKind, signal};
+            let mut term = signal(SignalKind::terminate())?;
+            let mut int = signal(SignalKind::interrupt())?;
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            Ok(())
+        })
+    }
+
+    pub fn runtime(&self) -> &tokio::runtime::Handle {
+        self.runtime.handle()
+    }
+
+    /// No new calls; the running ones may end, up to the limit; then everything is written and closed.
+    pub fn stop(self) -> Result<()> {
+        let shared = self.handle.shared().clone();
+        shared.draining.store(true, Ordering::Relaxed);
+        let (reply, _gone) = tokio::sync::oneshot::channel();
+        let mut ids = IdSource::from_seed(random_seed()?);
+        let envelope = CommandEnvelope {
+            id: ids.next(Timestamp::ZERO),
+            tenant: TenantId::from_u128(0),
+            actor: Actor::System,
+            command: Command::Drain { on: true },
+        };
+        self.handle.send_waiting(Message::Command { envelope, reply });
+        let left = || shared.stats.lock().map_or(0, |s| s.interactions);
+        let until = std::time::Instant::now() + self.drain;
+        let mut commits = shared.commits.subscribe();
+        while left() > 0 && std::time::Instant::now() < until {
+            // Each end of a call is a commit; the time-out covers the last look.
+            let _ = self.runtime.block_on(tokio::time::timeout(Duration::from_millis(200), commits.changed()));
+        }
+        let cut = left();
+        if cut > 0 {
+            tracing::warn!(interactions = cut, "stopped with calls running; they end as node_lost at the next start");
+        }
+        self.stop_http.send_replace(true);
+        self.handle.send_waiting(Message::Stop);
+        let _ = self.driver.join();
+        self.store.close();
+        self.runtime.shutdown_timeout(Duration::from_secs(2));
+        Ok(())
+    }
+}
