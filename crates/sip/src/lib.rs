@@ -11,3 +11,16 @@ pub mod message;
 pub mod sdp;
 pub mod uri;
 pub mod validate;
+
+pub mod dialog;
+pub mod locate;
+pub mod transaction;
+pub mod ua;
+
+mod io;
+mod limits;
+mod registrar;
+mod table;
+mod text;
+mod timer;
+mod trunk;

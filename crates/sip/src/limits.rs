@@ -1,0 +1,206 @@
+//! Source limits: a token bucket per address for what strangers may cost us, and bans for those
+//! who guess passwords.
+
+use crate::ua::UaLimits;
+use cp_vocab::Timestamp;
+use rustc_hash::FxHashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// One wrong digest is forgiven each so often.
+const FORGIVE_EVERY: Duration = Duration::from_secs(30);
+/// A source without misdeeds for so long starts anew with short bans.
+const BAN_MEMORY: Duration = Duration::from_secs(24 * 3_600);
+/// `Denied` events of one source are at least so far apart.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Doublings of a ban; the configured maximum cuts earlier.
+const BAN_DOUBLINGS_MAX: u32 = 16;
+
+struct Source {
+    /// Tokens in millionths, and when they were counted.
+    tokens: u64,
+    seen: Timestamp,
+    failures: u32,
+    failed: Timestamp,
+    bans: u32,
+    banned_until: Timestamp,
+    reported: Timestamp,
+}
+
+/// Buckets by source address. Holds at most `sources_max`; when full, the older half of those
+/// without a running ban is forgotten.
+pub(crate) struct Limiter {
+    limits: UaLimits,
+    sources: FxHashMap<IpAddr, Source>,
+}
+
+/// IPv6 sources own a /64 at least, so that is what is counted.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) & !u128::from(u64::MAX)).into()),
+        v4 => v4,
+    }
+}
+
+const TOKEN: u64 = 1_000_000;
+
+impl Limiter {
+    pub(crate) fn new(limits: UaLimits) -> Self {
+        Self {
+            limits,
+            sources: FxHashMap::default(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    fn source(&mut self, now: Timestamp, ip: IpAddr) -> &mut Source {
+        let ip = network(ip);
+        if self.sources.len() >= self.limits.sources_max && !self.sources.contains_key(&ip) {
+            self.shrink(now);
+        }
+        let burst = u64::from(self.limits.unauthenticated_burst) * TOKEN;
+        let per_s = u64::from(self.limits.unauthenticated_per_s);
+        let source = self.sources.entry(ip).or_insert(Source {
+            tokens: burst,
+            seen: now,
+            failures: 0,
+            failed: now,
+            bans: 0,
+            banned_until: Timestamp::ZERO,
+            reported: Timestamp::ZERO,
+        });
+        // A token is a million and a second a million microseconds: the rate needs no division.
+        let elapsed = now.since(source.seen).as_micros() as u64;
+        source.tokens = source
+            .tokens
+            .saturating_add(elapsed.saturating_mul(per_s))
+            .min(burst);
+        source.seen = now;
+        source
+    }
+
+    fn shrink(&mut self, now: Timestamp) {
+        let mut seen: Vec<Timestamp> = self.sources.values().map(|s| s.seen).collect();
+        let middle = seen.len() / 2;
+        let (_, &mut median, _) = seen.select_nth_unstable(middle);
+        self.sources
+            .retain(|_, s| s.seen > median || s.banned_until > now);
+        if self.sources.len() >= self.limits.sources_max {
+            // All of them banned or of one instant: start over rather than grow.
+            self.sources.clear();
+        }
+    }
+
+    /// Takes a token; `false`: the source has none left and gets no answer.
+    pub(crate) fn take(&mut self, now: Timestamp, ip: IpAddr) -> bool {
+        let source = self.source(now, ip);
+        if source.tokens < TOKEN {
+            return false;
+        }
+        source.tokens -= TOKEN;
+        true
+    }
+
+    pub(crate) fn is_banned(&self, now: Timestamp, ip: IpAddr) -> bool {
+        self.sources
+            .get(&network(ip))
+            .is_some_and(|s| s.banned_until > now)
+    }
+
+    /// The right digest came: its challenge costs nothing.
+    pub(crate) fn succeeded(&mut self, now: Timestamp, ip: IpAddr) {
+        let burst = u64::from(self.limits.unauthenticated_burst) * TOKEN;
+        let source = self.source(now, ip);
+        source.tokens = (source.tokens + TOKEN).min(burst);
+    }
+
+    /// A wrong digest came; `true` when it brought a ban.
+    pub(crate) fn failed(&mut self, now: Timestamp, ip: IpAddr) -> bool {
+        let limits = self.limits;
+        let source = self.source(now, ip);
+        let quiet = now.since(source.failed);
+        let forgiven = (quiet.as_secs() / FORGIVE_EVERY.as_secs()) as u32;
+        source.failures = source.failures.saturating_sub(forgiven) + 1;
+        if quiet > BAN_MEMORY {
+            source.bans = 0;
+        }
+        source.failed = now;
+        if source.failures <= limits.digest_failures_max {
+            return false;
+        }
+        let doublings = source.bans.min(BAN_DOUBLINGS_MAX);
+        let ban = (limits.ban * (1 << doublings)).min(limits.ban_max);
+        source.bans += 1;
+        source.failures = 0;
+        source.banned_until = now + ban;
+        true
+    }
+
+    /// Whether a `Denied` event may be given for this source now.
+    pub(crate) fn may_report(&mut self, now: Timestamp, ip: IpAddr) -> bool {
+        let source = self.source(now, ip);
+        if source.reported != Timestamp::ZERO && now.since(source.reported) < REPORT_EVERY {
+            return false;
+        }
+        source.reported = now;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limiter() -> Limiter {
+        Limiter::new(UaLimits {
+            unauthenticated_per_s: 10,
+            unauthenticated_burst: 5,
+            digest_failures_max: 3,
+            sources_max: 10,
+            ..UaLimits::default()
+        })
+    }
+    const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    #[test]
+    fn a_bucket_empties_and_fills() {
+        let mut l = limiter();
+        let t = Timestamp::from_secs(100);
+        assert_eq!((0..10).filter(|_| l.take(t, A)).count(), 5);
+        assert!(!l.take(t + Duration::from_millis(99), A));
+        assert!(l.take(t + Duration::from_millis(200), A));
+        l.succeeded(t + Duration::from_millis(200), A);
+        assert!(l.take(t + Duration::from_millis(200), A));
+    }
+
+    #[test]
+    fn guessing_brings_growing_bans() {
+        let mut l = limiter();
+        let mut t = Timestamp::from_secs(100);
+        for expected_s in [30, 60, 120] {
+            assert_eq!((0..4).filter(|_| l.failed(t, A)).count(), 1);
+            assert!(l.is_banned(t + Duration::from_secs(expected_s - 1), A));
+            t = t + Duration::from_secs(expected_s);
+            assert!(!l.is_banned(t, A));
+        }
+        // Slow mistakes are forgiven.
+        t = t + Duration::from_secs(3_600);
+        for _ in 0..20 {
+            t = t + FORGIVE_EVERY;
+            assert!(!l.failed(t, A));
+        }
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let mut l = limiter();
+        for i in 0..1_000_u32 {
+            let ip = IpAddr::V4(std::net::Ipv4Addr::from(0x0a00_0000 + i));
+            l.take(Timestamp::from_millis(u64::from(i)), ip);
+            assert!(l.len() <= 10);
+        }
+    }
+}
