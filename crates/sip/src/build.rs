@@ -305,3 +305,141 @@ pub fn reason_phrase(status: u16) -> &'static str {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate::{Verdict, validate};
+    use cp_vocab::net::Transport;
+    use expect_test::expect;
+    use proptest::prelude::*;
+
+    fn parse(bytes: Bytes) -> Message {
+        Message::parse(bytes).expect("what we write is a message")
+    }
+
+    const REQUEST: &str = "INVITE sip:a@b SIP/2.0\r\n\
+        v: SIP/2.0/UDP 10.0.0.1:5060;rport;branch=z9hG4bK1;x=\"y z\" , SIP/2.0/TCP far;branch=2\r\n\
+        Via: SIP/2.0/TCP further;branch=3\r\nf: <sip:c@d>;tag=1\r\nt: <sip:a@b>\r\ni: id\r\nCSeq: 1 INVITE\r\n\
+        Record-Route: <sip:p1;lr>\r\nTimestamp: 54\r\n\r\n";
+
+    #[test]
+    fn a_response_copies_what_it_must() {
+        let request = parse(Bytes::from_static(REQUEST.as_bytes()));
+        let source = "192.0.2.7:4711".parse().ok();
+        let bytes = Builder::response_from(&request, source, 180, reason_phrase(180), Some("t2"))
+            .copy(&request, HeaderName::RecordRoute)
+            .header(HeaderName::Contact, "<sip:us>")
+            .finish();
+        expect![[r#"
+            SIP/2.0 180 Ringing
+            Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK1;x="y z";received=192.0.2.7;rport=4711, SIP/2.0/TCP far;branch=2
+            Via: SIP/2.0/TCP further;branch=3
+            From: <sip:c@d>;tag=1
+            To: <sip:a@b>;tag=t2
+            Call-ID: id
+            CSeq: 1 INVITE
+            Record-Route: <sip:p1;lr>
+            Contact: <sip:us>
+            Content-Length: 0
+
+        "#]]
+        .assert_eq(&String::from_utf8_lossy(&bytes).replace('\r', ""));
+        let trying = parse(Builder::response_to(&request, 100, "Trying", None).finish());
+        assert_eq!(trying.header(HeaderName::Timestamp), Some("54"));
+        assert_eq!(trying.to().map(|t| t.tag), Some(None));
+        assert_eq!(trying.top_via().and_then(|v| v.rport), Some(None));
+    }
+
+    #[test]
+    fn received_is_left_out_where_it_says_nothing_new() {
+        let request = REQUEST
+            .replace(";rport", "")
+            .replace("10.0.0.1", "[2001:db8::1]");
+        let request = parse(request.into());
+        let via = |source: &str| {
+            let source = source.parse().ok();
+            let m = parse(Builder::response_from(&request, source, 200, "OK", None).finish());
+            let via = m.top_via().expect("a Via");
+            (via.received.map(str::to_owned), via.rport)
+        };
+        assert_eq!(via("[2001:db8::1]:9"), (None, None));
+        assert_eq!(via("[2001:db8::2]:9"), (Some("2001:db8::2".into()), None));
+    }
+
+    #[test]
+    fn nothing_starts_a_new_line() {
+        let evil = "x\r\nInjected: y\n\nz\0";
+        let method = Method::from_token("INFO");
+        let mut b = Builder::request(&method, "sip:a@b \r\nInjected: y");
+        b.header(HeaderName::Subject, evil)
+            .header_fmt(HeaderName::Reason, format_args!("a{evil}b"))
+            .other("X-Name", evil)
+            .other("X-Na\r\nme", "y")
+            .other("X Name", "y")
+            .other("", "y")
+            .header(HeaderName::Other, "y");
+        let m = parse(b.body(evil, b"body"));
+        let names: Vec<_> = m.all().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            [
+                "Subject",
+                "Reason",
+                "X-Name",
+                "Content-Type",
+                "Content-Length"
+            ]
+        );
+        assert_eq!(m.uri(), "sip:a@b%20%0D%0AInjected:%20y");
+        assert_eq!((m.defect(), m.body()), (None, &b"body"[..]));
+        let m = parse(Builder::response(200, evil).finish());
+        assert_eq!(m.all().count(), 1);
+        assert!(m.reason().starts_with("x  Injected: y"));
+    }
+
+    #[test]
+    fn a_phrase_for_every_status() {
+        assert_eq!(
+            (reason_phrase(486), reason_phrase(499)),
+            ("Busy Here", "Client Error")
+        );
+        assert!((100..700).all(|status| !reason_phrase(status).is_empty()));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_built_is_read_back(
+            user in "\\PC{1,20}",
+            display in "[a-zA-Z0-9 äöü]{0,20}",
+            tag in "[a-z0-9]{1,20}",
+            call_id in "[a-zA-Z0-9@.-]{1,30}",
+            number in 0_u32..=0x7fff_ffff,
+            extra in proptest::collection::vec(("X-[a-zA-Z0-9]{1,20}", "\\PC{0,40}"), 0..20),
+            body in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let uri = format!("sip:{}@h.example:5070;lr", crate::uri::encode_user(&user));
+            let mut b = Builder::request(&Method::Message, &uri);
+            b.header(HeaderName::Via, "SIP/2.0/UDP h;branch=z9hG4bKx")
+                .header_fmt(HeaderName::From, format_args!("\"{display}\" <{uri}>;tag={tag}"))
+                .header_fmt(HeaderName::To, format_args!("<{uri}>"))
+                .header(HeaderName::CallId, &call_id)
+                .header_fmt(HeaderName::CSeq, format_args!("{number} MESSAGE"));
+            for (name, value) in &extra {
+                b.other(name, value);
+            }
+            let m = parse(b.body("text/plain", &body));
+            prop_assert_eq!(validate(&m, Transport::Tcp), Verdict::Ok);
+            prop_assert_eq!(m.uri(), uri.as_str());
+            let from = m.from().expect("a From");
+            prop_assert_eq!((from.display, from.uri, from.tag), (display.as_str(), uri.as_str(), Some(tag.as_str())));
+            prop_assert_eq!(m.call_id(), call_id);
+            prop_assert_eq!(m.cseq().map(|c| c.number), Some(number));
+            prop_assert_eq!(m.body(), &body[..]);
+            let blank = [' ', '\t'];
+            let got: Vec<_> = m.all().filter(|(n, _)| n.starts_with("X-")).map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+            let want: Vec<_> = extra.iter().map(|(n, v)| (n.clone(), v.trim_matches(blank).to_owned())).collect();
+            prop_assert_eq!(got, want);
+        }
+    }
+}

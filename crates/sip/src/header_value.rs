@@ -266,7 +266,8 @@ fn has_scheme(uri: &str) -> bool {
         && b[..colon]
             .iter()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'))
-        && b.iter().all(|&c| c > b' ' && c != b'<' && c != b'"')
+        && b.iter()
+            .all(|&c| c > b' ' && !matches!(c, b'<' | b'>' | b'"'))
 }
 
 /// CSeq (RFC 3261 20.16).
@@ -361,4 +362,151 @@ pub fn seconds(s: &str) -> Option<u32> {
         return None;
     }
     Some(s.parse().unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn addresses_that_read() {
+        for (s, display, uri, tag) in [
+            ("sip:a@b", "", "sip:a@b", None),
+            ("sip:a@b;tag=1;x", "", "sip:a@b", Some("1")),
+            (
+                "<sip:a@b;tag=no>;TAG=\"q;,\"",
+                "",
+                "sip:a@b;tag=no",
+                Some("q;,"),
+            ),
+            (
+                "Anna B. <sip:a@b> ; tag = 1",
+                "Anna B.",
+                "sip:a@b",
+                Some("1"),
+            ),
+            (
+                "\"a<b>, \\\"c\\\\\"<tel:1>",
+                "a<b>, \\\"c\\\\",
+                "tel:1",
+                None,
+            ),
+            ("Müller <sip:a@b>;tag=1;", "Müller", "sip:a@b", Some("1")),
+            (
+                "<sip:a@b?Replaces=x%3Bto-tag%3D1,2>",
+                "",
+                "sip:a@b?Replaces=x%3Bto-tag%3D1,2",
+                None,
+            ),
+        ] {
+            let got = NameAddr::parse(s).map(|a| (a.display, a.uri, a.tag));
+            assert_eq!(got, Some((display, uri, tag)), "{s}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_do_not() {
+        for s in [
+            "",
+            "a@b",
+            "<>",
+            "<sip:a@b",
+            "sip:a@b>",
+            "\"x <sip:a@b>",
+            "\"x\"",
+            "\"x\" sip:a@b",
+            "\"x\"<",
+            "<sip:a@b>x",
+            "<sip:a@b>;;",
+            "<sip:a@b>;=1",
+            "<sip:a@b>;tag=",
+            "<sip:a@b>;tag=a b",
+            "<sip:a@b>;t=\"x",
+            "A, B <sip:a@b>",
+            "<sip:a @b>",
+            "< sip:a@b>",
+            "sip:a@b?x=y",
+            "sip:a,b",
+            "<1:a>",
+            "<sip:>",
+        ] {
+            assert_eq!(NameAddr::parse(s), None, "{s}");
+        }
+    }
+
+    #[test]
+    fn vias() {
+        let via = Via::parse("SIP/2.0/WSS 5j0.invalid;branch=z9hG4bK;rport=7;received=::1;keep")
+            .expect("a Via");
+        assert_eq!(
+            (via.transport, via.host, via.port),
+            ("WSS", "5j0.invalid", None)
+        );
+        assert_eq!((via.rport, via.received), (Some(Some(7)), Some("::1")));
+        assert_eq!(
+            (via.rfc3261_branch(), via.params.get("keep")),
+            (None, Some(""))
+        );
+        for s in [
+            "",
+            "SIP/2.0/UDP",
+            "SIP/2.0/UDP ",
+            "SIP/2.0 h",
+            "XIP/2.0/UDP h",
+            "SIP/2.0/UDP h:x",
+            "SIP/2.0/UDP h;rport=x",
+            "SIP/2.0/UDP h;;branch=1",
+            "SIP/2.0/UDP h i",
+            "SIP/2.0/UDP ;branch=1",
+        ] {
+            assert_eq!(Via::parse(s), None, "{s}");
+        }
+    }
+
+    #[test]
+    fn small_values() {
+        assert_eq!(
+            RAck::parse("776656 1 INVITE").map(|r| (r.rseq, r.cseq.number)),
+            Some((776_656, 1))
+        );
+        assert_eq!(RAck::parse("1 INVITE"), None);
+        let timer = SessionExpires::parse("1800 ; refresher = UAS").expect("a timer");
+        assert_eq!(
+            (timer.seconds, timer.refresher),
+            (1_800, Some(Refresher::Uas))
+        );
+        assert_eq!(SessionExpires::parse("soon"), None);
+        let replaces = Replaces::parse("a@b;from-tag=1;to-tag=2;early-only").expect("a dialog");
+        assert_eq!(
+            (replaces.call_id, replaces.from_tag, replaces.to_tag),
+            ("a@b", "1", "2")
+        );
+        assert!(replaces.early_only);
+        assert_eq!(Replaces::parse("a@b;from-tag=1"), None);
+        assert_eq!(
+            (
+                seconds("60"),
+                seconds("99999999999"),
+                seconds("-1"),
+                seconds("")
+            ),
+            (Some(60), Some(u32::MAX), None, None)
+        );
+        assert_eq!(CSeq::parse("1INVITE"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(s in "[ -~ü\"<>;=,:/\\\\]{0,60}") {
+            if let Some(a) = NameAddr::parse(&s) {
+                let _ = (a.display_text(), a.expires(), a.q());
+            }
+            let _ = Via::parse(&s);
+            let _ = Via::parse(&format!("SIP/2.0/UDP {s}"));
+            let _ = (CSeq::parse(&s), RAck::parse(&s), Replaces::parse(&s), SessionExpires::parse(&s));
+            prop_assert!(Params(&s).iter().count() <= s.len() + 1);
+            prop_assert!(crate::message::text::split_list(&s).all(|e| !e.is_empty()));
+        }
+    }
 }

@@ -213,3 +213,133 @@ pub fn is_number(s: &str) -> bool {
             .all(|c| c.is_ascii_digit() || (!plus && matches!(c, b'*' | b'#')))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sip(s: &str) -> SipUri<'_> {
+        SipUri::parse(s).unwrap_or_else(|| panic!("{s} is a URI"))
+    }
+
+    #[test]
+    fn parts_are_found_and_escapes_kept() {
+        let uri =
+            sip("sips:%2A98%23:pa%20ss@[2001:db8::1]:5061;transport=TLS;lr?Subject=a&Route=b");
+        assert_eq!(
+            (uri.scheme, uri.user, uri.password),
+            ("sips", Some("%2A98%23"), Some("pa%20ss"))
+        );
+        assert_eq!((uri.host, uri.port), ("[2001:db8::1]", Some(5061)));
+        assert_eq!(uri.params.get("Transport"), Some("TLS"));
+        assert_eq!(uri.headers, "Subject=a&Route=b");
+        assert!(uri.is_secure() && uri.is_loose_route());
+        assert_eq!(
+            (uri.user_decoded(), uri.dialled()),
+            ("*98#".into(), "*98#".into())
+        );
+        let tel = sip("tel:+49-30-1234;phone-context=x");
+        assert_eq!(
+            (tel.dialled(), tel.params.get("phone-context")),
+            ("+49301234".into(), Some("x"))
+        );
+        assert_eq!(
+            sip("sip:+1-212;phone-context=x@h;user=phone").dialled(),
+            "+1212"
+        );
+        assert_eq!(sip("sip:j.r@h").dialled(), "j.r");
+        assert_eq!(sip("sip:h").user, None);
+        assert_eq!(sip("urn:service:sos").user, Some("service:sos"));
+    }
+
+    #[test]
+    fn what_is_no_uri() {
+        for s in [
+            "",
+            "sip",
+            "sip:",
+            ":x",
+            "1sip:a@h",
+            "sip:@h",
+            "sip:a@",
+            "sip:a@h:x",
+            "sip:a@h:65536",
+            "sip:a@h i",
+            "sip:a@<h>",
+            "sip:a@[::1",
+            "sip:a@[zz]",
+            "sip:a%4@h",
+            "sip:a@h@i",
+            "tel:",
+            "sip:a@h/x",
+        ] {
+            assert_eq!(SipUri::parse(s), None, "{s}");
+        }
+    }
+
+    #[test]
+    fn equivalence_as_in_rfc3261_19_1_4() {
+        for (a, b, same) in [
+            (
+                "sip:%61lice@atlanta.com;transport=TCP",
+                "sip:alice@AtLanTa.CoM;Transport=tcp",
+                true,
+            ),
+            (
+                "sip:carol@chicago.com",
+                "sip:carol@chicago.com;newparam=5",
+                true,
+            ),
+            (
+                "sip:carol@chicago.com;security=on",
+                "sip:carol@chicago.com;newparam=5",
+                true,
+            ),
+            (
+                "sip:carol@chicago.com;security=on",
+                "sip:carol@chicago.com;security=off",
+                false,
+            ),
+            ("SIP:ALICE@AtLanTa.CoM", "sip:alice@AtLanTa.CoM", false),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060", false),
+            (
+                "sip:bob@biloxi.com",
+                "sip:bob@biloxi.com;transport=udp",
+                false,
+            ),
+            ("sip:bob@biloxi.com", "sips:bob@biloxi.com", false),
+            ("sip:bob@biloxi.com", "sip:biloxi.com", false),
+            (
+                "sip:carol@chicago.com",
+                "sip:carol@chicago.com?Subject=next",
+                false,
+            ),
+        ] {
+            assert_eq!(sip(a).equivalent(&sip(b)), same, "{a} {b}");
+            assert_eq!(sip(b).equivalent(&sip(a)), same, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn escapes() {
+        assert_eq!(decode("%2A%zz%4%+1%"), "*%zz%4%+1%");
+        assert_eq!(decode("M%FCller %C3%BC"), "Müller Ã¼");
+        assert_eq!(decode("%C3%BC"), "ü");
+        assert_eq!(encode_user("a#b@c ü"), "a%23b%40c%20%C3%BC");
+        assert!(is_number("+4930") && is_number("*98#"));
+        assert!(!is_number("+") && !is_number("") && !is_number("+49*") && !is_number("a"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic_and_users_survive(s in "\\PC{0,60}", user in "\\PC{1,20}") {
+            let _ = SipUri::parse(&s);
+            let _ = SipUri::parse(&format!("sip:{s}"));
+            let _ = decode(&s);
+            let text = format!("sip:{}@h", encode_user(&user));
+            let uri = SipUri::parse(&text);
+            prop_assert_eq!(uri.map(|u| u.user_decoded().into_owned()), Some(user));
+        }
+    }
+}

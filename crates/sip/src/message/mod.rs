@@ -1,12 +1,14 @@
 //! A SIP message as it came: its bytes, shared, and an index of spans. Typed views are made on demand
 //! and borrow from it.
 
+mod body;
 mod method;
 mod parse;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
 
+pub use body::PARTS_MAX;
 pub use method::Method;
 pub use parse::{HEADER_FIELDS_MAX, MESSAGE_BYTES_MAX, ParseError};
 
