@@ -40,14 +40,18 @@ pub enum EdgeError {
     },
     #[error("cannot set up the DNS resolver: {why}")]
     Resolver { why: String },
-    #[error("no RTP port of {first}-{last} could be bound on {addr}: {why}; free the range or set another")]
+    #[error(
+        "no RTP port of {first}-{last} could be bound on {addr}: {why}; free the range or set another"
+    )]
     NoMediaPorts {
         addr: std::net::IpAddr,
         first: u16,
         last: u16,
         why: String,
     },
-    #[error("the RTP port range {first}-{last} is too small: at least one even port and the one after it")]
+    #[error(
+        "the RTP port range {first}-{last} is too small: at least one even port and the one after it"
+    )]
     PortRange { first: u16, last: u16 },
     #[error("cannot write recordings to {}: {source}", path.display())]
     RecordingDirectory { path: PathBuf, source: io::Error },

@@ -22,7 +22,10 @@ const SUBPROTOCOL: &str = "sip";
 
 /// Do the WebSocket handshake on an accepted stream.
 #[allow(clippy::result_large_err)] // the type is the library's
-pub(super) async fn accept<S>(stream: S, message_bytes_max: usize) -> Result<WebSocketStream<S>, Error>
+pub(super) async fn accept<S>(
+    stream: S,
+    message_bytes_max: usize,
+) -> Result<WebSocketStream<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -36,7 +39,10 @@ where
 }
 
 #[allow(clippy::result_large_err)] // the type is the library's
-fn choose_subprotocol(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+fn choose_subprotocol(
+    request: &Request,
+    mut response: Response,
+) -> Result<Response, ErrorResponse> {
     let offered = request
         .headers()
         .get_all("Sec-WebSocket-Protocol")

@@ -1,0 +1,8 @@
+//! The edge with real sockets on loopback. Every wait has a deadline; nothing sleeps.
+
+mod connections;
+mod resolve;
+mod site;
+mod tls;
+mod udp;
+mod websocket;
