@@ -1,0 +1,291 @@
+//! A datagram's way in: judged, counted, forwarded.
+
+use super::leg::Leg;
+use super::{NO_SLOT, Node, Slot};
+use crate::error::MediaError;
+use crate::rtp::{self, HEADER_LEN, Header, Parsed};
+use crate::stats::{self, Arrival};
+use cp_vocab::Timestamp;
+use cp_vocab::media::{MediaEvent, Quality};
+use std::net::SocketAddr;
+
+/// What a payload type means to a leg.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Audio,
+    Event,
+    Noise,
+}
+
+/// RFC 3551: comfort noise at 8 kHz.
+const COMFORT_NOISE: u8 = 13;
+
+impl Node {
+    /// One datagram from the RTP (`is_rtcp` false) or RTCP socket of the leg whose RTP port is `port`.
+    /// `packet` is used as scratch (decryption happens in place).
+    pub fn receive(
+        &mut self,
+        now: Timestamp,
+        port: u16,
+        is_rtcp: bool,
+        from: SocketAddr,
+        packet: &mut [u8],
+    ) {
+        let slot = self.by_port[usize::from(port)];
+        if slot == NO_SLOT {
+            self.counters.no_leg += 1;
+            return;
+        }
+        if is_rtcp || rtp::is_rtcp(packet) {
+            self.receive_rtcp(now, slot, from, packet);
+        } else {
+            self.receive_rtp(now, slot, from, packet);
+        }
+    }
+
+    /// An ICMP error came back on the leg's socket.
+    pub fn unreachable(&mut self, now: Timestamp, port: u16) {
+        let slot = self.by_port[usize::from(port)];
+        let config = &self.config;
+        let Some(leg) = self.legs.get_mut(slot as usize).and_then(|l| l.as_mut()) else {
+            return;
+        };
+        let limit = if leg.flowed {
+            config.unreachable_after
+        } else {
+            config.unreachable_after_start
+        };
+        let trouble = &mut leg.trouble;
+        trouble.count += 1;
+        let since = *trouble.since.get_or_insert(now);
+        if !trouble.told && trouble.count >= UNREACHABLE_MIN && now.since(since) >= limit {
+            trouble.told = true;
+            let leg = leg.id;
+            self.outbox.event(MediaEvent::Unreachable { leg });
+        }
+    }
+
+    fn receive_rtp(&mut self, now: Timestamp, slot: Slot, from: SocketAddr, packet: &mut [u8]) {
+        let Some(leg) = self.legs[slot as usize].as_deref_mut() else {
+            return;
+        };
+        let counters = &mut self.counters;
+        let Some(plan) = &leg.plan else {
+            counters.unwanted += 1;
+            return;
+        };
+        if !leg.latch.admits(now, from, plan.remote) {
+            counters.stranger += 1;
+            return;
+        }
+        let (clock_hz, receive) = (plan.codec.clock_hz(), plan.receive);
+        if !leg.within_rate(now) {
+            counters.flood += 1;
+            return;
+        }
+        let (parsed, kind) = match open(leg, packet) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                counters.unknown_payload_type += 1;
+                return;
+            }
+            Err(MediaError::SrtpReplay) => {
+                counters.srtp_replay += 1;
+                return;
+            }
+            Err(MediaError::SrtpAuthentication | MediaError::SrtpSources) => {
+                counters.srtp_authentication += 1;
+                return;
+            }
+            Err(_) => {
+                counters.malformed += 1;
+                return;
+            }
+        };
+        let header = parsed.header;
+        if header.ssrc == leg.sender.ssrc {
+            // RFC 3550 8.2: ours moves; theirs goes on.
+            counters.ssrc_collision += 1;
+            leg.sender.ssrc = rand::Rng::next_u32(&mut self.rng);
+        }
+        leg.latch.accept(now, from);
+        leg.sign_of_life(now);
+        let ext = match leg.reception.arrive(header.ssrc, header.sequence) {
+            Arrival::Fresh { ext } => ext,
+            Arrival::Duplicate => {
+                counters.duplicate += 1;
+                return;
+            }
+            Arrival::Stale => {
+                counters.stale += 1;
+                return;
+            }
+        };
+        counters.received += 1;
+        if kind == Kind::Audio {
+            leg.reception.time(now, header.timestamp, clock_hz);
+        }
+        if !leg.flowed {
+            leg.flowed = true;
+            self.outbox.event(MediaEvent::Flowing { leg: leg.id });
+        }
+        if !receive {
+            counters.unwanted += 1;
+            return;
+        }
+        if !leg.forwards.is_empty() {
+            let (epoch, hearers) = (leg.reception.epoch(), leg.forwards.clone());
+            let payload = &packet[parsed.payload];
+            for hearer in hearers {
+                self.forward(now, slot, epoch, ext, kind, header, hearer, payload);
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // one packet's facts, on the hottest path
+    fn forward(
+        &mut self,
+        now: Timestamp,
+        source: Slot,
+        epoch: u32,
+        ext: u32,
+        kind: Kind,
+        header: Header,
+        hearer: Slot,
+        payload: &[u8],
+    ) {
+        let Some(leg) = self.legs[hearer as usize].as_deref_mut() else {
+            return;
+        };
+        let Some(to) = leg.destination() else {
+            return;
+        };
+        let Some(plan) = &leg.plan else {
+            return;
+        };
+        let payload_type = match kind {
+            Kind::Audio => plan.payload_type_send,
+            Kind::Event => match plan.dtmf {
+                Some((send, _)) => send,
+                None => return,
+            },
+            Kind::Noise if plan.comfort_noise => COMFORT_NOISE,
+            Kind::Noise => return,
+        };
+        let clock_hz = plan.codec.clock_hz();
+        let Some(numbers) = leg
+            .sender
+            .forward(now, clock_hz, source, epoch, ext, header.timestamp)
+        else {
+            self.counters.stale += 1;
+            return;
+        };
+        let header = Header {
+            marker: header.marker || (numbers.fresh && kind == Kind::Audio),
+            payload_type,
+            sequence: numbers.sequence,
+            timestamp: numbers.timestamp,
+            ssrc: leg.sender.ssrc,
+        };
+        if send_rtp(
+            &mut self.outbox,
+            &mut self.scratch,
+            leg,
+            to,
+            header,
+            payload,
+        ) {
+            self.counters.relayed += 1;
+            self.counters.sent += 1;
+        }
+    }
+
+    fn receive_rtcp(
+        &mut self,
+        _now: Timestamp,
+        _slot: Slot,
+        _from: SocketAddr,
+        _packet: &mut [u8],
+    ) {
+    }
+
+    /// The figures of a leg.
+    pub(super) fn quality(leg: &Leg) -> Quality {
+        let Some(plan) = &leg.plan else {
+            return Quality::default();
+        };
+        let received = leg.reception.received();
+        let lost = leg.reception.lost();
+        let jitter_ms = leg.reception.jitter() * 1_000.0 / plan.codec.clock_hz() as f32;
+        let loss = lost as f32 / (received + lost).max(1) as f32;
+        Quality {
+            packets_received: received,
+            packets_lost: lost,
+            packets_sent: leg.sender.packets,
+            jitter_ms,
+            rtt_ms: None,
+            mos: stats::mos(plan.codec, loss, 2.0 * jitter_ms + 20.0),
+            remote_loss_pct: None,
+        }
+    }
+}
+
+/// Errors of ICMP in a row below which a leg is not called unreachable.
+const UNREACHABLE_MIN: u32 = 5;
+
+/// Decrypts if need be and takes the packet apart; `None` for a payload type nobody agreed.
+fn open(leg: &mut Leg, packet: &mut [u8]) -> Result<Option<(Parsed, Kind)>, MediaError> {
+    let mut parsed = rtp::parse_header(packet)?;
+    let Some(plan) = &leg.plan else {
+        return Ok(None);
+    };
+    let pt = parsed.header.payload_type;
+    let kind = if pt == plan.payload_type_receive {
+        Kind::Audio
+    } else if plan.dtmf.is_some_and(|(_, receive)| receive == pt) {
+        Kind::Event
+    } else if pt == COMFORT_NOISE {
+        Kind::Noise
+    } else {
+        return Ok(None);
+    };
+    let mut len = packet.len();
+    if let Some(cipher) = &mut leg.cipher {
+        len = cipher.incoming.rtp(packet)?;
+        parsed.payload.end = len;
+    }
+    rtp::strip_padding(&packet[..len], &mut parsed)?;
+    Ok(Some((parsed, kind)))
+}
+
+/// Puts one packet of a leg into the outbox, protected if the plan says so.
+#[inline]
+pub(super) fn send_rtp(
+    outbox: &mut super::Outbox,
+    scratch: &mut Vec<u8>,
+    leg: &mut Leg,
+    to: SocketAddr,
+    header: Header,
+    payload: &[u8],
+) -> bool {
+    let head = header.to_bytes();
+    let sent = match &mut leg.cipher {
+        None => outbox.datagram(leg.port, false, to, |out| {
+            out.reserve(HEADER_LEN + payload.len());
+            out.extend_from_slice(&head);
+            out.extend_from_slice(payload);
+            Ok::<(), MediaError>(())
+        }),
+        Some(cipher) => {
+            scratch.clear();
+            scratch.extend_from_slice(&head);
+            scratch.extend_from_slice(payload);
+            outbox.datagram(leg.port, false, to, |out| cipher.out.rtp(scratch, out))
+        }
+    };
+    if sent {
+        leg.sender.packets += 1;
+        leg.sender.octets += payload.len() as u64;
+    }
+    sent
+}
