@@ -148,7 +148,7 @@ where
             let _ = timeout(time_max, sink.close()).await;
             return End::Closed;
         };
-        outbox.current = Some(message.target);
+        outbox.current = Some(message.addr);
         match timeout(time_max, sink.send(frame(message.bytes))).await {
             Err(_) => return End::Expelled("does_not_read"),
             Ok(Err(error)) => return End::Failed(io::Error::other(error)),

@@ -8,19 +8,19 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// How long to wait for something that must come.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-pub const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(crate) const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-pub struct Site {
-    pub signalling: Signalling,
-    pub clock: Clock,
-    pub runtime: Runtime,
+pub(crate) struct Site {
+    pub(crate) signalling: Signalling,
+    pub(crate) clock: Clock,
+    pub(crate) runtime: Runtime,
     seen: Vec<SignalIn>,
 }
 
 impl Site {
-    pub fn new(config: ListenConfig) -> Self {
+    pub(crate) fn new(config: ListenConfig) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -36,7 +36,7 @@ impl Site {
         }
     }
 
-    pub fn address(&self, transport: Transport) -> SocketAddr {
+    pub(crate) fn address(&self, transport: Transport) -> SocketAddr {
         self.signalling
             .local_addresses()
             .into_iter()
@@ -46,7 +46,7 @@ impl Site {
     }
 
     /// Poll until `pick` takes an event (others stay for later) or patience ends.
-    pub fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&SignalIn) -> Option<T>) -> T {
+    pub(crate) fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&SignalIn) -> Option<T>) -> T {
         let deadline = self.clock.now() + PATIENCE;
         loop {
             for i in 0..self.seen.len() {
@@ -62,14 +62,14 @@ impl Site {
         }
     }
 
-    pub fn datagram(&mut self) -> (Flow, Bytes) {
+    pub(crate) fn datagram(&mut self) -> (Flow, Bytes) {
         self.until("datagram", |e| match e {
             SignalIn::Datagram { flow, bytes } => Some((*flow, bytes.clone())),
             _ => None,
         })
     }
 
-    pub fn message(&mut self) -> (Flow, Option<String>, Bytes) {
+    pub(crate) fn message(&mut self) -> (Flow, Option<String>, Bytes) {
         self.until("message", |e| match e {
             SignalIn::Message {
                 flow,
@@ -80,14 +80,14 @@ impl Site {
         })
     }
 
-    pub fn closed(&mut self) -> ConnectionId {
+    pub(crate) fn closed(&mut self) -> ConnectionId {
         self.until("closed", |e| match e {
             SignalIn::Closed { connection } => Some(*connection),
             _ => None,
         })
     }
 
-    pub fn send_failed(&mut self) -> Target {
+    pub(crate) fn send_failed(&mut self) -> Target {
         self.until("send failed", |e| match e {
             SignalIn::SendFailed { target } => Some(target.clone()),
             _ => None,
@@ -95,7 +95,7 @@ impl Site {
     }
 }
 
-pub fn to(transport: Transport, addr: SocketAddr) -> Target {
+pub(crate) fn to(transport: Transport, addr: SocketAddr) -> Target {
     Target::Addr {
         transport,
         addr,
@@ -104,7 +104,7 @@ pub fn to(transport: Transport, addr: SocketAddr) -> Target {
 }
 
 /// A message with a body, so that framing has to count.
-pub fn options(n: usize) -> Bytes {
+pub(crate) fn options(n: usize) -> Bytes {
     let body = "x".repeat(n % 50);
     format!(
         "OPTIONS sip:{n}@127.0.0.1 SIP/2.0\r\nCall-ID: {n}\r\nContent-Length: {}\r\n\r\n{body}",

@@ -15,13 +15,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 /// An authority and what it signs, in a directory of its own.
-pub struct Authority {
-    pub dir: tempfile::TempDir,
+pub(crate) struct Authority {
+    pub(crate) dir: tempfile::TempDir,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("params");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params
@@ -34,12 +34,12 @@ impl Authority {
         Self { dir, issuer }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Sign a certificate for `names` (a `sip:` name becomes a URI) into `<file>.pem`, `<file>.key`.
-    pub fn sign(&self, file: &str, names: &[&str]) {
+    pub(crate) fn sign(&self, file: &str, names: &[&str]) {
         let mut params = CertificateParams::new(Vec::new()).expect("params");
         params.subject_alt_names = names
             .iter()
@@ -55,7 +55,7 @@ impl Authority {
         fs::write(self.path(&format!("{file}.key")), key.serialize_pem()).expect("write");
     }
 
-    pub fn files(&self, file: &str) -> CertificateFiles {
+    pub(crate) fn files(&self, file: &str) -> CertificateFiles {
         CertificateFiles {
             chain: Some(self.path(&format!("{file}.pem"))),
             key: Some(self.path(&format!("{file}.key"))),
@@ -64,7 +64,7 @@ impl Authority {
         }
     }
 
-    pub fn client(&self, identity: Option<&str>) -> ClientConfig {
+    pub(crate) fn client(&self, identity: Option<&str>) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(pem(&self.path("ca.pem")));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

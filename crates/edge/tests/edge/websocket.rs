@@ -170,37 +170,3 @@ fn secure_sockets_pass_messages_both_ways() {
     site.signalling.send(Target::Flow(flow), options(2));
     assert!(next(&site, &mut browser).is_some());
 }
-
-/// facts: a stack with default buffers took 141 kB per idle connection.
-#[test]
-fn an_idle_socket_costs_little_memory() {
-    let mut site = site_with(Limits::default());
-    let count = 500;
-    let resident = || -> usize {
-        let text = std::fs::read_to_string("/proc/self/statm").expect("statm");
-        let pages: usize = text
-            .split(' ')
-            .nth(1)
-            .expect("field")
-            .parse()
-            .expect("number");
-        pages * 4_096
-    };
-    let open = |site: &mut Site, n: usize| {
-        let mut browser = connect(site, Some("sip")).expect("handshake");
-        site.runtime.block_on(async {
-            browser
-                .send(Message::binary(options(n)))
-                .await
-                .expect("send");
-        });
-        site.message();
-        // Only the server's side is measured: keep the bare socket of the client.
-        browser.into_inner()
-    };
-    let _warm: Vec<_> = (0..50).map(|n| open(&mut site, n)).collect();
-    let before = resident();
-    let _browsers: Vec<_> = (0..count).map(|n| open(&mut site, n)).collect();
-    let each = (resident().saturating_sub(before)) / count;
-    assert!(each <= 20_000, "{each} bytes per idle WebSocket");
-}
