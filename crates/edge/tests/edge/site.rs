@@ -46,7 +46,11 @@ impl Site {
     }
 
     /// Poll until `pick` takes an event (others stay for later) or patience ends.
-    pub(crate) fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&SignalIn) -> Option<T>) -> T {
+    pub(crate) fn until<T>(
+        &mut self,
+        what: &str,
+        mut pick: impl FnMut(&SignalIn) -> Option<T>,
+    ) -> T {
         let deadline = self.clock.now() + PATIENCE;
         loop {
             for i in 0..self.seen.len() {
