@@ -40,17 +40,19 @@ pub enum EdgeError {
     },
     #[error("cannot set up the DNS resolver: {why}")]
     Resolver { why: String },
-    #[error("no RTP port of {first}-{last} could be bound on {addr}: {why}; free the range or set another")]
+    #[error(
+        "no RTP port of {first}-{last} could be bound on {addr}: {why}; free the range or set another"
+    )]
     NoMediaPorts {
         addr: std::net::IpAddr,
         first: u16,
         last: u16,
         why: String,
     },
-    #[error("the RTP port range {first}-{last} is too small: at least one even port and the one after it")]
+    #[error(
+        "the RTP port range {first}-{last} is too small: at least one even port and the one after it"
+    )]
     PortRange { first: u16, last: u16 },
-    #[error("cannot write recordings to {}: {source}", path.display())]
-    RecordingDirectory { path: PathBuf, source: io::Error },
     #[error("there is no media worker {worker}")]
     NoSuchWorker { worker: u16 },
     #[error("media worker {worker} does not take its orders ({waiting} are waiting)")]
@@ -73,7 +75,6 @@ impl EdgeError {
             Self::Resolver { .. } => "resolver_unusable",
             Self::NoMediaPorts { .. } => "no_media_ports",
             Self::PortRange { .. } => "port_range_too_small",
-            Self::RecordingDirectory { .. } => "recording_directory_unusable",
             Self::NoSuchWorker { .. } => "no_such_worker",
             Self::WorkerOverloaded { .. } => "worker_overloaded",
             Self::System { .. } => "system_call_failed",

@@ -17,6 +17,7 @@ mod wake;
 
 pub use clock::Clock;
 pub use error::EdgeError;
+pub use media::{MediaConfig, MediaWorkers};
 pub use signalling::{ListenConfig, SignalIn, Signalling};
 pub use sys::process::raise_file_limit;
 pub use wake::Waker;

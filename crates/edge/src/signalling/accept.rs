@@ -13,10 +13,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// What listeners and connectors share.
@@ -62,13 +62,14 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Handshakes, then service until the end. The permit is held all the way.
+/// Handshakes; then the connection is served by a task of its own, which is small: the state of a
+/// handshake is not, and connections live long. The permit goes with it to the end.
 async fn admit(
     stream: TcpStream,
     remote: SocketAddr,
     transport: Transport,
     gate: Gate,
-    _permit: Permit,
+    permit: Permit,
 ) {
     let _ = stream.set_nodelay(true);
     let _ = socket2::SockRef::from(&stream).set_keepalive(true);
@@ -89,14 +90,14 @@ async fn admit(
         Transport::Udp => {}
         Transport::Tcp => {
             let (line, queue) = open(&gate, flow, None).await;
-            stream::serve(stream, line, queue).await;
+            spawn(stream::serve(stream, line, queue), permit);
         }
         Transport::Tls => {
             let Ok(Ok((stream, name))) = timeout(time_max, accept_tls(stream, &gate)).await else {
                 return failed();
             };
             let (line, queue) = open(&gate, flow, name).await;
-            stream::serve(stream, line, queue).await;
+            spawn(stream::serve(stream, line, queue), permit);
         }
         Transport::Ws => {
             let accepted = timeout(time_max, websocket::accept(stream, message_bytes_max)).await;
@@ -104,7 +105,7 @@ async fn admit(
                 return failed();
             };
             let (line, queue) = open(&gate, flow, None).await;
-            websocket::serve(socket, line, queue).await;
+            spawn(websocket::serve(socket, line, queue), permit);
         }
         Transport::Wss => {
             let accepted = timeout(time_max, async {
@@ -118,15 +119,22 @@ async fn admit(
                 return failed();
             };
             let (line, queue) = open(&gate, flow, name).await;
-            websocket::serve(socket, line, queue).await;
+            spawn(websocket::serve(socket, line, queue), permit);
         }
     }
+}
+
+fn spawn(service: impl Future<Output = ()> + Send + 'static, permit: Permit) {
+    tokio::spawn(async move {
+        service.await;
+        drop(permit);
+    });
 }
 
 async fn accept_tls(
     stream: TcpStream,
     gate: &Gate,
-) -> io::Result<(impl AsyncRead + AsyncWrite + Send + Unpin, Option<String>)> {
+) -> io::Result<(TlsStream<TcpStream>, Option<String>)> {
     let config = gate
         .tls
         .server()
@@ -233,6 +241,6 @@ async fn give_up(order: &Order, error: &io::Error, queue: mpsc::Receiver<Outgoin
         %error,
         "cannot connect"
     );
-    let unwritten = Outbox::new(queue).unwritten();
+    let unwritten = Outbox::new(queue).unwritten(None);
     gate.outlet.give(FromTask::Gone(order.id, unwritten)).await;
 }

@@ -93,6 +93,13 @@ mod tests {
         assert!(admission.enter(b).is_none(), "house full");
         drop(first);
         assert!(admission.enter(b).is_some(), "a place is free again");
-        assert!(admission.open.lock().expect("lock").by_source.contains_key(&a));
+        assert!(
+            admission
+                .open
+                .lock()
+                .expect("lock")
+                .by_source
+                .contains_key(&a)
+        );
     }
 }

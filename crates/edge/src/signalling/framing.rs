@@ -206,9 +206,18 @@ mod tests {
             ("l: 2\r\nContent-Length: 2\r\n", 2),
         ] {
             let text = head(lines) + "xyz"[..body].as_ref();
-            assert_eq!(feed(&[text.as_bytes()]), (vec![message(text.as_bytes())], None));
+            assert_eq!(
+                feed(&[text.as_bytes()]),
+                (vec![message(text.as_bytes())], None)
+            );
         }
-        for lines in ["l: -1\r\n", "l: 1\r\nl: 2\r\n", "l: x\r\n", "l:\r\n", "l: 9999999999\r\n"] {
+        for lines in [
+            "l: -1\r\n",
+            "l: 1\r\nl: 2\r\n",
+            "l: x\r\n",
+            "l:\r\n",
+            "l: 9999999999\r\n",
+        ] {
             let text = head(lines);
             let broken = Frame::Broken(Bytes::copy_from_slice(text.as_bytes()));
             assert_eq!(feed(&[text.as_bytes()]), (vec![broken], None), "{lines:?}");

@@ -75,6 +75,6 @@ pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that wait in the kernel to be accepted.
 pub(super) const LISTEN_BACKLOG: i32 = 1_024;
 /// Read buffer of a WebSocket, in bytes: allocated per connection, so small.
-pub(super) const WEBSOCKET_READ_BUFFER_BYTES: usize = 4_096;
+pub(super) const WEBSOCKET_READ_BUFFER_BYTES: usize = 2_048;
 /// Bytes read from a connection at once, in a buffer shared by all connections of a thread.
 pub(super) const READ_CHUNK_BYTES: usize = 16_384;

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use stream::{FromTask, Outlet};
-use table::{Handle, Outgoing, QueueError, Table};
+use table::{Handle, Outgoing, Table};
 use tls::TlsState;
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -244,7 +244,15 @@ impl Signalling {
         match &target {
             Target::Flow(flow) => match flow.connection {
                 None => self.send_udp(Some(flow.local), flow.remote, bytes),
-                Some(id) => self.send_on(id, Outgoing { target, bytes }),
+                Some(id) => {
+                    if self
+                        .table
+                        .queue(id, Outgoing { addr: None, bytes })
+                        .is_err()
+                    {
+                        self.fail(target);
+                    }
+                }
             },
             Target::Addr {
                 transport: Transport::Udp,
@@ -257,9 +265,15 @@ impl Signalling {
                 server_name,
             } => {
                 let found = self.table.find(*transport, *addr, server_name.as_deref());
-                match found.or_else(|| self.open(*transport, *addr, server_name.clone())) {
-                    Some(id) => self.send_on(id, Outgoing { target, bytes }),
-                    None => self.fail(target),
+                let id = found.or_else(|| self.open(*transport, *addr, server_name.clone()));
+                let Some(id) = id else {
+                    return self.fail(target);
+                };
+                let addr = Some(Box::new(target));
+                if let Err(unsent) = self.table.queue(id, Outgoing { addr, bytes })
+                    && let Some(target) = unsent.addr
+                {
+                    self.fail(*target);
                 }
             }
         }
@@ -273,14 +287,6 @@ impl Signalling {
                 addr: to,
                 server_name: None,
             });
-        }
-    }
-
-    fn send_on(&mut self, id: ConnectionId, message: Outgoing) {
-        let target = message.target.clone();
-        match self.table.queue(id, message) {
-            Ok(()) => {}
-            Err(QueueError::Full | QueueError::NoSuchConnection) => self.fail(target),
         }
     }
 

@@ -95,8 +95,8 @@ pub(super) enum End {
 /// What is to be written; kept beside the futures so that the rest can be told at the end.
 pub(super) struct Outbox {
     pub(super) queue: mpsc::Receiver<Outgoing>,
-    /// Being written.
-    pub(super) current: Option<Target>,
+    /// Being written: the address it was sent to, as in [`Outgoing`].
+    pub(super) current: Option<Option<Box<Target>>>,
 }
 
 impl Outbox {
@@ -108,15 +108,20 @@ impl Outbox {
     }
 
     /// The targets of everything that was not written, each once.
-    pub(super) fn unwritten(mut self) -> Vec<Target> {
+    pub(super) fn unwritten(mut self, flow: Option<Flow>) -> Vec<Target> {
         self.queue.close();
-        let mut targets: Vec<Target> = self.current.into_iter().collect();
-        while let Ok(message) = self.queue.try_recv() {
-            if !targets.contains(&message.target) {
-                targets.push(message.target);
+        let mut targets: Vec<Target> = Vec::new();
+        let mut next = self.current.take();
+        loop {
+            if let Some(addr) = next {
+                let target = addr.map(|a| *a).or(flow.map(Target::Flow));
+                targets.extend(target.filter(|t| !targets.contains(t)));
+            }
+            match self.queue.try_recv() {
+                Ok(message) => next = Some(message.addr),
+                Err(_) => return targets,
             }
         }
-        targets
     }
 }
 
@@ -145,7 +150,7 @@ pub(super) async fn finish(line: Line, end: End, outbox: Outbox) {
             tracing::info!(connection, why, "connection expelled");
         }
     }
-    let gone = FromTask::Gone(ConnectionId(connection), outbox.unwritten());
+    let gone = FromTask::Gone(ConnectionId(connection), outbox.unwritten(Some(line.flow)));
     line.outlet.give(gone).await;
 }
 
@@ -237,7 +242,7 @@ async fn write<W: AsyncWrite + Unpin>(writer: &mut W, line: &Line, outbox: &mut 
             let _ = timeout(time_max, writer.shutdown()).await;
             return End::Closed;
         };
-        outbox.current = Some(message.target);
+        outbox.current = Some(message.addr);
         match timeout(time_max, write_out(writer, &message.bytes)).await {
             Err(_) => return End::Expelled("does_not_read"),
             Ok(Err(error)) => return End::Failed(error),

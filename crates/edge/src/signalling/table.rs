@@ -7,10 +7,12 @@ use smallvec::SmallVec;
 use std::net::SocketAddr;
 use tokio::sync::mpsc;
 
-/// A message on its way to a connection's task, with the target it was sent to, so that a failure
-/// can name it.
+/// A message on its way to a connection's task. Small, since every queue has room for a block of
+/// them from the start.
 pub(super) struct Outgoing {
-    pub(super) target: Target,
+    /// The address it was sent to, so that a failure can name it; `None` when it was sent to the
+    /// connection's own flow.
+    pub(super) addr: Option<Box<Target>>,
     pub(super) bytes: Bytes,
 }
 
@@ -26,13 +28,6 @@ pub(super) struct Handle {
     pub(super) opened_by_us: bool,
     /// Whether the engine ever heard of it or sent to it; only then it is told of the end.
     pub(super) known: bool,
-}
-
-/// Why a message was not queued.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum QueueError {
-    NoSuchConnection,
-    Full,
 }
 
 #[derive(Default)]
@@ -97,17 +92,16 @@ impl Table {
         })
     }
 
-    pub(super) fn queue(&mut self, id: ConnectionId, message: Outgoing) -> Result<(), QueueError> {
-        let handle = self
-            .by_id
-            .get_mut(&id)
-            .ok_or(QueueError::NoSuchConnection)?;
+    /// Queue a message; it comes back when the queue is full or the connection gone.
+    pub(super) fn queue(&mut self, id: ConnectionId, message: Outgoing) -> Result<(), Outgoing> {
+        let Some(handle) = self.by_id.get_mut(&id) else {
+            return Err(message);
+        };
         handle.known = true;
-        let queue = handle.queue.as_ref().ok_or(QueueError::NoSuchConnection)?;
-        queue.try_send(message).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => QueueError::Full,
-            mpsc::error::TrySendError::Closed(_) => QueueError::NoSuchConnection,
-        })
+        let Some(queue) = &handle.queue else {
+            return Err(message);
+        };
+        queue.try_send(message).map_err(|e| e.into_inner())
     }
 
     pub(super) fn mark_known(&mut self, id: ConnectionId) {
@@ -177,27 +171,18 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_and_a_dead_task_are_told_apart() {
+    fn a_full_queue_and_a_dead_task_give_the_message_back() {
         let mut table = Table::default();
         let (h, receiver) = handle(Transport::Tcp, true, None);
         table.insert(ConnectionId(1), h);
         let message = || Outgoing {
-            target: Target::Addr {
-                transport: Transport::Tcp,
-                addr: ([192, 0, 2, 1], 5061).into(),
-                server_name: None,
-            },
+            addr: None,
             bytes: Bytes::from_static(b"x"),
         };
-        assert_eq!(table.queue(ConnectionId(1), message()), Ok(()));
-        assert_eq!(
-            table.queue(ConnectionId(1), message()),
-            Err(QueueError::Full)
-        );
+        assert!(table.queue(ConnectionId(1), message()).is_ok());
+        assert!(table.queue(ConnectionId(1), message()).is_err(), "full");
         drop(receiver);
-        assert_eq!(
-            table.queue(ConnectionId(1), message()),
-            Err(QueueError::NoSuchConnection)
-        );
+        assert!(table.queue(ConnectionId(1), message()).is_err(), "dead");
+        assert!(table.queue(ConnectionId(2), message()).is_err(), "unknown");
     }
 }

@@ -93,7 +93,9 @@ fn server_config(
             if !files.client_required {
                 verifier = verifier.allow_unauthenticated();
             }
-            let verifier = verifier.build().map_err(|e| unusable(authorities, what, e))?;
+            let verifier = verifier
+                .build()
+                .map_err(|e| unusable(authorities, what, e))?;
             builder.with_client_cert_verifier(verifier)
         }
     };
@@ -122,12 +124,10 @@ fn client_config(
         .map_err(|e| unusable(Path::new(""), what, e))?;
     let builder = match roots {
         Some((path, roots)) => {
-            let verifier = WebPkiServerVerifier::builder_with_provider(
-                Arc::new(roots),
-                Arc::clone(provider),
-            )
-            .build()
-            .map_err(|e| unusable(&path, what, e))?;
+            let verifier =
+                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+                    .build()
+                    .map_err(|e| unusable(&path, what, e))?;
             builder.with_webpki_verifier(verifier)
         }
         None => builder.with_root_certificates(RootCertStore::empty()),
@@ -153,7 +153,10 @@ fn roots(path: &Path, what: &'static str) -> Result<RootCertStore, EdgeError> {
     Ok(store)
 }
 
-fn certificates(path: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, EdgeError> {
+fn certificates(
+    path: &Path,
+    what: &'static str,
+) -> Result<Vec<CertificateDer<'static>>, EdgeError> {
     let list: Vec<_> = CertificateDer::pem_file_iter(path)
         .map_err(|e| unusable(path, what, e))?
         .collect::<Result<_, _>>()

@@ -168,10 +168,7 @@ impl UdpSockets {
                 } else {
                     Interest::Read
                 };
-                if epoll
-                    .change(&socket.socket, token as u64, interest)
-                    .is_ok()
-                {
+                if epoll.change(&socket.socket, token as u64, interest).is_ok() {
                     socket.blocked = blocked;
                 }
             }

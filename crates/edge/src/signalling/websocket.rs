@@ -22,7 +22,10 @@ const SUBPROTOCOL: &str = "sip";
 
 /// Do the WebSocket handshake on an accepted stream.
 #[allow(clippy::result_large_err)] // the type is the library's
-pub(super) async fn accept<S>(stream: S, message_bytes_max: usize) -> Result<WebSocketStream<S>, Error>
+pub(super) async fn accept<S>(
+    stream: S,
+    message_bytes_max: usize,
+) -> Result<WebSocketStream<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -36,7 +39,10 @@ where
 }
 
 #[allow(clippy::result_large_err)] // the type is the library's
-fn choose_subprotocol(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+fn choose_subprotocol(
+    request: &Request,
+    mut response: Response,
+) -> Result<Response, ErrorResponse> {
     let offered = request
         .headers()
         .get_all("Sec-WebSocket-Protocol")
@@ -142,7 +148,7 @@ where
             let _ = timeout(time_max, sink.close()).await;
             return End::Closed;
         };
-        outbox.current = Some(message.target);
+        outbox.current = Some(message.addr);
         match timeout(time_max, sink.send(frame(message.bytes))).await {
             Err(_) => return End::Expelled("does_not_read"),
             Ok(Err(error)) => return End::Failed(io::Error::other(error)),

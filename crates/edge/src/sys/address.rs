@@ -138,7 +138,10 @@ pub(crate) fn put_source(control: &mut Control, source: IpAddr) -> usize {
 fn put<T: Copy>(control: &mut Control, level: i32, kind: i32, value: T) -> usize {
     // SAFETY: pure arithmetic on a length.
     let space = unsafe { libc::CMSG_SPACE(size_of::<T>() as u32) } as usize;
-    assert!(space <= size_of::<Control>(), "control buffer fits one message");
+    assert!(
+        space <= size_of::<Control>(),
+        "control buffer fits one message"
+    );
     let header = control.as_mut_ptr().cast::<libc::cmsghdr>();
     // SAFETY: `control` is 8-byte aligned and, as just checked, holds the header and the value.
     unsafe {

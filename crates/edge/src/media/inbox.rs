@@ -1,0 +1,68 @@
+//! Orders to one worker.
+
+use crate::wake::Wake;
+use cp_media::MediaCommand;
+use cp_vocab::RecordingId;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Orders that may wait. A worker takes all of them every millisecond, so the limit is reached
+/// only when it is stuck; then orders are refused.
+const ORDERS_MAX: usize = 65_536;
+
+pub(super) enum Order {
+    Command(MediaCommand),
+    Grow(usize),
+    /// A step on the file of a recording failed.
+    RecordingFailed(RecordingId, String),
+}
+
+#[derive(Default)]
+struct Waiting {
+    orders: Vec<Order>,
+    stop: bool,
+}
+
+pub(super) struct Inbox {
+    waiting: Mutex<Waiting>,
+    pub(super) wake: Arc<Wake>,
+}
+
+impl Inbox {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            waiting: Mutex::default(),
+            wake: Wake::new()?,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leave an order; how many wait, when there is no room.
+    pub(super) fn push(&self, order: Order) -> Result<(), usize> {
+        {
+            let mut waiting = self.lock();
+            if waiting.orders.len() >= ORDERS_MAX {
+                return Err(waiting.orders.len());
+            }
+            waiting.orders.push(order);
+        }
+        self.wake.wake();
+        Ok(())
+    }
+
+    /// Ask the worker to end.
+    pub(super) fn stop(&self) {
+        self.lock().stop = true;
+        self.wake.wake();
+    }
+
+    /// Swap what waits into the empty `orders`; `false` when the worker is to end.
+    pub(super) fn take(&self, orders: &mut Vec<Order>) -> bool {
+        let mut waiting = self.lock();
+        std::mem::swap(&mut waiting.orders, orders);
+        !waiting.stop
+    }
+}

@@ -1,0 +1,346 @@
+use crate::site::PATIENCE;
+use cp_edge::media::{EventSource, MediaCommand, NodeConfig, event_queue};
+use cp_edge::{Clock, ListenConfig, MediaConfig, MediaWorkers, Signalling};
+use cp_vocab::LegId;
+use cp_vocab::id::TypedId;
+use cp_vocab::media::{Codec, Hears, MediaEvent, MediaPlan, PortPair};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Media workers with the engine's side of them.
+struct House {
+    media: MediaWorkers,
+    source: EventSource,
+    signalling: Signalling,
+    clock: Clock,
+    _runtime: Runtime,
+    dir: tempfile::TempDir,
+    seen: Vec<MediaEvent>,
+    ports: Vec<PortPair>,
+}
+
+fn config(ports: RangeInclusive<u16>, dir: &tempfile::TempDir) -> MediaConfig {
+    MediaConfig {
+        workers: Some(1),
+        pairs_at_start: 8,
+        ..MediaConfig::new(HERE, ports, dir.path().to_owned())
+    }
+}
+
+impl House {
+    fn new(ports: RangeInclusive<u16>, change: impl FnOnce(&mut MediaConfig)) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("runtime");
+        let clock = Clock::start();
+        let signalling =
+            Signalling::bind(ListenConfig::default(), runtime.handle(), clock).expect("bind");
+        let (sink, source) = event_queue(signalling.waker());
+        let dir = tempfile::tempdir().expect("directory");
+        let mut config = config(ports, &dir);
+        change(&mut config);
+        let media = MediaWorkers::start(config, clock, sink).expect("start");
+        let mut house = Self {
+            media,
+            source,
+            signalling,
+            clock,
+            _runtime: runtime,
+            dir,
+            seen: Vec::new(),
+            ports: Vec::new(),
+        };
+        house.source.drain(&mut house.seen);
+        house.take_ports();
+        house
+    }
+
+    fn take_ports(&mut self) {
+        let ports = &mut self.ports;
+        self.seen.retain(|event| match event {
+            MediaEvent::Ports { ports: new } => {
+                ports.extend(new);
+                false
+            }
+            _ => true,
+        });
+    }
+
+    /// Wait for an event; `meanwhile` runs every few milliseconds.
+    fn until<T>(
+        &mut self,
+        what: &str,
+        mut pick: impl FnMut(&MediaEvent) -> Option<T>,
+        mut meanwhile: impl FnMut(),
+    ) -> T {
+        let end = self.clock.now() + PATIENCE;
+        loop {
+            self.take_ports();
+            for i in 0..self.seen.len() {
+                if let Some(found) = pick(&self.seen[i]) {
+                    self.seen.remove(i);
+                    return found;
+                }
+            }
+            let now = self.clock.now();
+            assert!(now < end, "no {what}; seen: {:?}", self.seen);
+            meanwhile();
+            let soon = now + Duration::from_millis(5);
+            self.signalling.poll(Some(soon), &mut Vec::new());
+            self.source.drain(&mut self.seen);
+        }
+    }
+
+    fn order(&self, command: MediaCommand) {
+        self.media.send(0, command).expect("taken");
+    }
+
+    /// Open a leg to `phone` on a free port; the address the phone sends to.
+    fn open(&mut self, leg: LegId, phone: SocketAddr) -> SocketAddr {
+        let port = self.ports.pop().expect("a free port");
+        self.order(MediaCommand::Open {
+            leg,
+            port,
+            plan: Some(plan(phone)),
+        });
+        port.rtp
+    }
+}
+
+fn plan(remote: SocketAddr) -> MediaPlan {
+    MediaPlan {
+        remote,
+        remote_rtcp: None,
+        codec: Codec::Pcmu,
+        payload_type_send: 0,
+        payload_type_receive: 0,
+        dtmf: None,
+        ptime_ms: 20,
+        send: true,
+        receive: true,
+        srtp: None,
+        comfort_noise: false,
+    }
+}
+
+fn leg(n: u128) -> LegId {
+    LegId::from_u128(n)
+}
+
+fn phone() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind((HERE, 0)).expect("bind");
+    socket.set_read_timeout(Some(PATIENCE)).expect("time-out");
+    let addr = socket.local_addr().expect("addr");
+    (socket, addr)
+}
+
+/// A G.711 packet of 20 ms whose audio says `n` (RFC 3550 5.1).
+fn rtp(n: u16, ssrc: u32) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(n.to_be_bytes());
+    packet.extend((u32::from(n) * 160).to_be_bytes());
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend([n as u8; 160]);
+    packet
+}
+
+fn audio_of(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut buffer = [0; 2_000];
+    let (length, from) = socket.recv_from(&mut buffer).expect("a packet");
+    (buffer[12..length].to_vec(), from)
+}
+
+#[test]
+fn packets_are_relayed_both_ways_from_the_ports_that_were_named() {
+    let mut house = House::new(42_000..=42_063, |_| {});
+    let ((a, a_addr), (b, b_addr)) = (phone(), phone());
+    let a_port = house.open(leg(1), a_addr);
+    let b_port = house.open(leg(2), b_addr);
+    for (hearer, heard) in [(1, 2), (2, 1)] {
+        house.order(MediaCommand::Hear {
+            leg: leg(hearer),
+            hears: Hears::leg(leg(heard)),
+        });
+    }
+    for n in 1..=50 {
+        a.send_to(&rtp(n, 7), a_port).expect("send");
+        assert_eq!(audio_of(&b), (vec![n as u8; 160], b_port));
+        b.send_to(&rtp(n + 100, 8), b_port).expect("send");
+        assert_eq!(audio_of(&a), (vec![(n + 100) as u8; 160], a_port));
+    }
+    for n in [1, 2] {
+        house.until(
+            "flow",
+            |e| (*e == MediaEvent::Flowing { leg: leg(n) }).then_some(()),
+            || {},
+        );
+        house.order(MediaCommand::Close { leg: leg(n) });
+        let quality = house.until(
+            "last quality",
+            |e| match e {
+                MediaEvent::Quality {
+                    leg: l,
+                    quality,
+                    last: true,
+                } if *l == leg(n) => Some(*quality),
+                _ => None,
+            },
+            || {},
+        );
+        assert_eq!((quality.packets_received, quality.packets_lost), (50, 0));
+    }
+    let counters = house.media.counters(0).expect("worker 0");
+    assert!(
+        counters.packets_in >= 100 && counters.packets_out >= 100,
+        "{counters:?}"
+    );
+}
+
+#[test]
+fn nobody_at_the_far_side_is_seen_by_icmp() {
+    let mut house = House::new(42_100..=42_163, |config| {
+        config.node = NodeConfig {
+            unreachable_after: Duration::from_millis(40),
+            unreachable_after_start: Duration::from_millis(40),
+            ..NodeConfig::default()
+        };
+    });
+    let (talker, talker_addr) = phone();
+    let (_, gone) = phone();
+    let talker_port = house.open(leg(1), talker_addr);
+    house.open(leg(2), gone);
+    house.order(MediaCommand::Hear {
+        leg: leg(2),
+        hears: Hears::leg(leg(1)),
+    });
+    let mut n = 0;
+    house.until(
+        "unreachable",
+        |e| (*e == MediaEvent::Unreachable { leg: leg(2) }).then_some(()),
+        || {
+            n += 1;
+            talker.send_to(&rtp(n, 7), talker_port).expect("send");
+        },
+    );
+}
+
+#[test]
+fn ports_grow_in_pieces_until_the_range_is_used_up_and_foreign_ones_are_skipped() {
+    let _taken = UdpSocket::bind((HERE, 42_205)).expect("bind");
+    let mut house = House::new(42_200..=42_299, |c| c.pairs_at_start = 4);
+    let numbers =
+        |house: &House| -> Vec<u16> { house.ports.iter().map(|p| p.rtp.port()).collect() };
+    assert_eq!(numbers(&house), [42_200, 42_202, 42_206, 42_208]);
+    house.media.grow(0, 40).expect("taken");
+    house.media.grow(0, 40).expect("taken");
+    house.until(
+        "exhausted",
+        |e| matches!(e, MediaEvent::PortsExhausted { worker: 0 }).then_some(()),
+        || {},
+    );
+    let expected: Vec<u16> = (42_200..42_300)
+        .step_by(2)
+        .filter(|p| *p != 42_204)
+        .collect();
+    assert_eq!(numbers(&house), expected);
+    // Every port that was named is open: nobody else can have it.
+    for port in numbers(&house) {
+        assert!(UdpSocket::bind((HERE, port)).is_err(), "{port} is free");
+        assert!(
+            UdpSocket::bind((HERE, port + 1)).is_err(),
+            "{} is free",
+            port + 1
+        );
+    }
+    house.media.grow(0, 1).expect("taken");
+    house.until(
+        "exhausted again",
+        |e| matches!(e, MediaEvent::PortsExhausted { worker: 0 }).then_some(()),
+        || {},
+    );
+}
+
+#[test]
+fn workers_share_the_range_and_the_advertised_address_is_told() {
+    let advertised: IpAddr = [203, 0, 113, 9].into();
+    let house = House::new(42_300..=42_399, |c| {
+        c.workers = Some(2);
+        c.advertised = advertised;
+    });
+    assert_eq!(house.media.count(), 2);
+    for worker in [0, 1] {
+        let own = house.ports.iter().filter(|p| p.worker == worker);
+        assert_eq!(own.count(), 8);
+    }
+    assert!(house.ports.iter().all(|p| p.rtp.ip() == advertised));
+    let error = house.media.grow(2, 1).expect_err("no such worker");
+    assert_eq!(error.code(), "no_such_worker");
+}
+
+#[test]
+fn a_range_without_a_free_port_is_an_error_that_says_so() {
+    let dir = tempfile::tempdir().expect("directory");
+    let _taken: Vec<_> = (42_400..42_404)
+        .map(|p| UdpSocket::bind((HERE, p)).expect("bind"))
+        .collect();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("runtime");
+    let clock = Clock::start();
+    let signalling =
+        Signalling::bind(ListenConfig::default(), runtime.handle(), clock).expect("bind");
+    for (ports, code) in [
+        (42_400..=42_403, "no_media_ports"),
+        (42_401..=42_402, "port_range_too_small"),
+        (RangeInclusive::new(42_403, 42_400), "port_range_too_small"),
+    ] {
+        let (sink, _source) = event_queue(signalling.waker());
+        let Err(error) = MediaWorkers::start(config(ports, &dir), clock, sink) else {
+            panic!("started without ports");
+        };
+        assert_eq!(error.code(), code, "{error}");
+    }
+}
+
+#[test]
+fn garbage_and_oversize_packets_harm_nobody() {
+    let mut house = House::new(42_500..=42_563, |_| {});
+    let ((a, a_addr), (b, b_addr)) = (phone(), phone());
+    let a_port = house.open(leg(1), a_addr);
+    house.open(leg(2), b_addr);
+    house.order(MediaCommand::Hear {
+        leg: leg(2),
+        hears: Hears::leg(leg(1)),
+    });
+    let (stranger, _) = phone();
+    let rtcp: SocketAddr = (a_port.ip(), a_port.port() + 1).into();
+    let unused = house.ports[0].rtp;
+    for bytes in [
+        vec![],
+        vec![0; 3],
+        vec![0x80; 5_000],
+        vec![0xff; 200],
+        vec![0x80; 65_507],
+    ] {
+        for to in [a_port, rtcp, unused] {
+            stranger.send_to(&bytes, to).expect("send");
+        }
+    }
+    a.send_to(&rtp(1, 7), a_port).expect("send");
+    assert_eq!(audio_of(&b).0, vec![1; 160]);
+}
+
+#[test]
+fn stopping_frees_the_ports() {
+    let house = House::new(42_600..=42_631, |_| {});
+    let port = house.ports[0].rtp;
+    assert!(house.dir.path().exists());
+    drop(house);
+    UdpSocket::bind(port).expect("free again");
+}
