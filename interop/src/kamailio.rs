@@ -5,6 +5,7 @@ use crate::{ports, probe, wait};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The carrier's address: the trunk is known by it.
@@ -42,8 +43,9 @@ impl Kamailio {
             .arg(folder.path())
             .arg("-P")
             .arg(folder.path().join("pid"));
-        let mut process = Process::start("kamailio", folder.path(), &mut command);
+        let mut process = Process::start("kamailio", folder.path(), &mut command).impolite();
         let mut asker = probe::Probe::udp(CARRIER, 0);
+        asker.patience = Duration::from_millis(100);
         wait::until("Kamailio answers OPTIONS", || {
             assert!(process.is_running(), "it ended: {}", process.log_tail());
             asker.options(addr).filter(|r| r.status == 200)

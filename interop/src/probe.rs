@@ -79,6 +79,8 @@ enum Wire {
 pub struct Probe {
     wire: Wire,
     pub local: SocketAddr,
+    /// How long it waits for an answer.
+    pub patience: Duration,
 }
 
 /// A call this client placed and that was answered.
@@ -115,6 +117,7 @@ impl Probe {
         Self {
             wire: Wire::Udp(socket),
             local,
+            patience: ANSWER_LIMIT,
         }
     }
 
@@ -126,6 +129,7 @@ impl Probe {
         Self {
             wire: Wire::Tcp(stream, vec![]),
             local,
+            patience: ANSWER_LIMIT,
         }
     }
 
@@ -172,7 +176,7 @@ impl Probe {
 
     /// The next final response to the given Call-ID and CSeq method; what else comes is passed over.
     fn final_response(&mut self, call_id: &str, method: &str) -> Option<Received> {
-        let end = Instant::now() + ANSWER_LIMIT;
+        let end = Instant::now() + self.patience;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
             let got = self.receive(left)?;
             let ours = got.header("Call-ID") == call_id && got.header("CSeq").ends_with(method);
@@ -382,7 +386,7 @@ impl Probe {
 
     /// The next request with this method, answered with 200.
     pub fn answer_next(&mut self, method: &str) -> Option<Received> {
-        wait::try_until(ANSWER_LIMIT, || {
+        wait::try_until(self.patience, || {
             let got = self.receive(Duration::from_millis(200))?;
             (got.status == 0).then(|| self.answer(&got, "200 OK"))?;
             got.text.starts_with(method).then_some(got)

@@ -2,6 +2,7 @@
 
 use crate::wait;
 use std::fs::File;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -32,6 +33,8 @@ impl Process {
             .expect("a log file in a folder of our own");
         let second = file.try_clone().expect("a second handle of the log");
         command.stdin(Stdio::null()).stdout(file).stderr(second);
+        // A group of its own, so that children of children end with it.
+        command.process_group(0);
         let child = command.spawn().unwrap_or_else(|e| {
             panic!("{name} does not start ({e}): {command:?}; scripts/setup installs the clients")
         });
@@ -87,18 +90,18 @@ impl Process {
         self.signal(libc::SIGTERM);
     }
 
-    /// SIGKILL, and waits until it is gone.
+    /// SIGKILL to it and its children, and waits until it is gone.
     pub fn kill(&mut self) {
         if self.is_running() {
-            let _ = self.child.kill();
+            self.signal(libc::SIGKILL);
         }
         let _ = self.child.wait();
     }
 
-    #[expect(unsafe_code, reason = "std has no way to send SIGTERM")]
+    #[expect(unsafe_code, reason = "std has no way to signal a group")]
     fn signal(&self, signal: i32) {
-        // SAFETY: `kill` takes no pointers; the pid is our own child, not yet waited for.
-        unsafe { libc::kill(self.child.id() as libc::pid_t, signal) };
+        // SAFETY: `killpg` takes no pointers; the group is that of our own child, not yet waited for.
+        unsafe { libc::killpg(self.child.id() as libc::pid_t, signal) };
     }
 }
 
