@@ -1,0 +1,3 @@
+//! Real clients against the real program. One binary, a module per kind of thing.
+
+mod clients;
