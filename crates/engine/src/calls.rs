@@ -94,6 +94,7 @@ impl Engine {
             UaEvent::Unregistered { phone, why } => self.unregistered(now, phone, why),
             UaEvent::TrunkUp { trunk, rtt_ms } => {
                 let tenant = self.index.trunk(trunk).map(|t| t.tenant);
+                self.trunk_states.insert(trunk, Ok(rtt_ms));
                 self.append_aside(
                     now,
                     tenant,
@@ -104,6 +105,7 @@ impl Engine {
             UaEvent::TrunkDown { trunk, why } => {
                 let tenant = self.index.trunk(trunk).map(|t| t.tenant);
                 let why = why.to_string();
+                self.trunk_states.insert(trunk, Err(why.clone()));
                 self.append_aside(
                     now,
                     tenant,
@@ -302,7 +304,7 @@ impl Engine {
             endpoint: Endpoint::Trunk(trunk.id),
             agent: None,
             from: trunk.rules.normalise(&from_user),
-            from_name: from_header.display_text().filter(|d| !d.is_empty()),
+            from_name: Some(from_header.display_text().into_owned()).filter(|d| !d.is_empty()),
             to,
             number,
             plan,

@@ -4,7 +4,6 @@ use crate::index::Index;
 use crate::io::*;
 use crate::leg::LegEntry;
 use crate::ports::Ports;
-use crate::route::AgentStreams;
 use cp_interaction::{Interaction, TimerKind};
 use cp_routing::{Router, RouterConfig};
 use cp_sip::ua::{CallRef, Listen, TrunkConfig, UaConfig, UserAgent};
@@ -95,8 +94,9 @@ pub struct Engine {
     pub(crate) ports: Ports,
     pub(crate) rooms: FxHashMap<ConferenceId, u32>,
     pub(crate) parked: FxHashMap<(TenantId, String), InteractionId>,
-    pub(crate) streams: AgentStreams,
     pub(crate) trunk_calls: FxHashMap<TrunkId, u32>,
+    /// Last health of each trunk: round trip in ms, or why it is down.
+    pub(crate) trunk_states: FxHashMap<TrunkId, Result<u32, String>>,
     pub(crate) tenant_calls: FxHashMap<TenantId, u32>,
     timers: BinaryHeap<Reverse<(Timestamp, InteractionId, TimerKind)>>,
     /// Inputs to interactions that outputs of others caused; run before anything else.
@@ -135,8 +135,8 @@ impl Engine {
             ports: Ports::default(),
             rooms: FxHashMap::default(),
             parked: FxHashMap::default(),
-            streams: AgentStreams::default(),
             trunk_calls: FxHashMap::default(),
+            trunk_states: FxHashMap::default(),
             tenant_calls: FxHashMap::default(),
             timers: BinaryHeap::new(),
             work: VecDeque::new(),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use cp_vocab::command::{CommandEnvelope, CommandResult};
-use cp_vocab::event::{EventRecord, LogPosition, StreamId};
+use cp_vocab::event::{EventRecord, LogPosition};
 use cp_vocab::media::{MediaCommand, MediaEvent};
 use cp_vocab::model::{Presence, Snapshot};
 use cp_vocab::net::{ConnectionId, Flow, Target, Transport};
@@ -47,8 +47,6 @@ pub struct Restore {
     /// Registrations that still hold, as [`cp_vocab::Event::PhoneRegistered`] told them.
     pub bindings: Vec<(PhoneId, String, Timestamp)>,
     pub presence: Vec<(AgentId, Presence, bool)>,
-    /// Last sequence numbers of the streams the engine writes beside interactions.
-    pub sequences: Vec<(StreamId, u64)>,
 }
 
 /// Everything the engine wants done.

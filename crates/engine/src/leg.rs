@@ -230,7 +230,7 @@ impl Engine {
         match d.to.endpoint {
             Endpoint::Phone(phone) => {
                 for b in self.ua.contacts(phone).take(FORKS_MAX) {
-                    targets.push((b.uri.clone(), Some(b.target.clone())));
+                    targets.push((b.uri.to_string(), Some(b.target.clone())));
                 }
             }
             Endpoint::Trunk(t) => {

@@ -10,16 +10,7 @@ use rustc_hash::FxHashMap;
 
 impl Engine {
     pub(crate) fn restore(&mut self, now: Timestamp, restore: Restore) {
-        let Restore {
-            snapshot,
-            open,
-            bindings,
-            presence,
-            sequences,
-        } = restore;
-        for (stream, last) in sequences {
-            self.streams.set(stream, last);
-        }
+        let Restore { snapshot, open, bindings, presence } = restore;
         self.configure(now, snapshot);
         for (agent, presence, not_responding) in presence {
             self.route(

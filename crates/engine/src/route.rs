@@ -7,27 +7,9 @@ use cp_routing::{RouterInput, RouterOutput, Ticket};
 use cp_vocab::command::Actor;
 use cp_vocab::event::{EventRecord, QueueExit, StreamId};
 use cp_vocab::*;
-use rustc_hash::FxHashMap;
-
-/// Sequence numbers of the streams beside interactions: agents, phones, trunks.
-#[derive(Default)]
-pub(crate) struct AgentStreams {
-    next: FxHashMap<StreamId, u64>,
-}
-
-impl AgentStreams {
-    pub(crate) fn set(&mut self, stream: StreamId, last: u64) {
-        self.next.insert(stream, last);
-    }
-    fn bump(&mut self, stream: StreamId) -> u64 {
-        let n = self.next.entry(stream).or_default();
-        *n += 1;
-        *n
-    }
-}
 
 impl Engine {
-    /// A record in a stream that is not an interaction's.
+    /// A record in a stream that is not an interaction's; the store numbers it (`seq` 0).
     pub(crate) fn append_aside(
         &mut self,
         now: Timestamp,
@@ -37,10 +19,9 @@ impl Engine {
     ) {
         let Some(tenant) = tenant else { return };
         let at = self.wall(now);
-        let seq = self.streams.bump(stream);
         self.append(EventRecord {
             stream,
-            seq,
+            seq: 0,
             at,
             tenant,
             event,

@@ -35,6 +35,8 @@ pub struct Leg {
     /// The leg it was made for.
     pub cause: Option<LegId>,
     pub status: LegStatus,
+    /// When `status` was reached.
+    pub since: Timestamp,
     pub early_media: bool,
     pub room: Room,
     /// Put on hold by the other side of the call, through us.
@@ -113,6 +115,7 @@ pub struct State {
     /// Last sequence number in the log.
     pub seq: u64,
     pub started: bool,
+    pub started_at: Timestamp,
     pub direction: Direction,
     pub from: Address,
     pub from_name: Option<String>,
@@ -138,6 +141,7 @@ impl State {
             tenant,
             seq: 0,
             started: false,
+            started_at: Timestamp::ZERO,
             direction: Direction::Inbound,
             from: Address::Anonymous,
             from_name: None,
@@ -214,6 +218,7 @@ impl State {
                 ..
             } => {
                 self.started = true;
+                self.started_at = at;
                 self.direction = *direction;
                 self.from = from.0.clone();
                 self.from_name = from_name.as_ref().map(|n| n.0.clone());
@@ -272,7 +277,7 @@ impl State {
             Event::RecordingResumed { .. } => self.set_paused(false),
             Event::RecordingEnded { .. } => self.recording = None,
             Event::Ended { reason, .. } => self.ended = Some(*reason),
-            other => self.apply_leg(other),
+            other => self.apply_leg(other, at),
         }
     }
 
@@ -282,7 +287,7 @@ impl State {
         }
     }
 
-    fn apply_leg(&mut self, event: &Event) {
+    fn apply_leg(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::LegAdded {
                 leg,
@@ -303,6 +308,7 @@ impl State {
                     *agent,
                 );
                 l.cause = *cause;
+                l.since = at;
                 self.legs.push(l);
                 // A leg made for the user of a running operation is its third party; made after that
                 // one failed, it revives the original call.
@@ -342,17 +348,20 @@ impl State {
                     LegStatus::Ringing
                 };
                 l.dialog = dialog.clone();
+                l.since = at;
                 self.legs.push(l);
             }
             Event::LegMovedOut { leg, .. } => self.leg_gone(*leg, EndReason::Transferred),
             Event::LegRinging { leg, early_media } => self.each(&[*leg], |l| {
                 if l.status == LegStatus::Dialing {
                     l.status = LegStatus::Ringing;
+                    l.since = at;
                 }
                 l.early_media |= early_media;
             }),
             Event::LegAnswered { leg, dialog, .. } => self.each(&[*leg], |l| {
                 l.status = LegStatus::Answered;
+                l.since = at;
                 l.dialog = dialog.clone();
             }),
             Event::LegHeld { leg, by_far_end } => self.each(&[*leg], |l| {
@@ -490,6 +499,7 @@ fn new_leg(
         } else {
             LegStatus::Dialing
         },
+        since: Timestamp::ZERO,
         early_media: false,
         room: Room::Alone,
         held: false,

@@ -14,7 +14,6 @@ use cp_engine::{Engine, EngineConfig, Restore};
 use cp_sip::ua::Listen;
 use cp_store::{Health, Options, SqliteStore, Store};
 use cp_vocab::command::{Actor, Command, CommandEnvelope};
-use cp_vocab::event::StreamId;
 use cp_vocab::net::Transport;
 use cp_vocab::*;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -213,10 +212,6 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
         for a in store.agent_states(tenant.id)? {
             restore.presence.push((a.agent, a.presence, a.state == cp_vocab::model::RoutingState::NotResponding));
         }
-    }
-    for t in &snapshot.trunks {
-        let stream = StreamId::Trunk(t.id);
-        restore.sequences.push((stream, store.last_seq(stream)?));
     }
     Ok(restore)
 }
