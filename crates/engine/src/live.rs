@@ -14,17 +14,45 @@ pub const LIVE_INTERACTIONS_MAX: usize = 1_000;
 impl Engine {
     pub(crate) fn live(&self, now: Timestamp, tenant: TenantId) -> CommandReply {
         let s = &self.index.snapshot;
-        let interactions =
-            self.interactions.values().filter(|e| e.tenant == tenant).take(LIVE_INTERACTIONS_MAX);
+        let interactions = self
+            .interactions
+            .values()
+            .filter(|e| e.tenant == tenant)
+            .take(LIVE_INTERACTIONS_MAX);
         let document = LiveDocument {
             at: self.wall(now),
-            agents: s.agents.iter().filter(|a| a.tenant == tenant).map(|a| self.live_agent(now, a)).collect(),
-            queues: s.queues.iter().filter(|q| q.tenant == tenant).map(|q| self.live_queue(now, q)).collect(),
-            interactions: interactions.map(|e| live_interaction(e.interaction.state())).collect(),
-            phones: s.phones.iter().filter(|p| p.tenant == tenant).map(|p| self.live_phone(p)).collect(),
-            trunks: s.trunks.iter().filter(|t| t.tenant == tenant).map(|t| self.live_trunk(t)).collect(),
+            agents: s
+                .agents
+                .iter()
+                .filter(|a| a.tenant == tenant)
+                .map(|a| self.live_agent(now, a))
+                .collect(),
+            queues: s
+                .queues
+                .iter()
+                .filter(|q| q.tenant == tenant)
+                .map(|q| self.live_queue(now, q))
+                .collect(),
+            interactions: interactions
+                .map(|e| live_interaction(e.interaction.state()))
+                .collect(),
+            phones: s
+                .phones
+                .iter()
+                .filter(|p| p.tenant == tenant)
+                .map(|p| self.live_phone(p))
+                .collect(),
+            trunks: s
+                .trunks
+                .iter()
+                .filter(|t| t.tenant == tenant)
+                .map(|t| self.live_trunk(t))
+                .collect(),
         };
-        CommandReply { document: serde_json::to_value(document).ok(), ..Default::default() }
+        CommandReply {
+            document: serde_json::to_value(document).ok(),
+            ..Default::default()
+        }
     }
 
     fn live_agent(&self, now: Timestamp, a: &Agent) -> LiveAgent {
@@ -33,20 +61,36 @@ impl Engine {
             let interaction = *self.offers.get(&id)?;
             let state = self.interactions.get(&interaction)?.interaction.state();
             let deadline = self.wall(state.offer.as_ref()?.deadline);
-            Some(LiveOffer { id, interaction, queue: state.waiting.as_ref().map(|w| w.queue), deadline })
+            Some(LiveOffer {
+                id,
+                interaction,
+                queue: state.waiting.as_ref().map(|w| w.queue),
+                deadline,
+            })
         });
         let interaction = view.as_ref().and_then(|v| v.interactions.first().copied());
         let leg = interaction.and_then(|i| {
-            self.interactions.get(&i).and_then(|e| e.interaction.agent_leg(a.id)).map(|l| l.id)
+            self.interactions
+                .get(&i)
+                .and_then(|e| e.interaction.agent_leg(a.id))
+                .map(|l| l.id)
         });
-        let wrap_up_until = view.as_ref().and_then(|v| v.wrap_up_until).map(|t| self.wall(t));
+        let wrap_up_until = view
+            .as_ref()
+            .and_then(|v| v.wrap_up_until)
+            .map(|t| self.wall(t));
         LiveAgent {
             id: a.id,
-            presence: view.as_ref().map(|v| v.presence.clone()).unwrap_or_default(),
+            presence: view
+                .as_ref()
+                .map(|v| v.presence.clone())
+                .unwrap_or_default(),
             next_presence: None,
             state: view.as_ref().map(|v| v.state).unwrap_or_default(),
             since: self.wall(view.as_ref().map_or(now, |v| v.state_since)),
-            phone_reachable: a.phone.is_some_and(|p| self.ua.contacts(p).next().is_some()),
+            phone_reachable: a
+                .phone
+                .is_some_and(|p| self.ua.contacts(p).next().is_some()),
             desktop: view.as_ref().is_some_and(|v| v.desktop_until.is_some()),
             offers: offer.into_iter().collect(),
             interaction,
@@ -90,7 +134,9 @@ impl Engine {
             id: p.id,
             registered: binding.is_some(),
             transport: binding.map(|b| transport_of(&b.target).via().to_ascii_lowercase()),
-            user_agent: binding.and_then(|b| b.user_agent.as_deref()).map(str::to_string),
+            user_agent: binding
+                .and_then(|b| b.user_agent.as_deref())
+                .map(str::to_string),
             expires: binding.map(|b| self.wall(b.expires_at)),
         }
     }

@@ -10,7 +10,12 @@ use rustc_hash::FxHashMap;
 
 impl Engine {
     pub(crate) fn restore(&mut self, now: Timestamp, restore: Restore) {
-        let Restore { snapshot, open, bindings, presence } = restore;
+        let Restore {
+            snapshot,
+            open,
+            bindings,
+            presence,
+        } = restore;
         self.configure(now, snapshot);
         for (agent, presence, not_responding) in presence {
             self.route(

@@ -11,7 +11,11 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
-#[command(name = "crosspoint", version, about = "Contact-centre and call-control server")]
+#[command(
+    name = "crosspoint",
+    version,
+    about = "Contact-centre and call-control server"
+)]
 struct Args {
     #[command(subcommand)]
     command: Option<Sub>,
@@ -35,7 +39,9 @@ enum Sub {
 
 fn read(path: Option<&PathBuf>) -> Result<Config> {
     let text = match path {
-        Some(p) => std::fs::read_to_string(p).with_context(|| format!("cannot read {}", p.display()))?,
+        Some(p) => {
+            std::fs::read_to_string(p).with_context(|| format!("cannot read {}", p.display()))?
+        }
         None => String::new(),
     };
     let config = Config::load(&text, std::env::vars())?;

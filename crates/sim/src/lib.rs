@@ -1,1 +1,17 @@
-//! Placeholder: filled in the commits that follow.
+//! The simulator: the engine of the server under virtual time, with virtual phones, a network that
+//! loses and delays, a log that is slow or fails, and restarts. One seed gives one run.
+
+pub mod check;
+pub mod ladder;
+pub mod log;
+pub mod media;
+pub mod network;
+pub mod phone;
+pub mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::{Invariant, check_invariants};
+pub use phone::{Answer, Phone};
+pub use world::{Fault, World};

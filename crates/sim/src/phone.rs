@@ -1,0 +1,274 @@
+//! A virtual phone: a SIP user agent of ours with a person's habits.
+
+use cp_sip::ua::*;
+use cp_vocab::net::{Flow, Target, Transport};
+use cp_vocab::*;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What the person does when it rings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    After(Duration),
+    Never,
+    Reject(u16),
+}
+
+/// One call as the phone sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhoneCall {
+    pub call: CallRef,
+    pub incoming: bool,
+    pub answered: bool,
+    pub held: bool,
+    pub over: Option<String>,
+}
+
+pub struct Phone {
+    pub name: String,
+    pub addr: SocketAddr,
+    pub ua: UserAgent,
+    pub answer: Answer,
+    /// Hang up this long after an answer.
+    pub talk: Option<Duration>,
+    pub calls: Vec<PhoneCall>,
+    /// Off: nothing gets in or out (battery, cable).
+    pub dead: bool,
+    pub registrar: Option<(String, String)>,
+    server: SocketAddr,
+    version: u64,
+}
+
+/// What a phone's directory says of callers: everybody may call it.
+struct Open(TrunkId);
+impl Directory for Open {
+    fn admit(&self, _: &Flow, _: Option<&str>, _: &cp_sip::message::Message) -> Admission {
+        Admission::Trunk(self.0)
+    }
+    fn credential(&self, _: &str, _: &str) -> Option<Credential> {
+        None
+    }
+}
+
+/// What the world is to do for the phone.
+pub enum PhoneWant {
+    AnswerAt(CallRef, Duration),
+    HangUpAt(CallRef, Duration),
+}
+
+impl Phone {
+    pub fn new(name: &str, addr: SocketAddr, server: SocketAddr, seed: u64) -> Self {
+        let listen = vec![Listen {
+            transport: Transport::Udp,
+            local: addr,
+            advertised: addr,
+        }];
+        Self {
+            name: name.to_string(),
+            addr,
+            ua: UserAgent::new(UaConfig::new(seed, [7; 32], listen)),
+            answer: Answer::After(Duration::from_millis(800)),
+            talk: None,
+            calls: vec![],
+            dead: false,
+            registrar: None,
+            server,
+            version: 1,
+        }
+    }
+
+    pub fn register(&mut self, now: Timestamp, user: &str, password: &str) {
+        self.registrar = Some((user.to_string(), password.to_string()));
+        let trunk = TrunkConfig {
+            id: TrunkId::from_u128(1),
+            host: self.server.to_string(),
+            transport: Transport::Udp,
+            user: user.to_string(),
+            password: password.to_string(),
+            register: true,
+            health_interval_s: 0,
+            addresses: vec![self.server],
+        };
+        self.ua.configure_trunks(now, vec![trunk]);
+    }
+
+    fn sdp(&mut self, direction: &str) -> String {
+        self.version += 1;
+        let ip = self.addr.ip();
+        format!(
+            "v=0\r\no=- 1 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n",
+            self.version
+        )
+    }
+
+    pub fn call(&mut self, now: Timestamp, to: &str, from: &str) -> CallRef {
+        let server = self.server;
+        let sdp = self.sdp("sendrecv");
+        let credential = self
+            .registrar
+            .clone()
+            .map(|(user, password)| ClientCredential { user, password });
+        let call = self.ua.invite(
+            now,
+            OutgoingCall {
+                request_uri: format!("sip:{to}@{server}"),
+                target: Some(Target::Addr {
+                    transport: Transport::Udp,
+                    addr: server,
+                    server_name: None,
+                }),
+                from: NameAddrOwned {
+                    display: None,
+                    uri: format!("sip:{from}@{}", self.addr),
+                },
+                to: NameAddrOwned {
+                    display: None,
+                    uri: format!("sip:{to}@{server}"),
+                },
+                contact_user: from.to_string(),
+                sdp: Some(sdp),
+                headers: vec![],
+                credential,
+                via_trunk: None,
+                ring_timeout: Duration::from_secs(180),
+                supported_100rel: true,
+            },
+        );
+        self.calls.push(PhoneCall {
+            call,
+            incoming: false,
+            answered: false,
+            held: false,
+            over: None,
+        });
+        call
+    }
+
+    pub fn live_call(&self) -> Option<&PhoneCall> {
+        self.calls.iter().rev().find(|c| c.over.is_none())
+    }
+
+    pub fn hang_up(&mut self, now: Timestamp) {
+        let live: Vec<CallRef> = self
+            .calls
+            .iter()
+            .filter(|c| c.over.is_none())
+            .map(|c| c.call)
+            .collect();
+        for call in live {
+            self.ua.hang_up(now, call, None);
+            self.end(call, "hung up here");
+        }
+    }
+
+    pub fn hang_up_call(&mut self, now: Timestamp, call: CallRef) {
+        if self
+            .calls
+            .iter()
+            .any(|c| c.call == call && c.over.is_none())
+        {
+            self.ua.hang_up(now, call, None);
+            self.end(call, "hung up here");
+        }
+    }
+
+    pub fn hold(&mut self, now: Timestamp, on: bool) {
+        let sdp = self.sdp(if on { "sendonly" } else { "sendrecv" });
+        if let Some(c) = self
+            .calls
+            .iter()
+            .rev()
+            .find(|c| c.over.is_none() && c.answered)
+        {
+            // A glare is the user agent's to settle; the person sees the hold all the same.
+            let _ = self.ua.reoffer(now, c.call, Some(sdp));
+        }
+    }
+
+    fn end(&mut self, call: CallRef, why: &str) {
+        if let Some(c) = self
+            .calls
+            .iter_mut()
+            .find(|c| c.call == call && c.over.is_none())
+        {
+            c.over = Some(why.to_string());
+        }
+    }
+
+    pub fn pick_up(&mut self, now: Timestamp, call: CallRef) -> Option<PhoneWant> {
+        if self
+            .calls
+            .iter()
+            .any(|c| c.call == call && c.over.is_none() && !c.answered)
+        {
+            let sdp = self.sdp("sendrecv");
+            self.ua.answer(now, call, sdp).ok()?;
+            if let Some(c) = self.calls.iter_mut().find(|c| c.call == call) {
+                c.answered = true;
+            }
+            return self.talk.map(|t| PhoneWant::HangUpAt(call, t));
+        }
+        None
+    }
+
+    pub fn receive(&mut self, now: Timestamp, from: SocketAddr, bytes: bytes::Bytes) {
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: self.addr,
+            remote: from,
+            connection: None,
+        };
+        self.ua
+            .receive(now, &flow, None, bytes, &Open(TrunkId::from_u128(1)));
+    }
+
+    /// Reacts to what its user agent reports.
+    pub fn event(&mut self, now: Timestamp, event: UaEvent) -> Option<PhoneWant> {
+        match event {
+            UaEvent::Incoming { call, .. } => {
+                self.calls.push(PhoneCall {
+                    call,
+                    incoming: true,
+                    answered: false,
+                    held: false,
+                    over: None,
+                });
+                match self.answer {
+                    Answer::Reject(status) => {
+                        let _ = self.ua.reject(now, call, status, vec![]);
+                        self.end(call, "rejected here");
+                        None
+                    }
+                    Answer::After(d) => {
+                        let _ = self.ua.progress(now, call, 180, None);
+                        Some(PhoneWant::AnswerAt(call, d))
+                    }
+                    Answer::Never => {
+                        let _ = self.ua.progress(now, call, 180, None);
+                        None
+                    }
+                }
+            }
+            UaEvent::Answered { call, .. } => {
+                if let Some(c) = self.calls.iter_mut().find(|c| c.call == call) {
+                    c.answered = true;
+                }
+                self.talk.map(|t| PhoneWant::HangUpAt(call, t))
+            }
+            UaEvent::Failed { call, status, .. } => {
+                self.end(call, &status.to_string());
+                None
+            }
+            UaEvent::Ended { call, cause, .. } => {
+                self.end(call, &format!("{cause:?}"));
+                None
+            }
+            UaEvent::Reoffered { call, .. } => {
+                let sdp = self.sdp("sendrecv");
+                self.ua.accept_reoffer(now, call, sdp);
+                None
+            }
+            _ => None,
+        }
+    }
+}
