@@ -186,10 +186,11 @@ impl<'a> NameAddr<'a> {
         } else if let Some(open) = memchr::memchr(b'<', b) {
             let close = open + memchr::memchr(b'>', &b[open..])?;
             let display = text::trim(&s[..open]);
-            // RFC 3261 25.1: tokens and spaces; letters beyond ASCII are let through.
+            // RFC 3261 25.1 has tokens and spaces. What cannot be taken for something else is let
+            // through; a comma or a semicolon can (RFC 4475 3.1.2.15).
             let plain = display
                 .bytes()
-                .all(|c| text::is_token_char(c) || text::is_blank(c) || c >= 0x80);
+                .all(|c| (c >= b' ' || c == b'\t') && !b",;\"\\\x7f".contains(&c));
             if !plain {
                 return None;
             }
@@ -392,6 +393,7 @@ mod tests {
                 "tel:1",
                 None,
             ),
+            ("A&B (home) #1 <sip:a@b>", "A&B (home) #1", "sip:a@b", None),
             ("Müller <sip:a@b>;tag=1;", "Müller", "sip:a@b", Some("1")),
             (
                 "<sip:a@b?Replaces=x%3Bto-tag%3D1,2>",
@@ -424,6 +426,8 @@ mod tests {
             "<sip:a@b>;tag=a b",
             "<sip:a@b>;t=\"x",
             "A, B <sip:a@b>",
+            "A;B <sip:a@b>",
+            "A\x07B <sip:a@b>",
             "<sip:a @b>",
             "< sip:a@b>",
             "sip:a@b?x=y",

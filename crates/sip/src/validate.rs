@@ -19,12 +19,9 @@ pub const SUPPORTED: &[&str] = &[
     "norefersub",
     "path",
     "outbound",
-    "tdialog",
-    "from-change",
 ];
 /// The Supported header for [`SUPPORTED`].
-pub const SUPPORTED_VALUE: &str =
-    "100rel, timer, replaces, norefersub, path, outbound, tdialog, from-change";
+pub const SUPPORTED_VALUE: &str = "100rel, timer, replaces, norefersub, path, outbound";
 /// Most Via values of one message: as many as Max-Forwards can count down from its usual 70. A message
 /// beyond is answered 400.
 pub const VIA_MAX: usize = 71;
@@ -280,11 +277,12 @@ fn response(m: &Message) -> Result<(), Refusal> {
     common(m).map(|_| ())
 }
 
-/// What depends on how it came: Via must tell the truth about streams only in so far as it frames.
+/// RFC 3261 18.3: on a stream a body without Content-Length has no end, and what the framer cut off
+/// is not the whole message. One without any sign of a body passes.
 fn on(transport: Transport, m: &Message) -> Result<(), Refusal> {
-    // RFC 3261 18.3: on a stream a body without Content-Length has no end.
     let stream = matches!(transport, Transport::Tcp | Transport::Tls);
-    let bare = stream && !m.body().is_empty() && m.header(HeaderName::ContentLength).is_none();
+    let has_body = !m.body().is_empty() || m.content_type().is_some();
+    let bare = stream && has_body && m.header(HeaderName::ContentLength).is_none();
     check(!bare, "Missing Content-Length")
 }
 

@@ -1,8 +1,7 @@
 //! The character classes of RFC 3261 25.1 and the small scanners the parsers share.
 
 const TOKEN: u8 = 1;
-const WORD: u8 = 2;
-const HOST: u8 = 4;
+const HOST: u8 = 2;
 
 const CLASS: [u8; 256] = {
     let mut table = [0_u8; 256];
@@ -10,20 +9,14 @@ const CLASS: [u8; 256] = {
     while i < 256 {
         let c = i as u8;
         if c.is_ascii_alphanumeric() {
-            table[i] = TOKEN | WORD | HOST;
+            table[i] = TOKEN | HOST;
         }
         i += 1;
     }
     let token = b"-.!%*_+`'~";
     let mut i = 0;
     while i < token.len() {
-        table[token[i] as usize] |= TOKEN | WORD;
-        i += 1;
-    }
-    let word = b"()<>:\\\"/[]?{}@";
-    let mut i = 0;
-    while i < word.len() {
-        table[word[i] as usize] |= WORD;
+        table[token[i] as usize] |= TOKEN;
         i += 1;
     }
     // RFC 3261 has no underscore in host names; the internet has.
@@ -41,9 +34,10 @@ pub(crate) fn is_token(s: &[u8]) -> bool {
     !s.is_empty() && s.iter().all(|&c| CLASS[c as usize] & TOKEN != 0)
 }
 
-/// `callid = word [ "@" word ]`; `@` is taken as a word character here, since elements do put several.
+/// `callid = word [ "@" word ]` in RFC 3261; any visible character here, since some send base64 with
+/// its `=`, and we only compare.
 pub(crate) fn is_call_id(s: &[u8]) -> bool {
-    !s.is_empty() && s.iter().all(|&c| CLASS[c as usize] & WORD != 0)
+    !s.is_empty() && s.iter().all(|&c| c > b' ' && c != 0x7f)
 }
 
 pub(crate) fn is_token_char(c: u8) -> bool {

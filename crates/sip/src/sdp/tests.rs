@@ -864,6 +864,18 @@ fn two_of_us_agree_with_every_policy_that_can() {
 }
 
 #[test]
+fn ipv6_both_ways() {
+    let mut ours = local(&[Pcma], Off);
+    ours.rtp = "[2001:db8::7]:20000".parse().expect("an address");
+    assert!(offer(&ours).contains("c=IN IP6 2001:db8::7\r\n"));
+    let theirs = text("c=IN IP6 2001:db8::1|m=audio 4000 RTP/AVP 8");
+    let answered = answer(&ours, theirs.as_bytes()).expect("an answer");
+    assert_eq!(told(&answered.plan), "PCMA 8/8 20 both [2001:db8::1]:4000");
+    let theirs = text("m=audio 4000 RTP/AVP 8");
+    assert_eq!(answer(&ours, theirs.as_bytes()), Err(SdpError::Address));
+}
+
+#[test]
 fn limits_hold() {
     let many = |what: &str, n: usize| {
         let mut sdp = text("m=audio 4000 RTP/AVP 0");
