@@ -1,1 +1,4 @@
+//! Two user agents back to back under virtual time, over a network that loses and reorders.
 
+mod calls;
+mod world;
