@@ -3,4 +3,5 @@
 mod calls;
 mod dialogs;
 mod hostile;
+mod registration;
 mod world;
