@@ -384,11 +384,6 @@ impl Layer {
         }
     }
 
-    /// Where responses of this transaction go.
-    pub(crate) fn reply_to(&self, handle: Handle) -> Option<&Target> {
-        self.servers.get(handle).map(|s| &s.reply_to)
-    }
-
     pub(crate) fn server_timer(
         &mut self,
         io: &mut Io,

@@ -1,41 +1,149 @@
-//! Digest authentication (RFC 7616, RFC 8760), both roles.
+//! Digest authentication of requests (RFC 3261 22, RFC 8760), both roles. A stranger learns
+//! nothing of who exists: known and unknown users are challenged, judged and refused alike.
 
 use super::UserAgent;
 use super::config::{ClientCredential, Directory, Principal};
 use super::reply::Inbound;
 use super::request::Draft;
+use crate::digest::{Authorization, ClientSession, NonceKeeper, Outcome, Request, Secrets};
 use crate::header::HeaderName;
-use crate::message::Message;
+use crate::message::{Message, Method};
+use crate::text::token;
+use crate::uri::SipUri;
 
-pub(crate) struct Auth {}
+pub(crate) struct Auth {
+    keeper: NonceKeeper,
+}
 
 impl Auth {
-    pub(crate) fn new(_secret: [u8; 32]) -> Self {
-        Self {}
+    pub(crate) fn new(secret: [u8; 32]) -> Self {
+        Self {
+            keeper: NonceKeeper::new(secret),
+        }
     }
 }
 
 impl UserAgent {
+    /// Makes new nonces with another secret; those of the last one stay good for their time.
+    pub fn rotate_nonce_secret(&mut self, secret: [u8; 32]) {
+        self.auth.keeper.rotate(secret);
+    }
+
+    /// Lets a request in that proves who it is; otherwise answers it, or says nothing to those
+    /// who ask too much.
     pub(crate) fn challenge(
         &mut self,
         inbound: &Inbound<'_>,
-        _realm: &str,
-        _directory: &dyn Directory,
+        realm: &str,
+        directory: &dyn Directory,
     ) -> Option<Principal> {
-        self.answer_stateless(inbound, 403, "Forbidden", &[]);
-        None
+        let (now, ip) = (self.io.now, inbound.flow.remote.ip());
+        if self.limiter.is_banned(now, ip) {
+            self.deny(inbound.flow, "banned");
+            return None;
+        }
+        let request = inbound.message;
+        let credentials = Authorization::find(request, HeaderName::Authorization, realm)
+            .or_else(|| Authorization::find(request, HeaderName::ProxyAuthorization, realm));
+        let Some(credentials) = credentials else {
+            self.send_challenge(inbound, realm, false);
+            return None;
+        };
+        let user = credentials.username;
+        let known = directory.credential(realm, user);
+        let secrets = known.as_ref().map(|c| Secrets {
+            ha1_md5: &c.ha1_md5,
+            ha1_sha256: &c.ha1_sha256,
+        });
+        let method = request.method();
+        let asked = Request {
+            method: method.as_str(),
+            uri: request.uri(),
+            body: request.body(),
+            realm,
+        };
+        let outcome = self.auth.keeper.verify(now, &credentials, &asked, secrets);
+        match (outcome, known) {
+            (Outcome::Ok, Some(known)) => {
+                self.limiter.succeeded(now, ip);
+                // Nobody registers for somebody else (10.3 step 3).
+                if method == Method::Register && !is_own_address(request, user) {
+                    self.answer_new(inbound, 403, &[]);
+                    self.deny(inbound.flow, "foreign_address");
+                    return None;
+                }
+                Some(known.principal)
+            }
+            (Outcome::Stale, _) => {
+                self.send_challenge(inbound, realm, true);
+                None
+            }
+            _ => {
+                if self.limiter.failed(now, ip) {
+                    self.deny(inbound.flow, "banned");
+                } else {
+                    self.deny(inbound.flow, "digest");
+                }
+                if self.limiter.take(now, ip) {
+                    self.answer_stateless(inbound, 403, "Forbidden", &[]);
+                }
+                None
+            }
+        }
+    }
+
+    /// 401 without state: SHA-256 first, MD5 for those who know nothing else.
+    fn send_challenge(&mut self, inbound: &Inbound<'_>, realm: &str, stale: bool) {
+        let now = self.io.now;
+        if !self.limiter.take(now, inbound.flow.remote.ip()) {
+            return self.deny(inbound.flow, "rate");
+        }
+        self.auth.keeper.sweep(now);
+        let [sha256, md5] = self.auth.keeper.challenge(now, realm, stale);
+        self.answer_stateless(
+            inbound,
+            401,
+            "Unauthorized",
+            &[
+                (HeaderName::WwwAuthenticate, &sha256),
+                (HeaderName::WwwAuthenticate, &md5),
+            ],
+        );
     }
 }
 
-pub(crate) fn answer(
-    _response: &Message,
-    _credential: &ClientCredential,
-    _draft: &Draft,
-    _cnonce: u64,
-) -> Option<(HeaderName, Box<str>)> {
-    None
+fn is_own_address(register: &Message, user: &str) -> bool {
+    register
+        .to()
+        .and_then(|to| SipUri::parse(to.uri))
+        .is_some_and(|uri| uri.user_decoded() == user)
 }
 
-pub(crate) fn is_stale(_response: &Message) -> bool {
-    false
+/// The header that answers a challenge to a request of ours; `None` when we cannot.
+pub(crate) fn answer(
+    response: &Message,
+    credential: &ClientCredential,
+    draft: &Draft,
+    cnonce: u64,
+) -> Option<(HeaderName, Box<str>)> {
+    let mut session = session_of(response, cnonce)?;
+    let value = session.authorization(credential, draft.method.as_str(), &draft.uri, &draft.body);
+    let name = match response.status() {
+        407 => HeaderName::ProxyAuthorization,
+        _ => HeaderName::Authorization,
+    };
+    Some((name, value.into()))
+}
+
+fn session_of(response: &Message, cnonce: u64) -> Option<ClientSession> {
+    let name = match response.status() {
+        407 => HeaderName::ProxyAuthenticate,
+        _ => HeaderName::WwwAuthenticate,
+    };
+    ClientSession::pick(response.headers(name), &token(cnonce))
+}
+
+/// Whether the challenge says that only our nonce was old.
+pub(crate) fn is_stale(response: &Message) -> bool {
+    session_of(response, 0).is_some_and(|s| s.stale)
 }

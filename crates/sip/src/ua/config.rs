@@ -1,5 +1,6 @@
 //! What a user agent is configured with, and the questions it asks of its owner.
 
+pub use crate::digest::ClientCredential;
 use crate::message::Message;
 use crate::transaction::Timers;
 use cp_vocab::net::{Flow, Transport};
@@ -130,19 +131,6 @@ pub trait Directory {
     fn admit(&self, flow: &Flow, tls_name: Option<&str>, request: &Message) -> Admission;
     /// Digest secrets. Called for unknown users too, who must cost the same.
     fn credential(&self, realm: &str, user: &str) -> Option<Credential>;
-}
-
-/// What we answer challenges with.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ClientCredential {
-    pub user: String,
-    pub password: String,
-}
-
-impl std::fmt::Debug for ClientCredential {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ClientCredential(..)")
-    }
 }
 
 /// A name and an address as they go into From and To.

@@ -78,7 +78,7 @@ impl UserAgent {
             CallState::Early => self.refuse_invite(call, 487, &[]),
             CallState::Cancelling | CallState::Answered | CallState::Confirmed => {}
         }
-        self.finish_their_offer(call, 487, None);
+        self.drop_their_offer(call);
         let reason = inbound.message.header(HeaderName::Reason);
         self.end_call(call, DialogEnd::Bye, reason.map(str::to_string));
         self.remove_call(call);
@@ -229,6 +229,15 @@ impl UserAgent {
             488
         };
         self.finish_their_offer(call, status, None);
+    }
+
+    /// Refuses a pending re-INVITE or UPDATE of a call that ends (15.1.2).
+    pub(crate) fn drop_their_offer(&mut self, call: CallRef) {
+        if let Some(entry) = self.calls.get_mut(call.handle()) {
+            entry.queued_reoffer = None;
+            entry.glare = None;
+        }
+        self.finish_their_offer(call, 487, None);
     }
 
     /// Answers a pending re-INVITE or UPDATE of theirs, if there is one.

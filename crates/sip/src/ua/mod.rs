@@ -236,10 +236,7 @@ impl UserAgent {
                 }
                 self.send_bye(call, reason.as_deref());
             }
-            (CallState::Confirmed, _) => {
-                self.finish_their_offer(call, 487, None);
-                self.send_bye(call, reason.as_deref());
-            }
+            (CallState::Confirmed, _) => self.send_bye(call, reason.as_deref()),
         }
     }
 

@@ -454,6 +454,7 @@ impl UserAgent {
 
     /// Ends a confirmed dialog with BYE; the call stays until the BYE is answered.
     pub(crate) fn send_bye(&mut self, call: CallRef, reason: Option<&str>) {
+        self.drop_their_offer(call);
         let Some(entry) = self.calls.get_mut(call.handle()) else {
             return;
         };
@@ -500,6 +501,7 @@ impl UserAgent {
     }
 
     pub(crate) fn remove_call(&mut self, call: CallRef) {
+        self.drop_their_offer(call);
         if let Some(entry) = self.calls.remove(call.handle()) {
             self.by_local_tag.remove(&entry.local_tag);
         }

@@ -14,7 +14,6 @@ use crate::message::{Message, Method};
 use crate::table::Handle;
 use bytes::Bytes;
 use cp_vocab::Timestamp;
-use cp_vocab::net::Target;
 use smallvec::smallvec;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -56,11 +55,10 @@ impl UserAgent {
         let Some(call) = self.new_incoming(inbound, tx, dialog, offer.as_ref()) else {
             return self.answer_tx(inbound, tx, 400, &[]);
         };
-        self.layer.set_server_call(tx, call);
-        let trying = self.response(inbound, 100, None).finish();
-        let target = super::reply::reply_target(invite, inbound.flow);
         // The 100 promises nothing: it is not tied to the call, so that no gate holds it back.
-        self.io.transmit(&target, &trying, None);
+        let trying = self.response(inbound, 100, None).finish();
+        self.layer.respond(&mut self.io, tx, 100, trying);
+        self.layer.set_server_call(tx, call);
         self.io.event(UaEvent::Incoming {
             call,
             principal,
@@ -504,12 +502,6 @@ impl UserAgent {
             let at = self.io.arm(delay, Timer::Call(call, kind));
             entry.set_timer(kind, at);
         }
-    }
-
-    /// Where an incoming call's responses go.
-    pub(crate) fn invite_reply_target(&self, call: CallRef) -> Option<&Target> {
-        let uas = self.calls.get(call.handle())?.uas.as_ref()?;
-        self.layer.reply_to(uas.tx)
     }
 }
 
