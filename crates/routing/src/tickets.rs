@@ -213,6 +213,8 @@ impl Router {
 
     /// A ticket without an offer looks for an agent, or joins those who wait.
     pub(crate) fn wait(&mut self, now: Timestamp, ticket: u32) {
+        self.ticket(ticket).avoid.retain(|(_, until)| *until > now);
+        self.relax(now, ticket);
         if self.matching_held || !self.offer_to_ticket(now, ticket) {
             let slot = self.ticket(ticket);
             slot.listed = true;
@@ -460,17 +462,10 @@ impl Router {
         if self.max_wait(ticket).is_some_and(|at| at <= now) {
             return self.overflow(now, ticket, QueueExit::TimedOut);
         }
-        let relaxed = self.relax(now, ticket);
-        let slot = self.ticket(ticket);
-        let avoided = slot.avoid.len();
-        slot.avoid.retain(|(_, until)| *until > now);
-        if relaxed || slot.avoid.len() < avoided {
+        let slot = &self.tickets[ticket as usize];
+        let avoided = slot.avoid.iter().any(|(_, until)| *until <= now);
+        if avoided || self.relaxes_at(ticket).is_some_and(|at| at <= now) {
             self.unlist_ticket(ticket);
-            if relaxed {
-                let old = self.tickets[ticket as usize].class;
-                self.classes.leave_task(old);
-                self.reclass(now, ticket);
-            }
             self.wait(now, ticket);
             if self.tickets[ticket as usize].offer.is_some() {
                 return;
@@ -485,17 +480,19 @@ impl Router {
         self.set_ticket_timer(ticket);
     }
 
-    /// Applies the relaxations that are due. The class follows in the caller.
-    fn relax(&mut self, now: Timestamp, ticket: u32) -> bool {
+    /// Applies the relaxations that are due to a ticket that is not listed.
+    fn relax(&mut self, now: Timestamp, ticket: u32) {
         let slot = &self.tickets[ticket as usize];
         let stage = self.stage_due(now, slot.queue, slot.entered);
         let slot = self.ticket(ticket);
         if slot.stage == stage {
-            return false;
+            return;
         }
         slot.stage = stage;
+        let old = slot.class;
         slot.trail.step(now, format!("relaxed to step {stage}"));
-        true
+        self.classes.leave_task(old);
+        self.reclass(now, ticket);
     }
 
     fn announce(&mut self, now: Timestamp, ticket: u32) {

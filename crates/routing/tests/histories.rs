@@ -375,7 +375,7 @@ impl World {
     }
 
     /// The naive form of "this agent may have this ticket now".
-    fn able(&self, agent: AgentId, waiting: &Waiting) -> bool {
+    fn able(&self, agent: AgentId, waiting: &Waiting, at: Timestamp) -> bool {
         let Some(agent) = self.agents.get(&agent) else {
             return false;
         };
@@ -387,7 +387,7 @@ impl World {
         }
         let mut queues = BTreeSet::from([queue.id]);
         for r in &queue.relaxations {
-            if waiting.entered + Duration::from_millis(r.after_ms) <= self.now {
+            if waiting.entered + Duration::from_millis(r.after_ms) <= at {
                 wanted.retain(|s, _| !r.drop_skills.contains(s));
                 wanted
                     .values_mut()
@@ -411,7 +411,10 @@ impl World {
         for (other, waiting) in &self.waiting {
             let free = waiting.offer.is_none() && *other != interaction;
             let avoided = waiting.avoid.get(&agent).is_some_and(|t| *t >= self.now);
-            if free && !avoided && self.able(agent, waiting) {
+            // Who is relaxed in this very moment may come a step later.
+            let before = Timestamp(self.now.0 - 1);
+            let able = self.able(agent, waiting, before) && self.able(agent, waiting, self.now);
+            if free && !avoided && able {
                 assert!(
                     self.key(chosen) < self.key(waiting),
                     "first come, first served: {interaction} {:?} before {other} {:?} for {agent}",
@@ -432,7 +435,7 @@ impl World {
             for (interaction, waiting) in &self.waiting {
                 let avoided = waiting.avoid.get(&agent).is_some_and(|t| *t > self.now);
                 assert!(
-                    waiting.offer.is_some() || avoided || !self.able(agent, waiting),
+                    waiting.offer.is_some() || avoided || !self.able(agent, waiting, self.now),
                     "{agent} is idle while {interaction} waits"
                 );
             }
