@@ -11,6 +11,8 @@ use smallvec::SmallVec;
 pub(crate) const TASK_CLASSES_MAX: usize = 8_192;
 
 pub(crate) type Skills = SmallVec<[(SkillId, u8); 4]>;
+/// Queues and skills of an agent, both sorted.
+type Profile = (Box<[u32]>, Box<[(SkillId, u8)]>);
 
 /// What a task class is made from; equal keys share a class.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -48,7 +50,7 @@ pub(crate) struct TaskClass {
 #[derive(Default)]
 pub(crate) struct Classes {
     agents: Vec<AgentClass>,
-    agent_by: FxHashMap<(Box<[u32]>, Box<[(SkillId, u8)]>), u32>,
+    agent_by: FxHashMap<Profile, u32>,
     agent_free: Vec<u32>,
     tasks: Vec<TaskClass>,
     task_by: FxHashMap<TaskKey, u32>,

@@ -53,8 +53,11 @@ impl Router {
                 .map(|(_, _, ticket)| ticket)
                 .collect();
             for ticket in tickets {
-                self.cancel_offer(now, ticket);
+                let freed = self.cancel_offer(ticket);
                 self.overflow(now, ticket, QueueExit::Released);
+                if let Some(agent) = freed {
+                    self.refresh(now, agent);
+                }
             }
             self.classes.forget_queue(*number);
             self.queue_by.remove(id);
@@ -298,10 +301,11 @@ impl Router {
             self.classes.leave_task(class);
         }
         self.classes.forget_queue(number);
-        let stages = self.queues[number as usize].config.relaxations.len();
         for ticket in tickets {
+            let entered = self.tickets[ticket as usize].entered;
+            let stage = self.stage_due(now, number, entered);
             let slot = self.ticket(ticket);
-            slot.stage = slot.stage.min(stages as u8);
+            slot.stage = stage;
             let offered = slot.offer.is_some();
             self.reclass(now, ticket);
             self.rekey(ticket);

@@ -157,6 +157,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         /// Both ways of looking find what a plain search over everything finds.
         #[test]
         fn finds_the_first_that_fits(

@@ -13,6 +13,8 @@
 //! agent at most one: an offer has exactly one winner by construction.
 //! An agent's routing state is never set, it is computed from facts (offer, work, wrap-up, leases).
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod agent;
 mod agents;
 mod bits;
@@ -27,6 +29,8 @@ mod offers;
 mod queue;
 mod ranked;
 mod router;
+#[cfg(test)]
+mod tests;
 mod ticket;
 mod tickets;
 mod view;

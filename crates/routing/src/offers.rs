@@ -157,23 +157,25 @@ impl Router {
         Some(offer)
     }
 
-    /// The caller left or went elsewhere: the agent keeps the place among the idle.
-    pub(crate) fn cancel_offer(&mut self, now: Timestamp, ticket: u32) {
-        if let Some(offer) = self.end_offer(ticket, OfferEnd::Cancelled) {
-            let agent = self.agent(offer.agent);
-            agent.idle_kept = Some(agent.idle_since);
-            self.refresh(now, offer.agent);
-        }
+    /// The caller leaves or goes elsewhere: the agent keeps the place among the idle. Returns the
+    /// agent, to be refreshed once the ticket is out of the books.
+    pub(crate) fn cancel_offer(&mut self, ticket: u32) -> Option<u32> {
+        let offer = self.end_offer(ticket, OfferEnd::Cancelled)?;
+        let agent = self.agent(offer.agent);
+        agent.idle_kept = Some(agent.idle_since);
+        Some(offer.agent)
     }
 
-    /// The offer failed on the agent's side: the ticket goes back to its place, away from this
-    /// agent for a while. The caller refreshes the agent.
-    fn fail_offer(&mut self, now: Timestamp, ticket: u32, how: OfferEnd) {
+    /// The offer failed on the agent's side: the ticket goes back to its place, with `avoid` away
+    /// from this agent for a while. The caller refreshes the agent.
+    fn fail_offer(&mut self, now: Timestamp, ticket: u32, how: OfferEnd, avoid: bool) {
         let Some(offer) = self.end_offer(ticket, how) else {
             return;
         };
-        let until = now + Duration::from_millis(self.config.avoid_ms.max(1));
-        self.ticket(ticket).avoid(offer.agent, until);
+        if avoid {
+            let until = now + Duration::from_millis(self.config.avoid_ms.max(1));
+            self.ticket(ticket).avoid(offer.agent, until);
+        }
         if self.max_wait(ticket).is_some_and(|at| at <= now) {
             self.overflow(now, ticket, QueueExit::TimedOut);
         } else {
@@ -184,7 +186,8 @@ impl Router {
     /// Ends the offer this agent has, if any, as something that happened to the agent.
     pub(crate) fn withdraw_offer(&mut self, now: Timestamp, agent: u32, how: OfferEnd) {
         if let Some((_, ticket, _)) = self.agents[agent as usize].offer {
-            self.fail_offer(now, ticket, how);
+            // An agent who is gone or busy cannot get it again anyway, and may once back.
+            self.fail_offer(now, ticket, how, how == OfferEnd::Rejected);
         }
     }
 
@@ -235,7 +238,7 @@ impl Router {
     pub(crate) fn rejected(&mut self, now: Timestamp, offer: OfferId) -> Result<(), RouteError> {
         let (ticket, agent) = self.live(offer)?;
         self.agent(agent).unreachable_in_a_row = 0;
-        self.fail_offer(now, ticket, OfferEnd::Rejected);
+        self.fail_offer(now, ticket, OfferEnd::Rejected, true);
         self.refresh(now, agent);
         Ok(())
     }
@@ -243,7 +246,7 @@ impl Router {
     pub(crate) fn unreachable(&mut self, now: Timestamp, offer: OfferId) -> Result<(), RouteError> {
         let (ticket, agent) = self.live(offer)?;
         self.pause(now, agent);
-        self.fail_offer(now, ticket, OfferEnd::Rescinded);
+        self.fail_offer(now, ticket, OfferEnd::Rescinded, true);
         self.refresh(now, agent);
         Ok(())
     }
@@ -279,7 +282,7 @@ impl Router {
         if demote {
             who.not_responding = Some(NotResponding::Missed);
         }
-        self.fail_offer(now, ticket, OfferEnd::TimedOut);
+        self.fail_offer(now, ticket, OfferEnd::TimedOut, true);
         self.refresh(now, offer.agent);
     }
 

@@ -94,6 +94,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn behaves_as_a_sorted_set(ops in proptest::collection::vec((any::<bool>(), 0u16..3_000), 0..4_000)) {
             let mut ours = Ranked::default();

@@ -3,11 +3,12 @@
 use crate::classes::{Skills, TaskKey};
 use crate::estimate::announced;
 use crate::io::{RouteError, RouterOutput, Ticket};
-use crate::router::{Router, TimerOf};
+use crate::router::{BY_IDLE, Router, TimerOf};
 use crate::ticket::{TicketSlot, Trail};
 use crate::view::WaitEstimate;
 use cp_vocab::event::QueueExit;
 use cp_vocab::id::*;
+use cp_vocab::model::Relaxation;
 use cp_vocab::{Code, Timestamp};
 use smallvec::SmallVec;
 use std::time::Duration;
@@ -106,7 +107,8 @@ impl Router {
         let (ticket, ahead) = self.place(now, slot);
         let number = self.tickets[ticket as usize].queue;
         let queue = &self.queues[number as usize];
-        let free_at_once = ahead == 0 && self.members[number as usize].available > 0;
+        let takers = self.classes.takers(self.tickets[ticket as usize].class);
+        let free_at_once = self.idle[BY_IDLE].classes(takers) > 0;
         let duty = self.duty[number as usize];
         let estimate = if free_at_once {
             Some(0)
@@ -192,8 +194,9 @@ impl Router {
             });
         };
         slot.queue = number;
-        let stages = self.queues[number as usize].config.relaxations.len();
-        slot.stage = slot.stage.min(stages as u8);
+        slot.stage = self.stage_due(now, number, slot.entered);
+        let every = self.queues[number as usize].config.announce_every_ms;
+        slot.next_announce = (every > 0).then(|| now + Duration::from_millis(every));
         let (ticket, ahead) = self.place(now, slot);
         let estimate = self.estimate(number, ahead).map(|e| e.mean_ms);
         let slot = &self.tickets[ticket as usize];
@@ -210,6 +213,8 @@ impl Router {
 
     /// A ticket without an offer looks for an agent, or joins those who wait.
     pub(crate) fn wait(&mut self, now: Timestamp, ticket: u32) {
+        self.ticket(ticket).avoid.retain(|(_, until)| *until > now);
+        self.relax(now, ticket);
         if self.matching_held || !self.offer_to_ticket(now, ticket) {
             let slot = self.ticket(ticket);
             slot.listed = true;
@@ -256,8 +261,11 @@ impl Router {
         if number != self.tickets[ticket as usize].queue && to.order.len() >= max as usize {
             return Err(RouteError::QueueFull);
         }
-        self.cancel_offer(now, ticket);
+        let freed = self.cancel_offer(ticket);
         let mut slot = self.leave_queue(now, ticket, QueueExit::Transferred);
+        if let Some(agent) = freed {
+            self.refresh(now, agent);
+        }
         let from = slot.queue_id;
         slot.trail
             .step(now, format!("moved from {from} to {queue}"));
@@ -320,14 +328,12 @@ impl Router {
         exit: QueueExit,
     ) -> Result<(), RouteError> {
         let ticket = self.find_ticket(interaction)?;
-        let offer = self.tickets[ticket as usize].offer;
-        // Out of the books first: the agent set free by the cancelled offer must not get it again.
-        if offer.is_none() {
-            self.unlist_ticket(ticket);
-        }
-        self.cancel_offer(now, ticket);
+        let freed = self.cancel_offer(ticket);
         let slot = self.leave_queue(now, ticket, exit);
         self.finish(&slot);
+        if let Some(agent) = freed {
+            self.refresh(now, agent);
+        }
         Ok(())
     }
 
@@ -404,6 +410,13 @@ impl Router {
         (max > 0).then(|| slot.entered + Duration::from_millis(max))
     }
 
+    /// How many relaxations of a queue apply to who came in at `entered`.
+    pub(crate) fn stage_due(&self, now: Timestamp, queue: u32, entered: Timestamp) -> u8 {
+        let relaxations = &self.queues[queue as usize].config.relaxations;
+        let due = |r: &&Relaxation| entered + Duration::from_millis(r.after_ms) <= now;
+        relaxations.iter().take_while(due).count() as u8
+    }
+
     fn relaxes_at(&self, ticket: u32) -> Option<Timestamp> {
         let slot = &self.tickets[ticket as usize];
         let relaxations = &self.queues[slot.queue as usize].config.relaxations;
@@ -449,17 +462,10 @@ impl Router {
         if self.max_wait(ticket).is_some_and(|at| at <= now) {
             return self.overflow(now, ticket, QueueExit::TimedOut);
         }
-        let relaxed = self.relax(now, ticket);
-        let slot = self.ticket(ticket);
-        let avoided = slot.avoid.len();
-        slot.avoid.retain(|(_, until)| *until > now);
-        if relaxed || slot.avoid.len() < avoided {
+        let slot = &self.tickets[ticket as usize];
+        let avoided = slot.avoid.iter().any(|(_, until)| *until <= now);
+        if avoided || self.relaxes_at(ticket).is_some_and(|at| at <= now) {
             self.unlist_ticket(ticket);
-            if relaxed {
-                let old = self.tickets[ticket as usize].class;
-                self.classes.leave_task(old);
-                self.reclass(now, ticket);
-            }
             self.wait(now, ticket);
             if self.tickets[ticket as usize].offer.is_some() {
                 return;
@@ -474,19 +480,19 @@ impl Router {
         self.set_ticket_timer(ticket);
     }
 
-    /// Applies the relaxations that are due. The class follows in the caller.
-    fn relax(&mut self, now: Timestamp, ticket: u32) -> bool {
-        let before = self.tickets[ticket as usize].stage;
-        while self.relaxes_at(ticket).is_some_and(|at| at <= now) {
-            self.ticket(ticket).stage += 1;
-        }
+    /// Applies the relaxations that are due to a ticket that is not listed.
+    fn relax(&mut self, now: Timestamp, ticket: u32) {
+        let slot = &self.tickets[ticket as usize];
+        let stage = self.stage_due(now, slot.queue, slot.entered);
         let slot = self.ticket(ticket);
-        if slot.stage == before {
-            return false;
+        if slot.stage == stage {
+            return;
         }
-        let stage = slot.stage;
+        slot.stage = stage;
+        let old = slot.class;
         slot.trail.step(now, format!("relaxed to step {stage}"));
-        true
+        self.classes.leave_task(old);
+        self.reclass(now, ticket);
     }
 
     fn announce(&mut self, now: Timestamp, ticket: u32) {
