@@ -4,7 +4,9 @@
 //! `cargo run --release -p cp-edge --example relay_load -- [calls] [seconds]`
 
 use cp_edge::media::{MediaCommand, event_queue};
-use cp_edge::{Clock, ListenConfig, MediaConfig, MediaWorkers, Signalling, raise_file_limit};
+use cp_edge::{
+    Clock, ListenConfig, MediaConfig, MediaWorkers, Signalling, Waker, raise_file_limit,
+};
 use cp_vocab::LegId;
 use cp_vocab::id::TypedId;
 use cp_vocab::media::{Codec, Hears, MediaEvent, MediaPlan};
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const SLOTS: usize = 20;
+const WARM_MS: u64 = 1_000;
 
 fn plan(remote: SocketAddr) -> MediaPlan {
     MediaPlan {
@@ -35,7 +38,6 @@ struct Side {
     socket: UdpSocket,
     addr: SocketAddr,
     latencies_us: Vec<u32>,
-    received: u64,
 }
 
 impl Side {
@@ -51,7 +53,6 @@ impl Side {
             socket,
             addr,
             latencies_us: Vec::new(),
-            received: 0,
         }
     }
 
@@ -74,7 +75,6 @@ impl Side {
                 continue;
             };
             let sent = u64::from_be_bytes(stamp.try_into().expect("eight bytes"));
-            self.received += 1;
             self.latencies_us.push(now.saturating_sub(sent) as u32);
         }
     }
@@ -105,6 +105,94 @@ fn percentile(sorted: &[u32], p: f64) -> u32 {
     sorted.get(at).copied().unwrap_or(0)
 }
 
+/// The worker under load, its ports opened as `calls` pairs of legs that hear one another.
+struct Bridge {
+    media: MediaWorkers,
+    ports: Vec<SocketAddr>,
+}
+
+impl Bridge {
+    fn start(calls: usize, sides: &[Side; 2], waker: Waker) -> Self {
+        let (sink, source) = event_queue(waker);
+        let config = MediaConfig {
+            workers: Some(1),
+            pairs_at_start: calls * 2,
+            ..MediaConfig::new(HERE, 20_000..=60_000, std::env::temp_dir())
+        };
+        let media = MediaWorkers::start(config, Clock::start(), sink).expect("start");
+        let mut events = Vec::new();
+        source.drain(&mut events);
+        let ports: Vec<_> = events
+            .into_iter()
+            .flat_map(|event| match event {
+                MediaEvent::Ports { ports } => ports,
+                _ => Vec::new(),
+            })
+            .collect();
+        let leg = |n: usize| LegId::from_u128(n as u128 + 1);
+        for (n, port) in ports.iter().enumerate() {
+            let open = MediaCommand::Open {
+                leg: leg(n),
+                port: *port,
+                plan: Some(plan(sides[n % 2].addr)),
+            };
+            media.send(0, open).expect("open");
+            let hears = Hears::leg(leg(n ^ 1));
+            let hear = MediaCommand::Hear { leg: leg(n), hears };
+            media.send(0, hear).expect("hear");
+        }
+        Self {
+            media,
+            ports: ports.iter().map(|p| p.rtp).collect(),
+        }
+    }
+
+    /// Send what is due in millisecond `ms`; each call has its own of the 20 of a frame.
+    fn talk(&self, ms: u64, sides: &[Side; 2], origin: Instant) -> u64 {
+        let frame = (ms / SLOTS as u64) as u16;
+        let calls = self.ports.len() / 2;
+        let mut sent = 0;
+        for call in (ms as usize % SLOTS..calls).step_by(SLOTS) {
+            for leg in [call * 2, call * 2 + 1] {
+                sides[leg % 2].send(self.ports[leg], frame, leg as u32 + 1, origin);
+                sent += 1;
+            }
+        }
+        sent
+    }
+}
+
+/// What was measured after the warm-up.
+struct Result {
+    sent: u64,
+    cpu: Duration,
+    wall: Duration,
+}
+
+fn run(bridge: &Bridge, sides: &mut [Side; 2], origin: Instant, seconds: u64) -> Result {
+    let (mut sent, mut cpu, mut from) = (0, Duration::ZERO, origin);
+    for ms in 0..WARM_MS + seconds * 1_000 {
+        let at = origin + Duration::from_millis(ms);
+        std::thread::sleep(at.saturating_duration_since(Instant::now()));
+        for side in sides.iter_mut() {
+            side.receive(origin);
+            if ms == WARM_MS {
+                side.latencies_us.clear();
+            }
+        }
+        if ms == WARM_MS {
+            (cpu, from, sent) = (media_cpu(), Instant::now(), 0);
+        }
+        sent += bridge.talk(ms, sides, origin);
+    }
+    let (wall, cpu) = (from.elapsed(), media_cpu() - cpu);
+    let end = Instant::now() + Duration::from_millis(50);
+    while Instant::now() < end {
+        sides.iter_mut().for_each(|side| side.receive(origin));
+    }
+    Result { sent, cpu, wall }
+}
+
 fn main() {
     let mut args = std::env::args().skip(1);
     let calls: usize = args.next().map_or(100, |a| a.parse().expect("calls"));
@@ -114,95 +202,26 @@ fn main() {
         .enable_all()
         .build()
         .expect("runtime");
-    let clock = Clock::start();
-    let signalling =
-        Signalling::bind(ListenConfig::default(), runtime.handle(), clock).expect("bind");
-    let (sink, source) = event_queue(signalling.waker());
-    let dir = std::env::temp_dir();
-    let media = MediaWorkers::start(
-        MediaConfig {
-            workers: Some(1),
-            pairs_at_start: calls * 2,
-            ..MediaConfig::new(HERE, 20_000..=60_000, dir)
-        },
-        clock,
-        sink,
-    )
-    .expect("start");
-    let mut events = Vec::new();
-    source.drain(&mut events);
-    let ports: Vec<_> = events
-        .iter()
-        .flat_map(|e| match e {
-            MediaEvent::Ports { ports } => ports.clone(),
-            _ => Vec::new(),
-        })
-        .collect();
+    let listen = ListenConfig::default();
+    let signalling = Signalling::bind(listen, runtime.handle(), Clock::start()).expect("bind");
     let mut sides = [Side::new(), Side::new()];
-    let leg = |n: usize| LegId::from_u128(n as u128 + 1);
-    for (n, port) in ports.iter().take(calls * 2).enumerate() {
-        let open = MediaCommand::Open {
-            leg: leg(n),
-            port: *port,
-            plan: Some(plan(sides[n % 2].addr)),
-        };
-        media.send(0, open).expect("open");
-        let hears = Hears::leg(leg(n ^ 1));
-        media
-            .send(0, MediaCommand::Hear { leg: leg(n), hears })
-            .expect("hear");
-    }
-    let origin = Instant::now();
-    let warm_ms = 1_000;
-    let total_ms = warm_ms + seconds * 1_000;
-    let (mut sent, mut cpu, mut from, mut before) = (0u64, Duration::ZERO, origin, [0u64; 2]);
-    for ms in 0..total_ms {
-        let at = origin + Duration::from_millis(ms);
-        std::thread::sleep(at.saturating_duration_since(Instant::now()));
-        if ms == warm_ms {
-            (cpu, from, sent) = (media_cpu(), Instant::now(), 0);
-            for (side, count) in sides.iter_mut().zip(&mut before) {
-                side.receive(origin);
-                *count = side.received;
-                side.latencies_us.clear();
-            }
-        }
-        let frame = (ms / SLOTS as u64) as u16;
-        let mut n = (ms as usize % SLOTS) * 2;
-        while n < calls * 2 {
-            for leg in [n, n + 1] {
-                sides[leg % 2].send(ports[leg].rtp, frame, leg as u32 + 1, origin);
-                sent += 1;
-            }
-            n += SLOTS * 2;
-        }
-        for side in &mut sides {
-            side.receive(origin);
-        }
-    }
-    let wall = from.elapsed();
-    let used = media_cpu() - cpu;
-    let end = Instant::now() + Duration::from_millis(50);
-    while Instant::now() < end {
-        for side in &mut sides {
-            side.receive(origin);
-        }
-    }
-    let received: u64 = sides.iter().map(|s| s.received).sum::<u64>() - before.iter().sum::<u64>();
+    let bridge = Bridge::start(calls, &sides, signalling.waker());
+    let result = run(&bridge, &mut sides, Instant::now(), seconds);
     let mut latencies: Vec<u32> = sides
         .iter()
         .flat_map(|s| s.latencies_us.iter().copied())
         .collect();
     latencies.sort_unstable();
+    let received = latencies.len() as f64;
     println!(
         "calls={calls} packets/s={:.0} worker_cpu_pct={:.2} us_per_packet={:.2} loss_pct={:.3} latency_us p50={} p99={} max={}",
-        received as f64 / wall.as_secs_f64(),
-        used.as_secs_f64() / wall.as_secs_f64() * 100.0,
-        used.as_micros() as f64 / received.max(1) as f64,
-        (sent.saturating_sub(received)) as f64 / sent as f64 * 100.0,
+        received / result.wall.as_secs_f64(),
+        result.cpu.as_secs_f64() / result.wall.as_secs_f64() * 100.0,
+        result.cpu.as_micros() as f64 / received,
+        (result.sent as f64 - received) / result.sent as f64 * 100.0,
         percentile(&latencies, 0.5),
         percentile(&latencies, 0.99),
         percentile(&latencies, 1.0),
     );
-    println!("{:?}", media.counters(0));
+    println!("{:?}", bridge.media.counters(0));
 }
