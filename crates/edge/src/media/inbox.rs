@@ -15,6 +15,9 @@ pub(super) enum Order {
     Grow(usize),
     /// A step on the file of a recording failed.
     RecordingFailed(RecordingId, String),
+    /// Stands for a bug in the node.
+    #[cfg(test)]
+    Panic,
 }
 
 #[derive(Default)]

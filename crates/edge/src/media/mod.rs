@@ -11,6 +11,9 @@ mod ports;
 mod worker;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use cp_media::{Counters as NodeCounters, MediaCommand, NodeConfig};
 pub use events::{EventSink, EventSource, event_queue};
 pub use worker::WorkerCounters;

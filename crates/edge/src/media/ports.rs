@@ -4,6 +4,7 @@ use super::MediaConfig;
 use crate::error::EdgeError;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::icmp;
+use crate::sys::socket::mark_as_voice;
 use cp_vocab::media::PortPair;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -125,6 +126,8 @@ impl Sockets {
             let socket = UdpSocket::bind((addr, port))?;
             socket.set_nonblocking(true)?;
             icmp::enable(&socket, addr.is_ipv6())?;
+            // Only a wish: a system that does not grant it still carries calls.
+            let _ = mark_as_voice(&socket, addr.is_ipv6());
             Ok::<_, io::Error>(socket)
         };
         let pair = Pair {

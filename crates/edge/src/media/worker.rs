@@ -289,6 +289,8 @@ impl Worker {
             Order::RecordingFailed(recording, error) => {
                 self.node.recording_failed(now, recording, error);
             }
+            #[cfg(test)]
+            Order::Panic => panic!("as the test ordered"),
         }
     }
 

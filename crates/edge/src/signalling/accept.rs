@@ -83,7 +83,6 @@ async fn admit(
         connection: Some(gate.new_id()),
     };
     let time_max = gate.outlet.limits.handshake_time_max;
-    let message_bytes_max = gate.outlet.limits.message_bytes_max;
     let counters = Arc::clone(&gate.outlet.counters);
     let failed = || Counters::add(&counters.handshakes_failed, 1);
     match transport {
@@ -100,7 +99,7 @@ async fn admit(
             spawn(stream::serve(stream, line, queue), permit);
         }
         Transport::Ws => {
-            let accepted = timeout(time_max, websocket::accept(stream, message_bytes_max)).await;
+            let accepted = timeout(time_max, websocket::accept(stream)).await;
             let Ok(Ok(socket)) = accepted else {
                 return failed();
             };
@@ -110,9 +109,7 @@ async fn admit(
         Transport::Wss => {
             let accepted = timeout(time_max, async {
                 let (stream, name) = accept_tls(stream, &gate).await?;
-                let socket = websocket::accept(stream, message_bytes_max)
-                    .await
-                    .map_err(io::Error::other)?;
+                let socket = websocket::accept(stream).await.map_err(io::Error::other)?;
                 Ok::<_, io::Error>((socket, name))
             });
             let Ok(Ok((socket, name))) = accepted.await else {

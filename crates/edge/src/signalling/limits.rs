@@ -12,8 +12,6 @@ pub struct Limits {
     pub connections_per_source_max: usize,
     /// Connections opened by us at one time. At the limit the message fails (`SendFailed`).
     pub outgoing_connections_max: usize,
-    /// Longest message on a connection, in bytes. A longer one closes the connection.
-    pub message_bytes_max: usize,
     /// Messages waiting to be written to one connection. At the limit the message fails
     /// (`SendFailed`): the far side does not read.
     pub queued_per_connection_max: usize,
@@ -40,7 +38,6 @@ impl Default for Limits {
             connections_max: 20_000,
             connections_per_source_max: 1_000,
             outgoing_connections_max: 2_000,
-            message_bytes_max: 65_535,
             queued_per_connection_max: 256,
             handshake_time_max: Duration::from_secs(10),
             connect_time_max: Duration::from_secs(5),
@@ -78,3 +75,6 @@ pub(super) const LISTEN_BACKLOG: i32 = 1_024;
 pub(super) const WEBSOCKET_READ_BUFFER_BYTES: usize = 2_048;
 /// Bytes read from a connection at once, in a buffer shared by all connections of a thread.
 pub(super) const READ_CHUNK_BYTES: usize = 16_384;
+/// From this length on a message costs its connection the read buffer, so that idle connections
+/// keep no large ones, in bytes.
+pub(super) const KEPT_BUFFER_BYTES_MAX: usize = 4_096;

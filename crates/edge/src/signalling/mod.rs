@@ -8,7 +8,6 @@ mod accept;
 mod admission;
 mod config;
 mod counters;
-mod framing;
 mod limits;
 mod owner;
 mod resolve;

@@ -3,11 +3,11 @@
 
 use super::SignalIn;
 use super::counters::Counters;
-use super::framing::{Frame, Framing};
 use super::limits::*;
 use super::table::{Handle, Outgoing};
 use crate::wake::Wake;
 use bytes::Bytes;
+use cp_sip::framer::{Frame, Framer};
 use cp_vocab::net::{ConnectionId, Flow, Target};
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -156,7 +156,7 @@ pub(super) async fn finish(line: Line, end: End, outbox: Outbox) {
 
 async fn read<R: AsyncRead + Unpin>(reader: &mut R, line: &Line) -> End {
     let limits = &line.outlet.limits;
-    let mut framing = Framing::new(limits.message_bytes_max);
+    let mut framer = Framer::new();
     let opened = Instant::now();
     let mut heard = opened;
     let mut spoken = false;
@@ -167,7 +167,7 @@ async fn read<R: AsyncRead + Unpin>(reader: &mut R, line: &Line) -> End {
             Some(begun) => patience.min(begun + limits.message_time_max),
             None => patience,
         };
-        match timeout_at(deadline, read_some(reader, &mut framing)).await {
+        match timeout_at(deadline, read_some(reader, &mut framer)).await {
             Err(_) if message_begun.is_some() => return End::Expelled("message_too_slow"),
             Err(_) if spoken || line.opened_by_us => return End::Expelled("idle"),
             Err(_) => return End::Expelled("no_message"),
@@ -176,25 +176,31 @@ async fn read<R: AsyncRead + Unpin>(reader: &mut R, line: &Line) -> End {
             Ok(Ok(_)) => heard = Instant::now(),
         }
         loop {
-            match framing.next() {
+            match framer.frame() {
                 Ok(Some(Frame::Message(bytes))) => {
                     spoken = true;
                     message_begun = None;
-                    if !line.give_message(bytes).await {
+                    // An exact copy: a kept message must not keep the read buffer alive.
+                    if !line.give_message(Bytes::copy_from_slice(&bytes)).await {
                         return End::Closed;
                     }
-                }
-                Ok(Some(Frame::Broken(bytes))) => {
-                    line.give_message(bytes).await;
-                    tokio::time::sleep(FAREWELL_TIME).await;
-                    return End::Expelled("length_unclear");
+                    if bytes.len() > KEPT_BUFFER_BYTES_MAX && !framer.is_partial() {
+                        framer = Framer::new();
+                    }
                 }
                 Ok(Some(Frame::Ping)) => line.pong.notify_one(),
+                Ok(Some(Frame::Pong)) => {}
                 Ok(None) => break,
-                Err(error) => return End::Expelled(error.code()),
+                Err(error) => {
+                    if let Some(head) = error.head() {
+                        line.give_message(head.clone()).await;
+                        tokio::time::sleep(FAREWELL_TIME).await;
+                    }
+                    return End::Expelled(error.code());
+                }
             }
         }
-        if !framing.is_partial() {
+        if !framer.is_partial() {
             message_begun = None;
         } else if message_begun.is_none() {
             message_begun = Some(heard);
@@ -207,16 +213,13 @@ thread_local! {
     static CHUNK: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_CHUNK_BYTES].into_boxed_slice());
 }
 
-/// Read once and put what came into `framing`; the number of bytes, 0 at the end of the stream.
-async fn read_some<R: AsyncRead + Unpin>(
-    reader: &mut R,
-    framing: &mut Framing,
-) -> io::Result<usize> {
+/// Read once and put what came into `framer`; the number of bytes, 0 at the end of the stream.
+async fn read_some<R: AsyncRead + Unpin>(reader: &mut R, framer: &mut Framer) -> io::Result<usize> {
     let mut read = |context: &mut Context<'_>| -> Poll<io::Result<usize>> {
         CHUNK.with_borrow_mut(|chunk| {
             let mut buffer = ReadBuf::new(chunk);
             ready!(Pin::new(&mut *reader).poll_read(context, &mut buffer))?;
-            framing.push(buffer.filled());
+            framer.push(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
         })
     };

@@ -5,6 +5,7 @@ use super::limits::*;
 use super::stream::{End, Line, Outbox, finish};
 use super::table::Outgoing;
 use bytes::Bytes;
+use cp_sip::message::MESSAGE_BYTES_MAX;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use std::io;
@@ -22,19 +23,16 @@ const SUBPROTOCOL: &str = "sip";
 
 /// Do the WebSocket handshake on an accepted stream.
 #[allow(clippy::result_large_err)] // the type is the library's
-pub(super) async fn accept<S>(
-    stream: S,
-    message_bytes_max: usize,
-) -> Result<WebSocketStream<S>, Error>
+pub(super) async fn accept<S>(stream: S) -> Result<WebSocketStream<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let config = WebSocketConfig::default()
         .read_buffer_size(WEBSOCKET_READ_BUFFER_BYTES)
         .write_buffer_size(0)
-        .max_write_buffer_size(2 * message_bytes_max)
-        .max_message_size(Some(message_bytes_max))
-        .max_frame_size(Some(message_bytes_max));
+        .max_write_buffer_size(2 * MESSAGE_BYTES_MAX)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX));
     tokio_tungstenite::accept_hdr_async_with_config(stream, choose_subprotocol, Some(config)).await
 }
 

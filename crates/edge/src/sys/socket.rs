@@ -43,3 +43,14 @@ pub(crate) fn tell_local_address(socket: impl AsFd, ipv6: bool) -> io::Result<()
         set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)
     }
 }
+
+/// Mark what leaves `socket` as voice: DSCP "expedited forwarding" (RFC 4594 4.1).
+pub(crate) fn mark_as_voice(socket: impl AsFd, ipv6: bool) -> io::Result<()> {
+    const EXPEDITED_FORWARDING: i32 = 46 << 2;
+    let (level, name) = if ipv6 {
+        (libc::IPPROTO_IPV6, libc::IPV6_TCLASS)
+    } else {
+        (libc::IPPROTO_IP, libc::IP_TOS)
+    };
+    set_option(socket, level, name, EXPEDITED_FORWARDING)
+}

@@ -112,7 +112,6 @@ fn a_client_that_does_not_speak_sip_is_refused() {
 fn too_long_slow_and_silent_sockets_are_closed() {
     let quick = Duration::from_millis(150);
     let site = site_with(Limits {
-        message_bytes_max: 4_000,
         handshake_time_max: quick,
         first_message_time_max: quick,
         ..Limits::default()
