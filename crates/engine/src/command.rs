@@ -139,7 +139,7 @@ impl Engine {
     }
 
     fn routed(&mut self, now: Timestamp, input: RouterInput) -> CommandResult {
-        match self.router.handle(now, input) {
+        match self.try_route(now, input) {
             Ok(()) => Ok(CommandReply::default()),
             Err(e) => Err(Refusal::new(e.code(), sentence(&e.to_string()))),
         }

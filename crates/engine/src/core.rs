@@ -99,6 +99,8 @@ pub struct Engine {
     pub(crate) trunk_states: FxHashMap<TrunkId, Result<u32, String>>,
     pub(crate) tenant_calls: FxHashMap<TenantId, u32>,
     timers: BinaryHeap<Reverse<(Timestamp, InteractionId, TimerKind)>>,
+    /// Decisions of the routing that are still to be told; it is drained right after each input.
+    pub(crate) routed: VecDeque<cp_routing::RouterOutput>,
     /// Inputs to interactions that outputs of others caused; run before anything else.
     pub(crate) work: VecDeque<(InteractionId, cp_interaction::Input)>,
     pub(crate) scratch: Vec<cp_interaction::Output>,
@@ -139,6 +141,7 @@ impl Engine {
             trunk_states: FxHashMap::default(),
             tenant_calls: FxHashMap::default(),
             timers: BinaryHeap::new(),
+            routed: VecDeque::new(),
             work: VecDeque::new(),
             scratch: Vec::new(),
             appended: Vec::new(),
@@ -235,6 +238,7 @@ impl Engine {
         }
         if self.router.next_timeout().is_some_and(|t| t <= now) {
             self.router.handle_timeout(now);
+            self.drain_router();
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::core::Engine;
 use crate::io::{Note, Output};
 use cp_interaction::{Input as IxInput, RouteAsk, RouteEvent};
-use cp_routing::{RouterInput, RouterOutput, Ticket};
+use cp_routing::{RouteError, RouterInput, RouterOutput, Ticket};
 use cp_vocab::command::Actor;
 use cp_vocab::event::{EventRecord, QueueExit, StreamId};
 use cp_vocab::*;
@@ -35,8 +35,25 @@ impl Engine {
 
     /// An input to the routing whose refusal concerns nobody (a lease of an agent deleted meanwhile).
     pub(crate) fn route(&mut self, now: Timestamp, input: RouterInput) {
-        if let Err(e) = self.router.handle(now, input) {
+        if let Err(e) = self.try_route(now, input) {
             self.put(Output::Note(Note::Refused { code: e.code() }));
+        }
+    }
+
+    /// An input to the routing whose refusal somebody waits for.
+    pub(crate) fn try_route(
+        &mut self,
+        now: Timestamp,
+        input: RouterInput,
+    ) -> Result<(), RouteError> {
+        let result = self.router.handle(now, input);
+        self.drain_router();
+        result
+    }
+
+    pub(crate) fn drain_router(&mut self) {
+        while let Some(output) = self.router.poll() {
+            self.routed.push_back(output);
         }
     }
 
@@ -60,11 +77,7 @@ impl Engine {
                     since,
                     preferred_agent: None,
                 };
-                if self
-                    .router
-                    .handle(now, RouterInput::Enqueue(ticket))
-                    .is_err()
-                {
+                if self.try_route(now, RouterInput::Enqueue(ticket)).is_err() {
                     let event = RouteEvent::Overflow {
                         queue,
                         to: None,

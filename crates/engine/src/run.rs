@@ -18,7 +18,7 @@ impl Engine {
                 self.step(now, id, input);
             } else if let Some(output) = self.ua.poll() {
                 self.ua_output(now, output);
-            } else if let Some(output) = self.router.poll() {
+            } else if let Some(output) = self.routed.pop_front() {
                 self.route_output(now, output);
             } else {
                 return;
