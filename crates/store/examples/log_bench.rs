@@ -88,11 +88,9 @@ struct Calls {
 
 impl Calls {
     fn new(seed: u64) -> Self {
-        let mut ids = IdSource::from_u64(seed);
-        let tenant = ids.next(Timestamp::from_secs(1));
         Self {
-            ids,
-            tenant,
+            ids: IdSource::from_u64(seed),
+            tenant: TenantId::from_u128(1),
             left: Vec::new().into_iter(),
         }
     }

@@ -45,24 +45,32 @@ fn stream_of(key: [u8; 17]) -> Option<StreamId> {
 pub(crate) fn encode(event: &Event, out: &mut Vec<u8>) -> Result<()> {
     out.clear();
     let written = match event {
-        // JSON has no NaN or infinity; they would be written as null and could not be read back.
-        Event::LegQuality { leg, quality } => {
-            let finite = |v: f32| if v.is_finite() { v } else { 0.0 };
-            let quality = media::Quality {
-                jitter_ms: finite(quality.jitter_ms),
-                rtt_ms: quality.rtt_ms.map(finite),
-                mos: finite(quality.mos),
-                remote_loss_pct: quality.remote_loss_pct.map(finite),
-                ..quality.clone()
-            };
-            serde_json::to_writer(&mut *out, &Event::LegQuality { leg: *leg, quality })
-        }
+        Event::LegQuality { leg, quality } => serde_json::to_writer(
+            &mut *out,
+            &Event::LegQuality {
+                leg: *leg,
+                quality: finite(quality),
+            },
+        ),
         event => serde_json::to_writer(&mut *out, event),
     };
     written.map_err(|e| StoreError::Unreadable {
         what: "a record to be written",
         detail: e.to_string(),
     })
+}
+
+/// The figures with 0 for NaN and infinity: JSON has neither, they would be written as null and
+/// could not be read back.
+pub(crate) fn finite(quality: &media::Quality) -> media::Quality {
+    let finite = |v: f32| if v.is_finite() { v } else { 0.0 };
+    media::Quality {
+        jitter_ms: finite(quality.jitter_ms),
+        rtt_ms: quality.rtt_ms.map(finite),
+        mos: finite(quality.mos),
+        remote_loss_pct: quality.remote_loss_pct.map(finite),
+        ..*quality
+    }
 }
 
 /// The columns [`record`] reads, in its order.

@@ -2,7 +2,7 @@
 
 use super::{InteractionState, at, json, maybe, run, word};
 use crate::error::Result;
-use crate::log::codec::blob;
+use crate::log::codec::{blob, finite};
 use cp_vocab::event::Direction;
 use cp_vocab::*;
 use rusqlite::{Connection, params};
@@ -194,7 +194,7 @@ fn leg(conn: &Connection, record: &EventRecord, id: InteractionId) -> Result<()>
         Event::LegQuality { leg, quality } => run(
             conn,
             "UPDATE leg SET quality = ?3 WHERE interaction = ?1 AND id = ?2",
-            params![key, blob(*leg), json(quality)],
+            params![key, blob(*leg), json(&finite(quality))],
         ),
         _ => recording(conn, record, id),
     }
