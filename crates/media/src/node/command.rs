@@ -1,12 +1,17 @@
 //! What the engine asks of a node.
 
+use super::house::quality;
 use super::leg::{Cipher, Leg};
 use super::sender::Sender;
-use super::{MediaCommand, NO_SLOT, Node, Slot};
+use super::{MediaCommand, NO_SLOT, Node, PHASES, Slot};
 use crate::srtp;
 use cp_vocab::media::{Hears, MediaEvent, MediaPlan, PortPair};
-use cp_vocab::{LegId, MixId, Timestamp};
+use cp_vocab::{LegId, Timestamp};
 use rand::Rng;
+use std::time::Duration;
+
+/// The first report goes out sooner than the others (RFC 3550 6.2).
+const RTCP_FIRST: Duration = Duration::from_millis(2_500);
 
 impl Node {
     /// Carries out one command. A command that names a leg or recording that is not here is counted
@@ -39,15 +44,37 @@ impl Node {
                     && let Some(leg) = self.leg_mut(slot)
                 {
                     leg.muted = muted;
-                    self.rewire_around(slot);
+                    self.rewire(slot);
                 }
             }
-            MediaCommand::Play { .. }
-            | MediaCommand::Stop { .. }
-            | MediaCommand::SendDigits { .. }
-            | MediaCommand::Record { .. }
-            | MediaCommand::PauseRecording { .. }
-            | MediaCommand::StopRecording { .. } => {}
+            MediaCommand::Play { leg, playback } => {
+                if let Some(slot) = self.slot_of(leg) {
+                    self.play(slot, playback);
+                }
+            }
+            MediaCommand::Stop { leg, playback } => {
+                if let Some(slot) = self.slot_of(leg) {
+                    self.end_playback(slot, playback, true);
+                }
+            }
+            MediaCommand::SendDigits { leg, digits } => {
+                if let Some(slot) = self.slot_of(leg) {
+                    self.send_digits(slot, &digits);
+                }
+            }
+            MediaCommand::Record {
+                recording,
+                left,
+                right,
+                path,
+            } => self.record(now, recording, left, right, path),
+            MediaCommand::PauseRecording { recording, paused } => {
+                match self.recordings.iter_mut().find(|r| r.id == recording) {
+                    Some(r) => r.paused = paused,
+                    None => self.counters.unknown_target += 1,
+                }
+            }
+            MediaCommand::StopRecording { recording } => self.end_recording(now, recording, None),
         }
     }
 
@@ -66,7 +93,9 @@ impl Node {
             self.rng.next_u32() as u16,
             self.rng.next_u32(),
         );
-        let leg = Box::new(Leg::new(now, id, number, sender));
+        let phase = (self.opened % PHASES as u64) as u8;
+        self.opened += 1;
+        let leg = Box::new(Leg::new(now, id, number, phase, sender));
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
@@ -77,13 +106,15 @@ impl Node {
         self.legs[slot as usize] = Some(leg);
         self.by_id.insert(id, slot);
         self.by_port[usize::from(number)] = slot;
+        self.count_recordings(slot);
         match plan {
             Some(plan) => self.set_plan(now, slot, plan),
-            None => self.rewire_around(slot),
+            None => self.rewire(slot),
         }
     }
 
     fn set_plan(&mut self, now: Timestamp, slot: Slot, plan: MediaPlan) {
+        let quality_interval = self.config.quality_interval;
         let Some(leg) = self.leg_mut(slot) else {
             return;
         };
@@ -96,7 +127,7 @@ impl Node {
                     // Never fall back to plain audio: without a plan the leg is silent both ways.
                     Err(_) => {
                         self.counters.bad_plan += 1;
-                        self.rewire_around(slot);
+                        self.rewire(slot);
                         return;
                     }
                 }
@@ -110,106 +141,38 @@ impl Node {
             leg.alive_at = now;
             leg.silent_told = false;
         }
+        // Figures start to be told a full interval after the first plan.
+        if before.is_none() {
+            let (report, quality) = (RTCP_FIRST, quality_interval);
+            leg.reports.next_at = now + report;
+            leg.reports.quality_at = now + quality;
+        }
         leg.plan = Some(plan);
-        self.rewire_around(slot);
+        self.rewire(slot);
     }
 
-    fn close(&mut self, _now: Timestamp, slot: Slot) {
-        self.set_hears(slot, Hears::default());
-        let Some(leg) = self.legs[slot as usize].take() else {
+    fn close(&mut self, now: Timestamp, slot: Slot) {
+        let Some(id) = self.leg(slot).map(|l| l.id) else {
             return;
         };
+        self.end_recordings_of(now, id);
+        self.set_hears(slot, Hears::default());
+        self.set_speaks(slot, None);
+        self.unplace(slot);
+        let Some(mut leg) = self.legs[slot as usize].take() else {
+            return;
+        };
+        if let Some(player) = &mut leg.player {
+            player.release(&mut self.clips);
+        }
         self.by_id.remove(&leg.id);
         self.by_port[usize::from(leg.port)] = NO_SLOT;
         self.free.push(slot);
         self.outbox.event(MediaEvent::Quality {
             leg: leg.id,
-            quality: Self::quality(&leg),
+            quality: quality(&leg),
             last: true,
         });
         self.rewire_hearers_of(leg.id);
-    }
-
-    fn set_hears(&mut self, slot: Slot, hears: Hears) {
-        let Some(leg) = self.leg_mut(slot) else {
-            return;
-        };
-        let id = leg.id;
-        let before = std::mem::replace(&mut leg.hears, hears.clone());
-        for source in &before.legs {
-            if let Some(list) = self.heard_by.get_mut(source) {
-                list.retain(|l| *l != id);
-                if list.is_empty() {
-                    self.heard_by.remove(source);
-                }
-            }
-        }
-        for source in &hears.legs {
-            let list = self.heard_by.entry(*source).or_default();
-            if !list.contains(&id) {
-                list.push(id);
-            }
-        }
-        for source in before.legs.iter().chain(&hears.legs) {
-            self.rewire_source(*source);
-        }
-    }
-
-    fn set_speaks(&mut self, slot: Slot, into: Option<MixId>) {
-        if let Some(leg) = self.leg_mut(slot) {
-            leg.speaks = into;
-        }
-    }
-
-    /// Whether `hearer` gets the packets of the one leg it hears as they are.
-    fn forwards_to(&self, source: &Leg, hearer: &Leg) -> bool {
-        hearer.hears.mix.is_none()
-            && hearer.hears.legs.len() == 1
-            && hearer.hears.legs[0] == source.id
-            && !source.muted
-            && source.voice_codec().is_some()
-            && source.voice_codec() == hearer.plan.as_ref().filter(|p| p.send).map(|p| p.codec)
-    }
-
-    /// Decides anew how the voice of `source` reaches those who hear it.
-    fn rewire_source(&mut self, source: LegId) {
-        let Some(&slot) = self.by_id.get(&source) else {
-            return;
-        };
-        let mut forwards = smallvec::SmallVec::new();
-        if let (Some(hearers), Some(leg)) = (self.heard_by.get(&source), self.leg(slot)) {
-            for id in hearers {
-                let Some(&h) = self.by_id.get(id) else {
-                    continue;
-                };
-                if self
-                    .leg(h)
-                    .is_some_and(|hearer| self.forwards_to(leg, hearer))
-                {
-                    forwards.push(h);
-                }
-            }
-        }
-        if let Some(leg) = self.leg_mut(slot) {
-            leg.forwards = forwards;
-        }
-    }
-
-    /// Legs that hear `source`: their ways are decided anew (it opened, changed or closed).
-    fn rewire_hearers_of(&mut self, source: LegId) {
-        self.rewire_source(source);
-    }
-
-    /// Everything that depends on this leg's plan, muting or hearing.
-    pub(super) fn rewire_around(&mut self, slot: Slot) {
-        let Some(leg) = self.leg(slot) else {
-            return;
-        };
-        let id = leg.id;
-        let heard = leg.hears.legs.clone();
-        self.rewire_source(id);
-        for source in heard {
-            self.rewire_source(source);
-        }
     }
 }

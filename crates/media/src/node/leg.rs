@@ -1,7 +1,12 @@
 //! One leg's state inside a node.
 
 use super::Slot;
+use super::egress::Egress;
+use super::house::Reports;
+use super::player::Player;
 use super::sender::Sender;
+use super::voice::Voice;
+use crate::dtmf::event::{DigitQueue, Receiver};
 use crate::latch::Latch;
 use crate::srtp::{Protect, Unprotect};
 use crate::stats::Reception;
@@ -28,6 +33,19 @@ pub(crate) struct Trouble {
     pub(crate) told: bool,
 }
 
+/// How audio reaches a leg.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// No plan, or the far side wants nothing.
+    Nothing,
+    /// Hears nobody: now and then a packet to keep the path open.
+    Idle,
+    /// Packets of this leg are forwarded as they come.
+    Relay(Slot),
+    /// One frame per 20 ms is made here.
+    Frames,
+}
+
 pub(crate) struct Leg {
     pub(crate) id: LegId,
     /// RTP port; RTCP is the next.
@@ -37,6 +55,8 @@ pub(crate) struct Leg {
     pub(crate) latch: Latch,
     /// Where RTCP came from, once some did.
     pub(crate) rtcp_source: Option<SocketAddr>,
+    pub(crate) reports: Reports,
+    pub(crate) opened_at: Timestamp,
     pub(crate) reception: Reception,
     pub(crate) sender: Sender,
     pub(crate) hears: Hears,
@@ -44,6 +64,30 @@ pub(crate) struct Leg {
     pub(crate) muted: bool,
     /// Legs to which this leg's packets are forwarded at once.
     pub(crate) forwards: SmallVec<[Slot; 2]>,
+    pub(crate) way: Way,
+    /// Slots of `hears.legs` that are open.
+    pub(crate) heard_slots: SmallVec<[Slot; 2]>,
+    /// Index of `hears.mix`.
+    pub(crate) hears_mix: Option<u32>,
+    /// Which of the four phases of a frame, and the place in its list when there is work.
+    pub(crate) phase: u8,
+    pub(crate) placed: Option<u32>,
+    /// Decoded voice, while somebody wants it.
+    pub(crate) voice: Option<Box<Voice>>,
+    pub(crate) egress: Option<Box<Egress>>,
+    pub(crate) player: Option<Box<Player>>,
+    pub(crate) events: Receiver,
+    /// Sender epoch the events belong to.
+    pub(crate) events_epoch: u32,
+    pub(crate) digits: DigitQueue,
+    pub(crate) digit_timestamp: u32,
+    /// Recordings this leg is a channel of.
+    pub(crate) recorded: u32,
+    /// Recordings of everything this leg hears.
+    pub(crate) taps: u32,
+    pub(crate) tapped: bool,
+    /// What it heard in this frame, while tapped.
+    pub(crate) outgoing: Vec<i16>,
     /// When the far side last gave a sign of life, or when it was first expected to.
     pub(crate) alive_at: Timestamp,
     pub(crate) flowed: bool,
@@ -54,7 +98,7 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
-    pub(crate) fn new(now: Timestamp, id: LegId, port: u16, sender: Sender) -> Self {
+    pub(crate) fn new(now: Timestamp, id: LegId, port: u16, phase: u8, sender: Sender) -> Self {
         Self {
             id,
             port,
@@ -62,12 +106,30 @@ impl Leg {
             cipher: None,
             latch: Latch::default(),
             rtcp_source: None,
+            reports: Reports::default(),
+            opened_at: now,
             reception: Reception::default(),
             sender,
             hears: Hears::default(),
             speaks: None,
             muted: false,
             forwards: SmallVec::new(),
+            way: Way::Nothing,
+            heard_slots: SmallVec::new(),
+            hears_mix: None,
+            phase,
+            placed: None,
+            voice: None,
+            egress: None,
+            player: None,
+            events: Receiver::default(),
+            events_epoch: 0,
+            digits: DigitQueue::default(),
+            digit_timestamp: 0,
+            recorded: 0,
+            taps: 0,
+            tapped: false,
+            outgoing: Vec::new(),
             alive_at: now,
             flowed: false,
             silent_told: false,

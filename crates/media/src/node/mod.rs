@@ -5,16 +5,29 @@
 //! [`Node::unreachable`], then [`Node::tick`] when [`Node::next_timeout`] has passed, then
 //! [`Node::drain`]. All legs that hear one another must live in the same node.
 
+mod act;
+mod clip;
 mod command;
+mod egress;
+mod frame;
+mod house;
 mod leg;
+mod mix;
 mod outbox;
+mod player;
 mod receive;
+mod route;
 mod sender;
+mod voice;
 
-use crate::record::WriteOp;
+use crate::record::{Recorder, WriteOp};
+use crate::resample::{Filters, Resampler};
+use clip::Clips;
 use cp_vocab::media::{MediaEvent, Samples};
-use cp_vocab::{LegId, RecordingId, Timestamp};
+use cp_vocab::{LegId, MixId, PlaybackId, RecordingId, Timestamp};
+use egress::Work;
 use leg::Leg;
+use mix::Mix;
 use outbox::Outbox;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -44,6 +57,8 @@ pub struct NodeConfig {
     pub rtcp_interval: Duration,
     /// Time between `Quality` events of a leg.
     pub quality_interval: Duration,
+    /// Rate at which Opus is decoded and encoded when it is not forwarded: 16,000 or 48,000.
+    pub opus_rate_hz: u32,
 }
 
 impl Default for NodeConfig {
@@ -57,6 +72,7 @@ impl Default for NodeConfig {
             unreachable_after_start: Duration::from_secs(30),
             rtcp_interval: Duration::from_secs(5),
             quality_interval: Duration::from_secs(10),
+            opus_rate_hz: 16_000,
         }
     }
 }
@@ -105,11 +121,37 @@ pub struct Counters {
     pub unknown_target: u64,
     /// Plans whose SRTP keys do not fit; the leg stays without a plan.
     pub bad_plan: u64,
+    /// Phases of 5 ms skipped because the shell came too late.
+    pub overruns: u64,
 }
 
 /// Slot of a leg inside the node.
 pub(crate) type Slot = u32;
 const NO_SLOT: Slot = Slot::MAX;
+
+/// A frame's phases.
+const PHASES: usize = 4;
+
+/// Work found in the middle of something and done after it.
+enum Deferred {
+    Rewire(Slot),
+    Pressed(Slot),
+    /// Leg, digit, length in ms, heard in the voice.
+    Digit(Slot, char, u32, bool),
+    Played(Slot, PlaybackId),
+    RecordingFull(RecordingId),
+}
+
+struct Recording {
+    id: RecordingId,
+    left: LegId,
+    right: Option<LegId>,
+    paused: bool,
+    phase: u8,
+    recorder: Recorder,
+    /// From the rate of what the left leg hears, when that is recorded.
+    resampler: Option<(u32, Resampler)>,
+}
 
 /// One media worker's legs, mixes, playbacks and recordings.
 pub struct Node {
@@ -121,9 +163,21 @@ pub struct Node {
     by_id: FxHashMap<LegId, Slot>,
     /// Who hears a leg singly, by the id of the leg heard, whether it is open yet or not.
     heard_by: FxHashMap<LegId, Vec<LegId>>,
+    mixes: Vec<Option<Mix>>,
+    mix_by_id: FxHashMap<MixId, u32>,
+    recordings: Vec<Recording>,
+    clips: Clips,
+    filters: Filters,
+    /// Legs with work per frame, by phase.
+    phases: [Vec<Slot>; PHASES],
+    /// Number of the next phase since the epoch.
+    next_phase: u64,
+    /// Number of the last 100 ms looked after.
+    house_at: u64,
+    opened: u64,
+    deferred: Vec<Deferred>,
+    work: Work,
     outbox: Outbox,
-    /// Plain form of a packet on its way to a cipher.
-    scratch: Vec<u8>,
     counters: Counters,
 }
 
@@ -138,7 +192,17 @@ impl Node {
             by_id: FxHashMap::default(),
             heard_by: FxHashMap::default(),
             outbox: Outbox::default(),
-            scratch: Vec::new(),
+            mixes: Vec::new(),
+            mix_by_id: FxHashMap::default(),
+            recordings: Vec::new(),
+            clips: Clips::default(),
+            filters: Filters::default(),
+            phases: Default::default(),
+            next_phase: 0,
+            house_at: 0,
+            opened: 0,
+            deferred: Vec::new(),
+            work: Work::default(),
             counters: Counters::default(),
         }
     }
@@ -156,21 +220,24 @@ impl Node {
     }
 
     /// Does the work whose time has come. Cheap when there is none.
-    pub fn tick(&mut self, _now: Timestamp) {}
+    pub fn tick(&mut self, now: Timestamp) {
+        self.run_frames(now);
+        self.run_house(now);
+    }
 
     /// When [`Node::tick`] next has work; `None` while no leg is open.
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        None
+        if self.by_id.is_empty() {
+            return None;
+        }
+        let house = self.next_house();
+        Some(self.next_frame().map_or(house, |frame| frame.min(house)))
     }
 
     /// Hands everything that came up to `sink`, in order per kind.
     pub fn drain(&mut self, sink: &mut impl Sink) {
         self.outbox.drain(sink);
     }
-
-    /// The shell could not carry out a file operation (disk full, read-only): the recording ends.
-    /// Further operations of it are not produced.
-    pub fn recording_failed(&mut self, _now: Timestamp, _recording: RecordingId, _error: String) {}
 
     fn leg_mut(&mut self, slot: Slot) -> Option<&mut Leg> {
         self.legs.get_mut(slot as usize)?.as_deref_mut()

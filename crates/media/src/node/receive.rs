@@ -2,11 +2,13 @@
 
 use super::leg::Leg;
 use super::{NO_SLOT, Node, Slot};
+use crate::comfort;
 use crate::error::MediaError;
+use crate::jitter::Content;
 use crate::rtp::{self, HEADER_LEN, Header, Parsed};
-use crate::stats::{self, Arrival};
+use crate::stats::Arrival;
 use cp_vocab::Timestamp;
-use cp_vocab::media::{MediaEvent, Quality};
+use cp_vocab::media::MediaEvent;
 use std::net::SocketAddr;
 
 /// What a payload type means to a leg.
@@ -16,9 +18,6 @@ enum Kind {
     Event,
     Noise,
 }
-
-/// RFC 3551: comfort noise at 8 kHz.
-const COMFORT_NOISE: u8 = 13;
 
 impl Node {
     /// One datagram from the RTP (`is_rtcp` false) or RTCP socket of the leg whose RTP port is `port`.
@@ -133,13 +132,52 @@ impl Node {
             counters.unwanted += 1;
             return;
         }
+        let epoch = leg.reception.epoch();
+        let payload = &packet[parsed.payload];
+        if let Some(voice) = &mut leg.voice {
+            let content = match kind {
+                Kind::Audio => Some(Content::Audio),
+                Kind::Noise => Some(Content::Noise),
+                Kind::Event => None,
+            };
+            match content {
+                Some(c) => voice
+                    .playout
+                    .insert(now, epoch, ext, header.timestamp, c, payload),
+                None => voice.playout.event(epoch, ext),
+            }
+        }
+        let pressed = leg.events.is_pressed();
         if !leg.forwards.is_empty() {
-            let (epoch, hearers) = (leg.reception.epoch(), leg.forwards.clone());
-            let payload = &packet[parsed.payload];
-            for hearer in hearers {
+            for hearer in leg.forwards.clone() {
                 self.forward(now, slot, epoch, ext, kind, header, hearer, payload);
             }
         }
+        if kind == Kind::Event {
+            self.take_events(now, slot, epoch, header.timestamp, payload);
+        } else if pressed {
+            self.check_events(now, slot);
+        }
+    }
+
+    /// Timestamps of a sender that started anew say nothing about earlier presses.
+    fn take_events(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        epoch: u32,
+        timestamp: u32,
+        payload: &[u8],
+    ) {
+        if let Some(leg) = self.leg_mut(slot)
+            && leg.events_epoch != epoch
+        {
+            leg.events_epoch = epoch;
+            self.with_events(now, slot, |events, clock_hz, tell| {
+                events.reset(clock_hz, tell);
+            });
+        }
+        self.take_event(now, slot, timestamp, payload);
     }
 
     #[allow(clippy::too_many_arguments)] // one packet's facts, on the hottest path
@@ -169,7 +207,7 @@ impl Node {
                 Some((send, _)) => send,
                 None => return,
             },
-            Kind::Noise if plan.comfort_noise => COMFORT_NOISE,
+            Kind::Noise if plan.comfort_noise => comfort::PAYLOAD_TYPE,
             Kind::Noise => return,
         };
         let clock_hz = plan.codec.clock_hz();
@@ -189,7 +227,7 @@ impl Node {
         };
         if send_rtp(
             &mut self.outbox,
-            &mut self.scratch,
+            &mut self.work.plain,
             leg,
             to,
             header,
@@ -197,35 +235,6 @@ impl Node {
         ) {
             self.counters.relayed += 1;
             self.counters.sent += 1;
-        }
-    }
-
-    fn receive_rtcp(
-        &mut self,
-        _now: Timestamp,
-        _slot: Slot,
-        _from: SocketAddr,
-        _packet: &mut [u8],
-    ) {
-    }
-
-    /// The figures of a leg.
-    pub(super) fn quality(leg: &Leg) -> Quality {
-        let Some(plan) = &leg.plan else {
-            return Quality::default();
-        };
-        let received = leg.reception.received();
-        let lost = leg.reception.lost();
-        let jitter_ms = leg.reception.jitter() * 1_000.0 / plan.codec.clock_hz() as f32;
-        let loss = lost as f32 / (received + lost).max(1) as f32;
-        Quality {
-            packets_received: received,
-            packets_lost: lost,
-            packets_sent: leg.sender.packets,
-            jitter_ms,
-            rtt_ms: None,
-            mos: stats::mos(plan.codec, loss, 2.0 * jitter_ms + 20.0),
-            remote_loss_pct: None,
         }
     }
 }
@@ -244,7 +253,7 @@ fn open(leg: &mut Leg, packet: &mut [u8]) -> Result<Option<(Parsed, Kind)>, Medi
         Kind::Audio
     } else if plan.dtmf.is_some_and(|(_, receive)| receive == pt) {
         Kind::Event
-    } else if pt == COMFORT_NOISE {
+    } else if pt == comfort::PAYLOAD_TYPE && plan.codec.clock_hz() == 8_000 {
         Kind::Noise
     } else {
         return Ok(None);

@@ -164,3 +164,7 @@ fn strangers_are_counted_and_not_heard() {
     assert_eq!(out.packets.len(), 2);
     assert_eq!(node.counters().stranger, 5_000);
 }
+
+mod audio;
+mod calls;
+mod world;
