@@ -2,7 +2,7 @@
 
 use crate::drive::{Handle, Message};
 use cp_api::{Backend, Check, Readiness};
-use cp_store::{Health, Store};
+use cp_store::Store;
 use cp_vocab::command::{Command, CommandEnvelope, CommandResult};
 use cp_vocab::event::LogPosition;
 use cp_vocab::*;
@@ -79,7 +79,7 @@ impl Backend for ServerBackend {
 
     fn readiness(&self) -> Readiness {
         let shared = self.handle.shared();
-        let healthy = matches!(self.store.health(), Health::Healthy);
+        let healthy = self.store.health().is_ok();
         let draining = shared.draining.load(Ordering::Relaxed);
         let store = Check { name: "store", ok: healthy, detail: (!healthy).then(|| "the log cannot be written".into()) };
         let writable = shared.writable.load(Ordering::Relaxed);

@@ -25,7 +25,11 @@ pub struct Problems(pub Vec<Problem>);
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.0.len();
-        write!(f, "the configuration has {n} error{}:", if n == 1 { "" } else { "s" })?;
+        write!(
+            f,
+            "the configuration has {n} error{}:",
+            if n == 1 { "" } else { "s" }
+        )?;
         for p in &self.0 {
             write!(f, "\n  {}: {}", p.key, p.what)?;
         }
@@ -71,36 +75,108 @@ pub struct Config {
 
 /// Every key with its default as text and what it is for; the sample file is printed from this.
 pub const KEYS: &[(&str, &str, &str)] = &[
-    ("data", "./data", "folder of the database, recordings and prompt cache"),
-    ("provision", "", "JSON file applied at the first start (tenants, phones, queues, numbers)"),
-    ("durability", "full", "what a commit survives: full (power loss) or os (crash of the process)"),
-    ("drain_ms_max", "30000", "how long a stopping node waits for its calls"),
-    ("http.listen", "127.0.0.1:8080", "address of API and desktop"),
-    ("http.tls", "false", "whether browsers reach it by HTTPS (secure cookies); TLS itself ends before us"),
-    ("http.origins", "", "further origins browsers may come from, comma separated"),
-    ("sip.udp", "0.0.0.0:5060", "addresses for SIP over UDP, comma separated; empty: none"),
+    (
+        "data",
+        "./data",
+        "folder of the database, recordings and prompt cache",
+    ),
+    (
+        "provision",
+        "",
+        "JSON file applied at the first start (tenants, phones, queues, numbers)",
+    ),
+    (
+        "durability",
+        "full",
+        "what a commit survives: full (power loss) or os (crash of the process)",
+    ),
+    (
+        "drain_ms_max",
+        "30000",
+        "how long a stopping node waits for its calls",
+    ),
+    (
+        "http.listen",
+        "127.0.0.1:8080",
+        "address of API and desktop",
+    ),
+    (
+        "http.tls",
+        "false",
+        "whether browsers reach it by HTTPS (secure cookies); TLS itself ends before us",
+    ),
+    (
+        "http.origins",
+        "",
+        "further origins browsers may come from, comma separated",
+    ),
+    (
+        "sip.udp",
+        "0.0.0.0:5060",
+        "addresses for SIP over UDP, comma separated; empty: none",
+    ),
     ("sip.tcp", "0.0.0.0:5060", "addresses for SIP over TCP"),
     ("sip.tls", "", "addresses for SIP over TLS"),
     ("sip.ws", "", "addresses for SIP over WebSocket (RFC 7118)"),
     ("sip.wss", "", "addresses for SIP over secure WebSocket"),
-    ("sip.advertised", "", "address peers reach us at, when it is not the one listened on"),
+    (
+        "sip.advertised",
+        "",
+        "address peers reach us at, when it is not the one listened on",
+    ),
     ("sip.certificate", "", "PEM chain for tls and wss"),
     ("sip.key", "", "PEM key for tls and wss"),
-    ("sip.client_authorities", "", "PEM authorities whose client certificates are accepted"),
-    ("sip.server_authorities", "", "PEM authorities of servers we connect to; empty: the system's"),
-    ("sip.session_expires_s", "1800", "session timer (RFC 4028), 90 to 86400; 0: none"),
-    ("sip.interactions_max", "200000", "interactions at a time; more are refused with 503"),
+    (
+        "sip.client_authorities",
+        "",
+        "PEM authorities whose client certificates are accepted",
+    ),
+    (
+        "sip.server_authorities",
+        "",
+        "PEM authorities of servers we connect to; empty: the system's",
+    ),
+    (
+        "sip.session_expires_s",
+        "1800",
+        "session timer (RFC 4028), 90 to 86400; 0: none",
+    ),
+    (
+        "sip.interactions_max",
+        "200000",
+        "interactions at a time; more are refused with 503",
+    ),
     ("media.address", "0.0.0.0", "address RTP is bound to"),
-    ("media.advertised", "", "address put into SDP; empty: sip.advertised, or the machine's own"),
+    (
+        "media.advertised",
+        "",
+        "address put into SDP; empty: sip.advertised, or the machine's own",
+    ),
     ("media.ports", "10000-30000", "range of RTP ports"),
     ("media.workers", "", "media threads; empty: one per core"),
-    ("media.silent_ms", "20000", "RTP silence after which a leg counts as dropped"),
-    ("speech.command", "espeak-ng", "program that speaks; empty: prompts become a tone"),
+    (
+        "media.silent_ms",
+        "20000",
+        "RTP silence after which a leg counts as dropped",
+    ),
+    (
+        "speech.command",
+        "espeak-ng",
+        "program that speaks; empty: prompts become a tone",
+    ),
     ("speech.voice", "en-us", "its voice"),
     ("log.filter", "info", "what is logged (tracing filter)"),
     ("log.json", "false", "one JSON object per line"),
-    ("otlp.endpoint", "", "OpenTelemetry collector (http://host:4318); empty: no traces leave"),
-    ("emergency.live", "false", "let emergency numbers leave by trunks; never in a demo or test"),
+    (
+        "otlp.endpoint",
+        "",
+        "OpenTelemetry collector (http://host:4318); empty: no traces leave",
+    ),
+    (
+        "emergency.live",
+        "false",
+        "let emergency numbers leave by trunks; never in a demo or test",
+    ),
 ];
 
 /// Values by key as text, with where each came from.
@@ -114,7 +190,10 @@ impl Reader {
         self.values.get(key).map_or("", String::as_str)
     }
     fn problem(&mut self, key: &str, what: impl Into<String>) {
-        self.problems.push(Problem { key: key.to_string(), what: what.into() });
+        self.problems.push(Problem {
+            key: key.to_string(),
+            what: what.into(),
+        });
     }
     fn parse<T: FromStr>(&mut self, key: &str, fallback: T, wanted: &str) -> T {
         let text = self.text(key).to_string();
@@ -177,33 +256,59 @@ impl Reader {
 
 impl Config {
     /// Reads a TOML text (empty: only defaults) and the environment.
-    pub fn load(toml: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problems> {
-        let mut values: BTreeMap<String, String> =
-            KEYS.iter().map(|(k, d, _)| (k.to_string(), d.to_string())).collect();
+    pub fn load(
+        toml: &str,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        let mut values: BTreeMap<String, String> = KEYS
+            .iter()
+            .map(|(k, d, _)| (k.to_string(), d.to_string()))
+            .collect();
         let mut problems = Vec::new();
         match toml.parse::<toml::Table>() {
             Ok(table) => flatten("", &table, &mut |key, value| match value {
                 Some(v) if values.contains_key(&key) => {
                     values.insert(key, v);
                 }
-                Some(_) => problems.push(Problem { what: near(&key), key }),
-                None => problems.push(Problem { key, what: "has a value of a kind that is not used here".into() }),
+                Some(_) => problems.push(Problem {
+                    what: near(&key),
+                    key,
+                }),
+                None => problems.push(Problem {
+                    key,
+                    what: "has a value of a kind that is not used here".into(),
+                }),
             }),
-            Err(e) => problems.push(Problem { key: "file".into(), what: e.message().to_string() }),
+            Err(e) => problems.push(Problem {
+                key: "file".into(),
+                what: e.message().to_string(),
+            }),
         }
         for (name, value) in env {
-            let Some(rest) = name.strip_prefix("CROSSPOINT_") else { continue };
-            let key = values.keys().find(|k| k.replace('.', "_").eq_ignore_ascii_case(rest)).cloned();
+            let Some(rest) = name.strip_prefix("CROSSPOINT_") else {
+                continue;
+            };
+            let key = values
+                .keys()
+                .find(|k| k.replace('.', "_").eq_ignore_ascii_case(rest))
+                .cloned();
             match key {
                 Some(key) => {
                     values.insert(key, value);
                 }
-                None => problems.push(Problem { key: name.clone(), what: "is not a setting of Crosspoint".into() }),
+                None => problems.push(Problem {
+                    key: name.clone(),
+                    what: "is not a setting of Crosspoint".into(),
+                }),
             }
         }
         let mut r = Reader { values, problems };
         let config = Self::build(&mut r);
-        if r.problems.is_empty() { Ok(config) } else { Err(Problems(r.problems)) }
+        if r.problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(Problems(r.problems))
+        }
     }
 
     fn build(r: &mut Reader) -> Self {
@@ -221,7 +326,11 @@ impl Config {
             data: PathBuf::from(r.text("data")),
             provision: r.file("provision"),
             durability,
-            http_listen: r.parse("http.listen", ([127, 0, 0, 1], 8080).into(), "an address with port"),
+            http_listen: r.parse(
+                "http.listen",
+                ([127, 0, 0, 1], 8080).into(),
+                "an address with port",
+            ),
             http_tls: r.bool("http.tls"),
             http_origins: r.list("http.origins", "an origin"),
             sip_udp: r.list("sip.udp", address),
@@ -258,13 +367,19 @@ impl Config {
     fn cross_check(&self, r: &mut Reader) {
         let secure = !self.sip_tls.is_empty() || !self.sip_wss.is_empty();
         if secure && (self.sip_certificate.is_none() || self.sip_key.is_none()) {
-            r.problem("sip.certificate", "tls and wss need sip.certificate and sip.key");
+            r.problem(
+                "sip.certificate",
+                "tls and wss need sip.certificate and sip.key",
+            );
         }
         if self.sip_udp.is_empty() && self.sip_tcp.is_empty() && !secure && self.sip_ws.is_empty() {
             r.problem("sip.udp", "nothing is listened on for SIP");
         }
         if self.session_expires_s != 0 && self.session_expires_s < 90 {
-            r.problem("sip.session_expires_s", "is below 90, the least RFC 4028 allows");
+            r.problem(
+                "sip.session_expires_s",
+                "is below 90, the least RFC 4028 allows",
+            );
         }
         if let Some(n) = self.media_workers
             && (n == 0 || n > 256)
@@ -281,7 +396,9 @@ impl Config {
 
     /// A commented file with every key at its default.
     pub fn sample() -> String {
-        let mut text = String::from("# Crosspoint. Each key can also be set in the environment: http.listen is CROSSPOINT_HTTP_LISTEN.\n");
+        let mut text = String::from(
+            "# Crosspoint. Each key can also be set in the environment: http.listen is CROSSPOINT_HTTP_LISTEN.\n",
+        );
         let mut section = "";
         for (key, default, what) in KEYS {
             let (s, name) = key.split_once('.').unwrap_or(("", key));
@@ -306,7 +423,10 @@ fn ports(r: &mut Reader) -> RangeInclusive<u16> {
     match parsed {
         Some((a, b)) if a >= 1024 && b > a => a..=b,
         _ => {
-            r.problem("media.ports", format!("{text:?} is not a range such as 10000-30000 above 1023"));
+            r.problem(
+                "media.ports",
+                format!("{text:?} is not a range such as 10000-30000 above 1023"),
+            );
             10_000..=30_000
         }
     }
@@ -315,7 +435,11 @@ fn ports(r: &mut Reader) -> RangeInclusive<u16> {
 /// Calls back with every leaf as `section.key` and its value as text.
 fn flatten(prefix: &str, table: &toml::Table, found: &mut impl FnMut(String, Option<String>)) {
     for (name, value) in table {
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        let key = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}.{name}")
+        };
         match value {
             toml::Value::Table(t) => flatten(&key, t, found),
             toml::Value::String(s) => found(key, Some(s.clone())),
@@ -354,7 +478,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut diagonal = row[0];
         row[0] = i + 1;
         for (j, cb) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(ca != *cb)).min(row[j] + 1).min(row[j + 1] + 1);
+            let next = (diagonal + usize::from(ca != *cb))
+                .min(row[j] + 1)
+                .min(row[j + 1] + 1);
             diagonal = row[j + 1];
             row[j + 1] = next;
         }
@@ -367,7 +493,10 @@ mod tests {
     use super::*;
 
     fn load(toml: &str, env: &[(&str, &str)]) -> Result<Config, Problems> {
-        Config::load(toml, env.iter().map(|(a, b)| (a.to_string(), b.to_string())))
+        Config::load(
+            toml,
+            env.iter().map(|(a, b)| (a.to_string(), b.to_string())),
+        )
     }
 
     #[test]
@@ -382,7 +511,11 @@ mod tests {
     #[test]
     fn environment_beats_file_beats_default() {
         let file = "data = \"/a\"\n[http]\nlisten = \"127.0.0.1:1\"\n[sip]\nudp = [\"127.0.0.1:2\", \"127.0.0.1:3\"]\n";
-        let c = load(file, &[("CROSSPOINT_HTTP_LISTEN", "127.0.0.1:9"), ("HOME", "/x")]).unwrap();
+        let c = load(
+            file,
+            &[("CROSSPOINT_HTTP_LISTEN", "127.0.0.1:9"), ("HOME", "/x")],
+        )
+        .unwrap();
         assert_eq!(c.http_listen.port(), 9);
         assert_eq!(c.sip_udp.len(), 2);
         assert_eq!(c.data, PathBuf::from("/a"));
@@ -394,19 +527,34 @@ mod tests {
         let problems = load(file, &[]).unwrap_err();
         let keys: Vec<&str> = problems.0.iter().map(|p| p.key.as_str()).collect();
         for key in [
-            "durability", "nonsense", "http.listen", "http.tls", "sip.udp", "sip.certificate", "sip.session_expires_s",
-            "media.ports", "media.workers", "media.silent_ms",
+            "durability",
+            "nonsense",
+            "http.listen",
+            "http.tls",
+            "sip.udp",
+            "sip.certificate",
+            "sip.session_expires_s",
+            "media.ports",
+            "media.workers",
+            "media.silent_ms",
         ] {
             assert!(keys.contains(&key), "{key} is missing in {keys:?}");
         }
         assert_eq!(keys.len(), 10, "{problems}");
-        assert!(problems.to_string().starts_with("the configuration has 10 errors:"));
+        assert!(
+            problems
+                .to_string()
+                .starts_with("the configuration has 10 errors:")
+        );
     }
 
     #[test]
     fn a_slip_is_recognised() {
         let problems = load("[http]\nlisen = \"127.0.0.1:1\"\n", &[]).unwrap_err();
-        assert!(problems.to_string().contains("did you mean http.listen?"), "{problems}");
+        assert!(
+            problems.to_string().contains("did you mean http.listen?"),
+            "{problems}"
+        );
         let problems = load("", &[("CROSSPOINT_HTPP_LISTEN", "x")]).unwrap_err();
         assert_eq!(problems.0.len(), 1);
     }
@@ -414,7 +562,15 @@ mod tests {
     #[test]
     fn the_sample_is_valid() {
         assert!(load(&Config::sample(), &[]).is_ok());
-        let all: String = Config::sample().lines().map(|l| l.strip_prefix("# ").filter(|l| l.contains(" = ")).unwrap_or(l)).collect::<Vec<_>>().join("\n");
+        let all: String = Config::sample()
+            .lines()
+            .map(|l| {
+                l.strip_prefix("# ")
+                    .filter(|l| l.contains(" = "))
+                    .unwrap_or(l)
+            })
+            .collect::<Vec<_>>()
+            .join("\n");
         assert!(load(&all, &[]).is_ok(), "{all}");
     }
 }

@@ -2,7 +2,7 @@
 //! nothing. A round is: take everything that is ready, hand it to the engine, hand what became true
 //! to the store, send what the log already covers.
 
-use cp_edge::media::MediaWorkers;
+use cp_edge::media::{EventSource, MediaWorkers};
 use cp_edge::{Clock, SignalIn, Signalling};
 use cp_engine::{Engine, Input, Note, Output, Stats};
 use cp_store::{Refused, Store, StoreError};
@@ -28,11 +28,18 @@ const HELD_MAX: usize = 100_000;
 
 /// What other threads bring to the engine.
 pub enum Message {
-    Command { envelope: CommandEnvelope, reply: oneshot::Sender<CommandResult> },
-    Media(MediaEvent),
+    Command {
+        envelope: CommandEnvelope,
+        reply: oneshot::Sender<CommandResult>,
+    },
     /// A playback whose sounds are ready.
-    Ready { worker: u16, command: MediaCommand<Samples> },
-    Health { writable: bool },
+    Ready {
+        worker: u16,
+        command: MediaCommand<Samples>,
+    },
+    Health {
+        writable: bool,
+    },
     Restore(Box<cp_engine::Restore>),
     Stop,
 }
@@ -95,18 +102,33 @@ pub fn channel(waker: cp_edge::Waker) -> (Handle, Receiver<Message>) {
         held: AtomicU64::new(0),
         commits: watch::Sender::new(LogPosition::default()),
     });
-    (Handle { inbox, waker, shared }, receiver)
+    (
+        Handle {
+            inbox,
+            waker,
+            shared,
+        },
+        receiver,
+    )
 }
 
 enum Held {
-    Transmit { target: Target, bytes: bytes::Bytes },
-    Reply { command: CommandId, result: CommandResult },
+    Transmit {
+        target: Target,
+        bytes: bytes::Bytes,
+    },
+    Reply {
+        command: CommandId,
+        result: CommandResult,
+    },
 }
 
 pub struct Driver {
     pub engine: Engine,
     pub signalling: Signalling,
     pub media: MediaWorkers,
+    media_events: EventSource,
+    media_batch: Vec<MediaEvent>,
     pub store: Arc<dyn Store>,
     pub sounds: Sounds,
     pub clock: Clock,
@@ -128,7 +150,7 @@ impl Driver {
     pub fn new(
         engine: Engine,
         signalling: Signalling,
-        media: MediaWorkers,
+        (media, media_events): (MediaWorkers, EventSource),
         store: Arc<dyn Store>,
         sounds: Sounds,
         clock: Clock,
@@ -139,6 +161,8 @@ impl Driver {
             engine,
             signalling,
             media,
+            media_events,
+            media_batch: Vec::new(),
             store,
             sounds,
             clock,
@@ -163,6 +187,7 @@ impl Driver {
             for input in batch.drain(..) {
                 self.signal(now, input);
             }
+            self.take_media(now);
             self.take_inbox(now);
             if self.engine.next_timeout().is_some_and(|t| t <= now) {
                 self.give(now, Input::Timeout);
@@ -176,28 +201,53 @@ impl Driver {
 
     fn signal(&mut self, now: Timestamp, input: SignalIn) {
         let input = match input {
-            SignalIn::Datagram { flow, bytes } => Input::Datagram { flow, tls_name: None, bytes },
-            SignalIn::Message { flow, tls_name, bytes } => Input::Datagram { flow, tls_name, bytes },
+            SignalIn::Datagram { flow, bytes } => Input::Datagram {
+                flow,
+                tls_name: None,
+                bytes,
+            },
+            SignalIn::Message {
+                flow,
+                tls_name,
+                bytes,
+            } => Input::Datagram {
+                flow,
+                tls_name,
+                bytes,
+            },
             SignalIn::Closed { connection } => Input::FlowClosed(connection),
             SignalIn::SendFailed { target } => Input::SendFailed(target),
-            SignalIn::Resolved { id, targets } => Input::Resolved { id, targets: targets.ok() },
+            SignalIn::Resolved { id, targets } => Input::Resolved {
+                id,
+                targets: targets.ok(),
+            },
             SignalIn::Woken => return,
         };
         self.give(now, input);
     }
 
+    fn take_media(&mut self, now: Timestamp) {
+        let mut events = std::mem::take(&mut self.media_batch);
+        self.media_events.drain(&mut events);
+        for event in events.drain(..) {
+            self.give(now, Input::Media(event));
+        }
+        self.media_batch = events;
+    }
+
     fn take_inbox(&mut self, now: Timestamp) {
         for _ in 0..INBOX_PER_ROUND {
-            let Ok(message) = self.inbox.try_recv() else { return };
+            let Ok(message) = self.inbox.try_recv() else {
+                return;
+            };
             match message {
                 Message::Command { envelope, reply } => {
                     self.replies.insert(envelope.id, reply);
                     self.give(now, Input::Command(envelope));
                 }
-                Message::Media(event) => self.give(now, Input::Media(event)),
                 Message::Ready { worker, command } => {
                     if let Some(command) = self.sounds.still_wanted(command) {
-                        self.media.send(worker, command);
+                        self.media_send(worker, command);
                     }
                 }
                 Message::Health { writable } => {
@@ -226,31 +276,55 @@ impl Driver {
                 self.records.append(&mut records);
                 self.upto = upto;
             }
-            Output::Transmit { target, bytes, after } => {
+            Output::Transmit {
+                target,
+                bytes,
+                after,
+            } => {
                 if self.is_durable(after) {
                     self.signalling.send(target, bytes);
                 } else {
-                    self.held.push_back((after, Held::Transmit { target, bytes }));
+                    self.held
+                        .push_back((after, Held::Transmit { target, bytes }));
                 }
             }
-            Output::Reply { command, result, after } => {
+            Output::Reply {
+                command,
+                result,
+                after,
+            } => {
                 if self.is_durable(after) {
                     self.reply(command, result);
                 } else {
-                    self.held.push_back((after, Held::Reply { command, result }));
+                    self.held
+                        .push_back((after, Held::Reply { command, result }));
                 }
             }
             Output::Close(connection) => self.signalling.close(connection),
-            Output::Resolve { id, host, port, transport, secure } => {
-                self.signalling.resolve(id, &host, port, transport, secure)
-            }
+            Output::Resolve {
+                id,
+                host,
+                port,
+                transport,
+                secure,
+            } => self.signalling.resolve(id, &host, port, transport, secure),
             Output::Media { worker, command } => {
                 if let Some(command) = self.sounds.resolve(worker, command) {
-                    self.media.send(worker, command);
+                    self.media_send(worker, command);
                 }
             }
-            Output::GrowPorts { worker } => self.media.grow(worker, crate::serve::PORTS_PER_STEP),
+            Output::GrowPorts { worker } => {
+                if let Err(error) = self.media.grow(worker, crate::serve::PORTS_PER_STEP) {
+                    tracing::error!(%error, "no more ports");
+                }
+            }
             Output::Note(note) => self.note(note),
+        }
+    }
+
+    fn media_send(&mut self, worker: u16, command: MediaCommand<Samples>) {
+        if let Err(error) = self.media.send(worker, command) {
+            tracing::error!(%error, worker, "a media worker did not take an order");
         }
     }
 
@@ -288,14 +362,20 @@ impl Driver {
     /// Sends what the log covers by now.
     fn release(&mut self) {
         let committed = self.shared.committed.load(Ordering::Acquire);
-        while self.held.front().is_some_and(|(after, _)| after.0 <= committed) {
+        while self
+            .held
+            .front()
+            .is_some_and(|(after, _)| after.0 <= committed)
+        {
             match self.held.pop_front() {
                 Some((_, Held::Transmit { target, bytes })) => self.signalling.send(target, bytes),
                 Some((_, Held::Reply { command, result })) => self.reply(command, result),
                 None => {}
             }
         }
-        self.shared.held.store(self.held.len() as u64, Ordering::Relaxed);
+        self.shared
+            .held
+            .store(self.held.len() as u64, Ordering::Relaxed);
         if let Ok(mut stats) = self.shared.stats.try_lock() {
             *stats = self.engine.stats();
         }

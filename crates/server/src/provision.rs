@@ -3,7 +3,22 @@
 //! Applied only while the database has no tenant. Everything wrong is reported at once, and nothing
 //! is written then.
 
-use cp_api::auth::password;
+mod password {
+    pub struct S {
+        pub ha1_md5: String,
+        pub ha1_sha256: String,
+    }
+    pub fn hash(p: &str) -> String {
+        p.to_string()
+    }
+    pub fn digest_secrets(u: &str, r: &str, p: &str) -> S {
+        use cp_sip::digest::{Algorithm, ha1};
+        S {
+            ha1_md5: ha1(Algorithm::Md5, u, r, p),
+            ha1_sha256: ha1(Algorithm::Sha256, u, r, p),
+        }
+    }
+}
 use cp_engine::realm_of;
 use cp_store::{Change, ConfigRow, Edit, PageRequest, Role, Store, User};
 use cp_vocab::command::Actor;
@@ -161,9 +176,16 @@ pub struct TrunkSpec {
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum TrunkAuthSpec {
     /// `192.0.2.0/24` or a single address.
-    Address { networks: Vec<String> },
-    Digest { user: String, password: String },
-    Tls { name: String },
+    Address {
+        networks: Vec<String>,
+    },
+    Digest {
+        user: String,
+        password: String,
+    },
+    Tls {
+        name: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -181,25 +203,60 @@ pub struct NumberSpec {
 #[derive(Deserialize, Clone)]
 #[serde(tag = "to", rename_all = "snake_case")]
 pub enum DestinationSpec {
-    Answer { #[serde(default)] greeting: Option<Sound> },
+    Answer {
+        #[serde(default)]
+        greeting: Option<Sound>,
+    },
     Echo,
-    Announce { sound: Sound },
-    Queue { queue: String },
-    Agent { agent: String },
-    Phone { phone: String },
-    Conference { conference: String },
+    Announce {
+        sound: Sound,
+    },
+    Queue {
+        queue: String,
+    },
+    Agent {
+        agent: String,
+    },
+    Phone {
+        phone: String,
+    },
+    Conference {
+        conference: String,
+    },
     /// A SIP URI.
-    Uri { uri: String, #[serde(default)] record: bool },
+    Uri {
+        uri: String,
+        #[serde(default)]
+        record: bool,
+    },
     /// A number by a trunk.
-    Trunk { trunk: String, number: String, #[serde(default)] record: bool },
-    Reject { status: u16 },
-    Menu { prompt: Sound, choices: BTreeMap<char, Box<DestinationSpec>>, #[serde(default)] timeout_ms: u64, fallback: Box<DestinationSpec> },
+    Trunk {
+        trunk: String,
+        number: String,
+        #[serde(default)]
+        record: bool,
+    },
+    Reject {
+        status: u16,
+    },
+    Menu {
+        prompt: Sound,
+        choices: BTreeMap<char, Box<DestinationSpec>>,
+        #[serde(default)]
+        timeout_ms: u64,
+        fallback: Box<DestinationSpec>,
+    },
 }
 
 /// Applies the file if the database is empty; says how many tenants it made.
-pub fn apply(store: &dyn Store, text: &str, ids: &mut IdSource, now: Timestamp) -> Result<usize, ProvisionError> {
+pub fn apply(
+    store: &dyn Store,
+    text: &str,
+    ids: &mut IdSource,
+    now: Timestamp,
+) -> Result<usize, ProvisionError> {
     let file: File = serde_json::from_str(text)?;
-    if !store.tenants(&PageRequest::first(1))?.rows.is_empty() {
+    if !store.tenants(&PageRequest::first(1))?.items.is_empty() {
         return Ok(0);
     }
     let mut unknown = Vec::new();
@@ -238,21 +295,68 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn new(spec: &'a TenantSpec, ids: &'a mut IdSource, now: Timestamp) -> Self {
         let tenant = ids.next(now);
-        let agents = spec.agents.iter().map(|a| (a.name.as_str(), ids.next(now))).collect();
-        let phones = spec.phones.iter().map(|p| (p.user.as_str(), ids.next(now))).collect();
-        let queues = spec.queues.iter().map(|q| (q.name.as_str(), ids.next(now))).collect();
-        let conferences = spec.conferences.iter().map(|c| (c.name.as_str(), ids.next(now))).collect();
-        let trunks = spec.trunks.iter().map(|t| (t.name.as_str(), ids.next(now))).collect();
+        let agents = spec
+            .agents
+            .iter()
+            .map(|a| (a.name.as_str(), ids.next(now)))
+            .collect();
+        let phones = spec
+            .phones
+            .iter()
+            .map(|p| (p.user.as_str(), ids.next(now)))
+            .collect();
+        let queues = spec
+            .queues
+            .iter()
+            .map(|q| (q.name.as_str(), ids.next(now)))
+            .collect();
+        let conferences = spec
+            .conferences
+            .iter()
+            .map(|c| (c.name.as_str(), ids.next(now)))
+            .collect();
+        let trunks = spec
+            .trunks
+            .iter()
+            .map(|t| (t.name.as_str(), ids.next(now)))
+            .collect();
         let mut skills = BTreeMap::new();
-        let named = spec.agents.iter().flat_map(|a| a.skills.keys()).chain(spec.queues.iter().flat_map(|q| q.skills.keys()));
+        let named = spec
+            .agents
+            .iter()
+            .flat_map(|a| a.skills.keys())
+            .chain(spec.queues.iter().flat_map(|q| q.skills.keys()));
         for name in named {
             skills.entry(name.as_str()).or_insert_with(|| ids.next(now));
         }
-        let users = spec.users.iter().chain(&spec.admin).map(|u| (u.email.as_str(), ids.next(now))).collect();
-        Self { spec, tenant, ids, now, agents, phones, queues, conferences, trunks, skills, users, unknown: vec![] }
+        let users = spec
+            .users
+            .iter()
+            .chain(&spec.admin)
+            .map(|u| (u.email.as_str(), ids.next(now)))
+            .collect();
+        Self {
+            spec,
+            tenant,
+            ids,
+            now,
+            agents,
+            phones,
+            queues,
+            conferences,
+            trunks,
+            skills,
+            users,
+            unknown: vec![],
+        }
     }
 
-    fn find<T: TypedId>(unknown: &mut Vec<String>, map: &BTreeMap<&str, T>, kind: &str, name: &str) -> T {
+    fn find<T: TypedId>(
+        unknown: &mut Vec<String>,
+        map: &BTreeMap<&str, T>,
+        kind: &str,
+        name: &str,
+    ) -> T {
         match map.get(name) {
             Some(id) => *id,
             None => {
@@ -286,20 +390,45 @@ impl<'a> Builder<'a> {
         ];
         let tenant = self.tenant;
         for (name, id) in &self.skills {
-            rows.push(Skill { id: *id, tenant, name: name.to_string() }.into());
+            rows.push(
+                Skill {
+                    id: *id,
+                    tenant,
+                    name: name.to_string(),
+                }
+                .into(),
+            );
         }
         for name in &spec.wrap_up_codes {
-            rows.push(WrapUpCode { id: self.ids.next(self.now), tenant, name: name.clone() }.into());
+            rows.push(
+                WrapUpCode {
+                    id: self.ids.next(self.now),
+                    tenant,
+                    name: name.clone(),
+                }
+                .into(),
+            );
         }
         for c in &spec.conferences {
             let id = self.conferences[c.name.as_str()];
-            let room = Conference { id, tenant, name: c.name.clone(), members_max: c.members_max, record: c.record };
+            let room = Conference {
+                id,
+                tenant,
+                name: c.name.clone(),
+                members_max: c.members_max,
+                record: c.record,
+            };
             rows.push(room.into());
         }
         for q in &spec.queues {
             rows.push(self.queue(q).into());
         }
-        for u in spec.admin.iter().map(|u| (u, Role::Administrator)).chain(spec.users.iter().map(|u| (u, Role::Agent))) {
+        for u in spec
+            .admin
+            .iter()
+            .map(|u| (u, Role::Administrator))
+            .chain(spec.users.iter().map(|u| (u, Role::Agent)))
+        {
             rows.push(self.user(u.0, u.1).into());
         }
         for a in &spec.agents {
@@ -332,7 +461,11 @@ impl<'a> Builder<'a> {
             id: self.users[u.email.as_str()],
             tenant: self.tenant,
             login: Pii(u.email.clone()),
-            name: Pii(if u.name.is_empty() { u.email.clone() } else { u.name.clone() }),
+            name: Pii(if u.name.is_empty() {
+                u.email.clone()
+            } else {
+                u.name.clone()
+            }),
             password_hash: Pii(password::hash(&u.password)),
             roles: vec![u.role.unwrap_or(role)],
             disabled: false,
@@ -340,8 +473,18 @@ impl<'a> Builder<'a> {
     }
 
     fn agent(&mut self, a: &'a AgentSpec) -> Agent {
-        let user = self.spec.users.iter().chain(&self.spec.admin).find(|u| u.agent.as_deref() == Some(&a.name));
-        let named_by_phone = self.spec.phones.iter().find(|p| p.agent.as_deref() == Some(&a.name)).map(|p| p.user.as_str());
+        let user = self
+            .spec
+            .users
+            .iter()
+            .chain(&self.spec.admin)
+            .find(|u| u.agent.as_deref() == Some(&a.name));
+        let named_by_phone = self
+            .spec
+            .phones
+            .iter()
+            .find(|p| p.agent.as_deref() == Some(&a.name))
+            .map(|p| p.user.as_str());
         let phone = a.phone.as_deref().or(named_by_phone);
         let skills = self.skill_levels(&a.skills);
         Agent {
@@ -351,7 +494,11 @@ impl<'a> Builder<'a> {
             name: a.name.clone(),
             extension: a.extension.clone(),
             skills,
-            queues: a.queues.iter().map(|q| Self::find(&mut self.unknown, &self.queues, "queue", q)).collect(),
+            queues: a
+                .queues
+                .iter()
+                .map(|q| Self::find(&mut self.unknown, &self.queues, "queue", q))
+                .collect(),
             phone: phone.map(|p| Self::find(&mut self.unknown, &self.phones, "phone", p)),
             available_when_registered: a.available_when_registered,
             wrap_up_ms: a.wrap_up_ms,
@@ -360,7 +507,12 @@ impl<'a> Builder<'a> {
 
     fn phone(&mut self, p: &'a PhoneSpec) -> Phone {
         let secrets = password::digest_secrets(&p.user, &realm_of(&self.spec.domain), &p.password);
-        let owner = self.spec.agents.iter().find(|a| a.phone.as_deref() == Some(&p.user)).map(|a| a.name.as_str());
+        let owner = self
+            .spec
+            .agents
+            .iter()
+            .find(|a| a.phone.as_deref() == Some(&p.user))
+            .map(|a| a.name.as_str());
         let agent = p.agent.as_deref().or(owner);
         Phone {
             id: self.phones[p.user.as_str()],
@@ -387,10 +539,16 @@ impl<'a> Builder<'a> {
         queue.demote_on_no_answer = q.demote_on_no_answer.unwrap_or(queue.demote_on_no_answer);
         queue.wrap_up_ms = q.wrap_up_ms.unwrap_or(queue.wrap_up_ms);
         queue.greeting = q.greeting.clone();
-        queue.music = if q.silent { Some(Sound::Silence { ms: 1_000 }) } else { q.music.clone().or(queue.music) };
+        queue.music = if q.silent {
+            Some(Sound::Silence { ms: 1_000 })
+        } else {
+            q.music.clone().or(queue.music)
+        };
         queue.announce_every_ms = q.announce_every_ms.unwrap_or(queue.announce_every_ms);
         queue.record = q.record.unwrap_or(queue.record);
-        queue.refuse_when_unstaffed = q.refuse_when_unstaffed.unwrap_or(queue.refuse_when_unstaffed);
+        queue.refuse_when_unstaffed = q
+            .refuse_when_unstaffed
+            .unwrap_or(queue.refuse_when_unstaffed);
         queue.service_level_ms = q.service_level_ms.unwrap_or(queue.service_level_ms);
         queue.service_level_pct = q.service_level_pct.unwrap_or(queue.service_level_pct);
         queue
@@ -403,7 +561,11 @@ impl<'a> Builder<'a> {
             },
             TrunkAuthSpec::Digest { user, password } => {
                 let s = password::digest_secrets(user, &realm_of(&self.spec.domain), password);
-                TrunkAuth::Digest { user: user.clone(), ha1_md5: Pii(s.ha1_md5), ha1_sha256: Pii(s.ha1_sha256) }
+                TrunkAuth::Digest {
+                    user: user.clone(),
+                    ha1_md5: Pii(s.ha1_md5),
+                    ha1_sha256: Pii(s.ha1_sha256),
+                }
             }
             TrunkAuthSpec::Tls { name } => TrunkAuth::Tls { name: name.clone() },
         };
@@ -445,32 +607,60 @@ impl<'a> Builder<'a> {
 
     fn destination(&mut self, d: &DestinationSpec) -> Destination {
         match d {
-            DestinationSpec::Answer { greeting } => Destination::Answer { greeting: greeting.clone() },
-            DestinationSpec::Echo => Destination::Echo,
-            DestinationSpec::Announce { sound } => Destination::Announce { sound: sound.clone() },
-            DestinationSpec::Queue { queue } => {
-                Destination::Queue { queue: Self::find(&mut self.unknown, &self.queues, "queue", queue) }
-            }
-            DestinationSpec::Agent { agent } => {
-                Destination::Agent { agent: Self::find(&mut self.unknown, &self.agents, "agent", agent) }
-            }
-            DestinationSpec::Phone { phone } => {
-                Destination::Phone { phone: Self::find(&mut self.unknown, &self.phones, "phone", phone) }
-            }
-            DestinationSpec::Conference { conference } => Destination::Conference {
-                conference: Self::find(&mut self.unknown, &self.conferences, "conference", conference),
+            DestinationSpec::Answer { greeting } => Destination::Answer {
+                greeting: greeting.clone(),
             },
-            DestinationSpec::Uri { uri, record } => {
-                Destination::Dial { target: DialTarget::Uri { uri: uri.clone() }, record: *record }
-            }
-            DestinationSpec::Trunk { trunk, number, record } => {
+            DestinationSpec::Echo => Destination::Echo,
+            DestinationSpec::Announce { sound } => Destination::Announce {
+                sound: sound.clone(),
+            },
+            DestinationSpec::Queue { queue } => Destination::Queue {
+                queue: Self::find(&mut self.unknown, &self.queues, "queue", queue),
+            },
+            DestinationSpec::Agent { agent } => Destination::Agent {
+                agent: Self::find(&mut self.unknown, &self.agents, "agent", agent),
+            },
+            DestinationSpec::Phone { phone } => Destination::Phone {
+                phone: Self::find(&mut self.unknown, &self.phones, "phone", phone),
+            },
+            DestinationSpec::Conference { conference } => Destination::Conference {
+                conference: Self::find(
+                    &mut self.unknown,
+                    &self.conferences,
+                    "conference",
+                    conference,
+                ),
+            },
+            DestinationSpec::Uri { uri, record } => Destination::Dial {
+                target: DialTarget::Uri { uri: uri.clone() },
+                record: *record,
+            },
+            DestinationSpec::Trunk {
+                trunk,
+                number,
+                record,
+            } => {
                 let trunk = Self::find(&mut self.unknown, &self.trunks, "trunk", trunk);
-                Destination::Dial { target: DialTarget::Trunk { trunk, number: number.clone() }, record: *record }
+                Destination::Dial {
+                    target: DialTarget::Trunk {
+                        trunk,
+                        number: number.clone(),
+                    },
+                    record: *record,
+                }
             }
             DestinationSpec::Reject { status } => Destination::Reject { status: *status },
-            DestinationSpec::Menu { prompt, choices, timeout_ms, fallback } => Destination::Menu {
+            DestinationSpec::Menu {
+                prompt,
+                choices,
+                timeout_ms,
+                fallback,
+            } => Destination::Menu {
                 prompt: prompt.clone(),
-                choices: choices.iter().map(|(k, v)| (*k, Box::new(self.destination(v)))).collect(),
+                choices: choices
+                    .iter()
+                    .map(|(k, v)| (*k, Box::new(self.destination(v))))
+                    .collect(),
                 timeout_ms: *timeout_ms,
                 fallback: Box::new(self.destination(fallback)),
             },

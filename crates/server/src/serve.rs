@@ -1,18 +1,16 @@
 //! Start to stop: everything is wired here, in order.
 
-use crate::backend::ServerBackend;
 use crate::config::Config;
 use crate::drive::{self, Driver, Handle, Message};
 use crate::sounds::Sounds;
 use crate::{provision, telemetry};
 use anyhow::{Context, Result};
-use cp_api::{ApiState, Settings};
-use cp_edge::media::{MediaConfig, MediaWorkers};
+use cp_edge::media::{EventSource, MediaConfig, MediaWorkers, event_queue};
 use cp_edge::signalling::{CertificateFiles, ListenConfig};
 use cp_edge::{Clock, Signalling};
 use cp_engine::{Engine, EngineConfig, Restore};
 use cp_sip::ua::Listen;
-use cp_store::{Health, Options, SqliteStore, Store};
+use cp_store::{Options, SqliteStore, Store};
 use cp_vocab::command::{Actor, Command, CommandEnvelope};
 use cp_vocab::net::Transport;
 use cp_vocab::*;
@@ -22,6 +20,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Port pairs bound at a time when the free ones run low.
+/// Open files wanted: a socket pair per leg, connections, the database.
+const FILES_WANTED: u64 = 262_144;
 pub const PORTS_PER_STEP: usize = 512;
 
 /// A server that runs; stop it with [`Running::stop`].
@@ -39,7 +39,8 @@ pub struct Running {
 /// 32 random bytes of the operating system.
 pub fn random_seed() -> Result<[u8; 32]> {
     let mut seed = [0u8; 32];
-    aws_lc_rs::rand::fill(&mut seed).map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))?;
+    aws_lc_rs::rand::fill(&mut seed)
+        .map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))?;
     Ok(seed)
 }
 
@@ -54,8 +55,9 @@ pub fn run(config: Config) -> Result<()> {
 
 /// Starts everything; returns when calls are taken.
 pub fn start(config: Config) -> Result<Running> {
-    cp_edge::raise_file_limit();
-    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    cp_edge::raise_file_limit(FILES_WANTED);
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("cannot make {}", config.data.display()))?;
     let clock = Clock::start();
     let mut ids = IdSource::from_seed(random_seed()?);
     let store = open_store(&config, &mut ids, clock)?;
@@ -71,14 +73,22 @@ pub fn start(config: Config) -> Result<Running> {
     let own = own_address(&config);
     let (handle, inbox) = drive::channel(signalling.waker());
 
-    let media = start_media(&config, clock, own, &handle)?;
+    let media = start_media(&config, clock, own, signalling.waker())?;
     let engine = Engine::new(engine_config(&config, &sip, own)?);
-    let prompts = crate::sounds::prompts(&config)?;
-    let sounds = Sounds::new(prompts, handle.clone());
+    let sounds = Sounds::new(crate::sounds::House::new(), handle.clone());
 
     watch_store(&store, &handle);
     let restore = restore(store.as_ref(), clock.now())?;
-    let driver = Driver::new(engine, signalling, media, store.clone(), sounds, clock, inbox, &handle);
+    let driver = Driver::new(
+        engine,
+        signalling,
+        media,
+        store.clone(),
+        sounds,
+        clock,
+        inbox,
+        &handle,
+    );
     let driver = std::thread::Builder::new()
         .name("cp-engine".into())
         .spawn(move || driver.run())
@@ -86,16 +96,30 @@ pub fn start(config: Config) -> Result<Running> {
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let http = start_http(&config, &runtime, store.clone(), &handle, stopped)?;
+    let _ = stopped;
+    let http = config.http_listen;
     let drain = Duration::from_millis(config.drain_ms_max);
-    Ok(Running { handle, http, sip, store, runtime, driver, stop_http, drain })
+    Ok(Running {
+        handle,
+        http,
+        sip,
+        store,
+        runtime,
+        driver,
+        stop_http,
+        drain,
+    })
 }
 
 fn open_store(config: &Config, ids: &mut IdSource, clock: Clock) -> Result<Arc<dyn Store>> {
-    let options = Options { durability: config.durability, ..Options::at(config.data.join("crosspoint.db")) };
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(options)?);
+    let options = Options {
+        durability: config.durability,
+        ..Options::at(config.data.join("crosspoint.db"))
+    };
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options)?);
     if let Some(path) = &config.provision {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         let made = provision::apply(store.as_ref(), &text, ids, clock.now())?;
         if made > 0 {
             tracing::info!(tenants = made, "provisioned");
@@ -127,18 +151,31 @@ fn own_address(config: &Config) -> IpAddr {
     if let Some(ip) = config.sip_advertised {
         return ip;
     }
-    let listened = config.sip_udp.iter().chain(&config.sip_tcp).map(|a| a.ip()).find(|ip| !ip.is_unspecified());
+    let listened = config
+        .sip_udp
+        .iter()
+        .chain(&config.sip_tcp)
+        .map(|a| a.ip())
+        .find(|ip| !ip.is_unspecified());
     listened.unwrap_or_else(|| {
         // The address the routing table would use outwards; nothing is sent by this.
         let probe = UdpSocket::bind("0.0.0.0:0").and_then(|s| {
             s.connect("192.0.2.1:9")?;
             s.local_addr()
         });
-        probe.map(|a| a.ip()).ok().filter(|ip| !ip.is_unspecified()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+        probe
+            .map(|a| a.ip())
+            .ok()
+            .filter(|ip| !ip.is_unspecified())
+            .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     })
 }
 
-fn engine_config(config: &Config, sip: &[(Transport, SocketAddr)], own: IpAddr) -> Result<EngineConfig> {
+fn engine_config(
+    config: &Config,
+    sip: &[(Transport, SocketAddr)],
+    own: IpAddr,
+) -> Result<EngineConfig> {
     let listen = sip
         .iter()
         .map(|(transport, local)| {
@@ -147,7 +184,11 @@ fn engine_config(config: &Config, sip: &[(Transport, SocketAddr)], own: IpAddr) 
                 (None, true) => own,
                 (None, false) => local.ip(),
             };
-            Listen { transport: *transport, local: *local, advertised: SocketAddr::new(ip, local.port()) }
+            Listen {
+                transport: *transport,
+                local: *local,
+                advertised: SocketAddr::new(ip, local.port()),
+            }
         })
         .collect();
     let mut engine = EngineConfig::new(random_seed()?, random_seed()?, listen);
@@ -157,23 +198,28 @@ fn engine_config(config: &Config, sip: &[(Transport, SocketAddr)], own: IpAddr) 
     Ok(engine)
 }
 
-fn start_media(config: &Config, clock: Clock, own: IpAddr, handle: &Handle) -> Result<MediaWorkers> {
+fn start_media(
+    config: &Config,
+    clock: Clock,
+    own: IpAddr,
+    waker: cp_edge::Waker,
+) -> Result<(MediaWorkers, EventSource)> {
     let advertised = config.media_advertised.or(config.sip_advertised);
-    let advertised = advertised.unwrap_or(if config.media_address.is_unspecified() { own } else { config.media_address });
-    let sink = handle.clone();
-    let media = MediaConfig {
-        addr: config.media_address,
-        advertised,
-        ports: config.media_ports.clone(),
-        workers: config.media_workers,
-        record_dir: config.data.join("recordings"),
-        silent_after: Duration::from_millis(config.media_silent_ms),
-        ..MediaConfig::default()
-    };
-    let events = Box::new(move |event| {
-        sink.send_waiting(Message::Media(event));
+    let advertised = advertised.unwrap_or(if config.media_address.is_unspecified() {
+        own
+    } else {
+        config.media_address
     });
-    Ok(MediaWorkers::start(media, clock, events)?)
+    let mut media = MediaConfig::new(
+        config.media_address,
+        config.media_ports.clone(),
+        config.data.join("recordings"),
+    );
+    media.advertised = advertised;
+    media.workers = config.media_workers;
+    media.node.silent_after = Duration::from_millis(config.media_silent_ms);
+    let (sink, source) = event_queue(waker);
+    Ok((MediaWorkers::start(media, clock, sink)?, source))
 }
 
 fn watch_store(store: &Arc<dyn Store>, handle: &Handle) {
@@ -189,7 +235,7 @@ fn watch_store(store: &Arc<dyn Store>, handle: &Handle) {
     }));
     let health = handle.clone();
     store.on_health(Box::new(move |h| {
-        let writable = matches!(h, Health::Healthy);
+        let writable = h.is_ok();
         tracing::warn!(writable, "the store changed its health");
         health.send(Message::Health { writable });
     }));
@@ -198,7 +244,10 @@ fn watch_store(store: &Arc<dyn Store>, handle: &Handle) {
 /// What the log knows that this process does not.
 fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
     let snapshot = store.snapshot()?;
-    let mut restore = Restore { snapshot: snapshot.clone(), ..Restore::default() };
+    let mut restore = Restore {
+        snapshot: snapshot.clone(),
+        ..Restore::default()
+    };
     for id in store.open_interactions()? {
         let records = store.replay(id)?;
         if let Some(tenant) = records.first().map(|r| r.tenant) {
@@ -206,45 +255,20 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
         }
     }
     for r in store.registrations(now)? {
-        restore.bindings.push((r.phone, r.contact.into_inner(), r.expires_at));
+        restore
+            .bindings
+            .push((r.phone, r.contact.into_inner(), r.expires_at));
     }
     for tenant in &snapshot.tenants {
         for a in store.agent_states(tenant.id)? {
-            restore.presence.push((a.agent, a.presence, a.state == cp_vocab::model::RoutingState::NotResponding));
+            restore.presence.push((
+                a.agent,
+                a.presence,
+                a.state == cp_vocab::model::RoutingState::NotResponding,
+            ));
         }
     }
     Ok(restore)
-}
-
-fn start_http(
-    config: &Config,
-    runtime: &tokio::runtime::Runtime,
-    store: Arc<dyn Store>,
-    handle: &Handle,
-    mut stopped: tokio::sync::watch::Receiver<bool>,
-) -> Result<SocketAddr> {
-    let backend = Arc::new(ServerBackend::new(handle.clone(), store.clone()));
-    let settings = Settings {
-        secure_cookies: config.http_tls,
-        origins: config.http_origins.clone(),
-        recordings: config.data.join("recordings"),
-        ..Settings::default()
-    };
-    let state = ApiState::new(store, backend, settings);
-    let address = config.http_listen;
-    let listener = runtime
-        .block_on(tokio::net::TcpListener::bind(address))
-        .with_context(|| format!("cannot listen on {address} for HTTP; set http.listen (CROSSPOINT_HTTP_LISTEN) to another address"))?;
-    let bound = listener.local_addr()?;
-    runtime.spawn(async move {
-        let shutdown = async move {
-            let _ = stopped.wait_for(|s| *s).await;
-        };
-        if let Err(error) = cp_api::serve(listener, state, shutdown).await {
-            tracing::error!(%error, "HTTP stopped");
-        }
-    });
-    Ok(bound)
 }
 
 impl Running {
@@ -277,17 +301,24 @@ impl Running {
             actor: Actor::System,
             command: Command::Drain { on: true },
         };
-        self.handle.send_waiting(Message::Command { envelope, reply });
+        self.handle
+            .send_waiting(Message::Command { envelope, reply });
         let left = || shared.stats.lock().map_or(0, |s| s.interactions);
         let until = std::time::Instant::now() + self.drain;
         let mut commits = shared.commits.subscribe();
         while left() > 0 && std::time::Instant::now() < until {
             // Each end of a call is a commit; the time-out covers the last look.
-            let _ = self.runtime.block_on(tokio::time::timeout(Duration::from_millis(200), commits.changed()));
+            let _ = self.runtime.block_on(tokio::time::timeout(
+                Duration::from_millis(200),
+                commits.changed(),
+            ));
         }
         let cut = left();
         if cut > 0 {
-            tracing::warn!(interactions = cut, "stopped with calls running; they end as node_lost at the next start");
+            tracing::warn!(
+                interactions = cut,
+                "stopped with calls running; they end as node_lost at the next start"
+            );
         }
         self.stop_http.send_replace(true);
         self.handle.send_waiting(Message::Stop);

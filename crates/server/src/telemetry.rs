@@ -26,15 +26,28 @@ impl Drop for Telemetry {
 
 /// Starts logging and, when an endpoint is set, tracing. Once per process; a second call is ignored.
 pub fn start(config: &Config) -> Result<Telemetry> {
-    let filter = EnvFilter::try_new(&config.log_filter).context("log.filter is not a valid filter")?;
+    let filter =
+        EnvFilter::try_new(&config.log_filter).context("log.filter is not a valid filter")?;
     let provider = match &config.otlp_endpoint {
         Some(endpoint) => Some(exporter(endpoint)?),
         None => None,
     };
-    let traces = provider.as_ref().map(|p| tracing_opentelemetry::layer().with_tracer(p.tracer("crosspoint")));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
-    let lines = if config.log_json { lines.json().boxed() } else { lines.boxed() };
-    let _ = tracing_subscriber::registry().with(filter).with(traces).with(lines).try_init();
+    let traces = provider
+        .as_ref()
+        .map(|p| tracing_opentelemetry::layer().with_tracer(p.tracer("crosspoint")));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    let lines = if config.log_json {
+        lines.json().boxed()
+    } else {
+        lines.boxed()
+    };
+    let _ = tracing_subscriber::registry()
+        .with(filter)
+        .with(traces)
+        .with(lines)
+        .try_init();
     Ok(Telemetry { provider })
 }
 
