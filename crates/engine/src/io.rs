@@ -71,8 +71,10 @@ pub enum Output {
         transport: Option<Transport>,
         secure: bool,
     },
+    /// `tenant`: whose prompts are meant.
     Media {
         worker: u16,
+        tenant: TenantId,
         command: MediaCommand,
     },
     /// Bind more ports.

@@ -124,8 +124,8 @@ impl Engine {
             IxOutput::Event(_) => {}
             IxOutput::Leg { leg, command, .. } => self.leg_command(now, id, leg, command),
             IxOutput::Media(command) => {
-                if let Some(worker) = self.interactions.get(&id).map(|e| e.worker) {
-                    self.put_media(worker, command);
+                if let Some((worker, tenant)) = self.interactions.get(&id).map(|e| (e.worker, e.tenant)) {
+                    self.put(Output::Media { worker, tenant, command });
                 }
             }
             IxOutput::Route(ask) => self.route_ask(now, id, ask),

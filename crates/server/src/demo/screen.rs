@@ -1,0 +1,179 @@
+//! What the terminal shows: what to try, and then what happens.
+
+use super::phones::Figures;
+use super::tenant::{People, SUPPORT_NUMBER};
+use crate::serve::Running;
+use cp_store::Store;
+use cp_vocab::event::EventRecord;
+use cp_vocab::*;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Interactions shown; older ones scroll off.
+const ROWS_MAX: usize = 12;
+/// Records read from the log at a time.
+const READ_MAX: usize = 1_000;
+
+/// The table `make run` ends with.
+pub fn print_welcome(running: &Running, people: &People) {
+    let url = format!("http://{}", running.http);
+    let sip = running.sip.first().map(|(_, a)| *a);
+    let port = sip.map_or(5060, |a| a.port());
+    println!();
+    println!("  Crosspoint is running.\n");
+    println!("  Desktop        {url}/");
+    println!("  API            {url}/docs    {url}/openapi.json");
+    println!("  SIP            127.0.0.1:{port} (UDP and TCP), domain demo.example\n");
+    println!("  {:<14} {:<22} {:<22} {:<10} SIP password", "Who", "Sign in as", "Password", "Extension");
+    for p in &people.people {
+        println!(
+            "  {:<14} {:<22} {:<22} {:<10} {}",
+            format!("{} ({})", p.name, short(&p.role)),
+            p.email,
+            p.password,
+            p.extension.as_deref().unwrap_or("-"),
+            p.sip_password.as_deref().unwrap_or("-"),
+        );
+    }
+    println!("\n  Try this");
+    println!("   1. Register any softphone as 1001 at 127.0.0.1:{port} with Anna's SIP password.");
+    println!("   2. Sign in as Anna at {url}/ and set yourself available: virtual callers ring your phone.");
+    println!("   3. From the softphone dial 600 (support), 602 (team room), 603 (echo), 605 (menu).");
+    println!("   4. Sign in as Sofia in a second browser: watch, listen, whisper, barge.");
+    println!("  The support line as callers dial it is {SUPPORT_NUMBER}. Stop with Ctrl+C.\n");
+}
+
+fn short(role: &str) -> &str {
+    match role {
+        "administrator" => "admin",
+        other => other,
+    }
+}
+
+pub struct Screen {
+    stop: tokio::sync::watch::Sender<bool>,
+}
+
+impl Screen {
+    pub fn stop(self) {
+        self.stop.send_replace(true);
+    }
+}
+
+#[derive(Default)]
+struct Row {
+    from: String,
+    state: String,
+    agent: String,
+    since: Timestamp,
+    over: bool,
+}
+
+/// Follows the log and shows what happens.
+pub fn start(running: &Running, plain: bool, lines: Vec<Arc<Figures>>) -> Screen {
+    let (stop, mut stopped) = tokio::sync::watch::channel(false);
+    let store = running.store.clone();
+    let mut commits = running.handle.shared().commits.subscribe();
+    let live = !plain && std::io::stdout().is_terminal();
+    running.runtime().spawn(async move {
+        let mut cursor = store.head().unwrap_or(0);
+        let mut board = Board::default();
+        loop {
+            let wait = tokio::time::timeout(Duration::from_secs(1), commits.changed());
+            tokio::select! {
+                _ = stopped.wait_for(|s| *s) => return,
+                _ = wait => {}
+            }
+            let reader = store.clone();
+            let from = cursor;
+            let read = tokio::task::spawn_blocking(move || reader.follow(from, READ_MAX)).await;
+            for (at, record) in read.ok().and_then(Result::ok).unwrap_or_default() {
+                cursor = at;
+                let line = board.take(&record);
+                if let (false, Some(line)) = (live, line) {
+                    println!("{line}");
+                }
+            }
+            if live {
+                board.draw(&lines);
+            }
+        }
+    });
+    Screen { stop }
+}
+
+#[derive(Default)]
+struct Board {
+    rows: BTreeMap<InteractionId, Row>,
+    drawn: usize,
+    agents: BTreeMap<AgentId, String>,
+}
+
+impl Board {
+    /// Notes a record; the line for plain output, when it is worth one.
+    fn take(&mut self, r: &EventRecord) -> Option<String> {
+        let cp_vocab::event::StreamId::Interaction(id) = r.stream else {
+            if let Event::RoutingStateChanged { agent, state, .. } = &r.event {
+                self.agents.insert(*agent, format!("{state:?}"));
+            }
+            return None;
+        };
+        let row = self.rows.entry(id).or_default();
+        row.since = r.at;
+        let state = match &r.event {
+            Event::Started { from, .. } => {
+                row.from = from.expose().user().to_string();
+                "called".to_string()
+            }
+            Event::Queued { position, .. } => format!("waiting, place {position}"),
+            Event::OfferMade { agent, .. } => {
+                row.agent = agent.to_string();
+                "ringing an agent".to_string()
+            }
+            Event::Bridged { .. } => "talking".to_string(),
+            Event::WrapUpStarted { .. } => "wrap-up".to_string(),
+            Event::Ended { reason, .. } => {
+                row.over = true;
+                format!("ended: {}", reason.code())
+            }
+            _ => return None,
+        };
+        row.state = state;
+        let line = format!("{}  {:<14} {}", r.at.to_rfc3339(), row.from, row.state);
+        self.forget_old();
+        Some(line)
+    }
+
+    fn forget_old(&mut self) {
+        while self.rows.len() > ROWS_MAX {
+            let oldest = self.rows.iter().find(|(_, r)| r.over).map(|(i, _)| *i);
+            match oldest.or_else(|| self.rows.keys().next().copied()) {
+                Some(id) => self.rows.remove(&id),
+                None => return,
+            };
+        }
+    }
+
+    fn draw(&mut self, lines: &[Arc<Figures>]) {
+        let mut text = String::new();
+        if self.drawn > 0 {
+            text.push_str(&format!("\x1b[{}A", self.drawn));
+        }
+        let placed: u64 = lines.iter().map(|l| l.placed.load(Ordering::Relaxed)).sum();
+        let talking: u64 = lines.iter().map(|l| l.talking.load(Ordering::Relaxed)).sum();
+        text.push_str(&format!("\x1b[2K  {placed} virtual calls placed, {talking} virtual phones on a call\n"));
+        text.push_str(&format!("\x1b[2K  {:<26} {:<16} {:<26} since\n", "Interaction", "Caller", "State"));
+        for (id, row) in self.rows.iter().rev() {
+            let id = id.to_string();
+            let short = id.get(..14).unwrap_or(&id);
+            text.push_str(&format!("\x1b[2K  {short:<26} {:<16} {:<26} {}\n", row.from, row.state, row.since.to_rfc3339()));
+        }
+        self.drawn = self.rows.len() + 2;
+        let mut out = std::io::stdout().lock();
+        // A terminal that went away is no reason to stop the server.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+}
