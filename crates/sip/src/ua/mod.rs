@@ -29,7 +29,7 @@ pub use config::{
 pub use event::{
     CallRef, DialogEnd, ReferReplaces, ResolveError, UaError, UaEvent, UaOutput, Unregistration,
 };
-pub(crate) use request::uri_transport;
+pub(crate) use request::{default_port, uri_transport};
 
 use crate::io::{CallTimer, Io, Timer};
 use crate::limits::Limiter;

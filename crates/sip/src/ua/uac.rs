@@ -452,13 +452,21 @@ impl UserAgent {
         }
     }
 
-    /// Ends a confirmed dialog with BYE; the call stays until the BYE is answered.
+    /// Ends a confirmed dialog with BYE; the call stays until the BYE is answered. An early one is
+    /// refused or cancelled instead (15).
     pub(crate) fn send_bye(&mut self, call: CallRef, reason: Option<&str>) {
         self.drop_their_offer(call);
         let Some(entry) = self.calls.get_mut(call.handle()) else {
             return;
         };
         entry.silent = true;
+        if entry.state == CallState::Early {
+            if entry.outgoing {
+                return self.cancel_call(call, reason.map(str::to_string));
+            }
+            self.refuse_invite(call, 480, &[]);
+            return self.remove_call(call);
+        }
         entry.state = CallState::Closing;
         entry.timers.clear();
         entry.accepted = None;

@@ -1,4 +1,4 @@
-//! Where a request may go (RFC 3263), and which targets failed lately.
+//! Which targets failed lately.
 
 use cp_vocab::Timestamp;
 use cp_vocab::net::Target;
