@@ -32,11 +32,14 @@ pub trait Unprotect: Send {
     fn rtcp(&mut self, packet: &mut [u8]) -> Result<usize, MediaError>;
 }
 
+/// Outgoing and incoming protection of one leg.
+pub type Pair = (Box<dyn Protect>, Box<dyn Unprotect>);
+
 /// Both directions for the keys agreed.
 ///
 /// # Errors
 /// [`MediaError::SrtpKeys`] when a key has the wrong length.
-pub fn pair(keys: &SrtpKeys) -> Result<(Box<dyn Protect>, Box<dyn Unprotect>), MediaError> {
+pub fn pair(keys: &SrtpKeys) -> Result<Pair, MediaError> {
     let outgoing = context(keys.suite, &keys.local)?;
     let incoming = Incoming {
         suite: keys.suite,
