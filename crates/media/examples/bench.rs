@@ -178,8 +178,19 @@ fn report(name: &str, seconds: u32, legs: usize, spent: Duration, count: &Count)
     );
 }
 
+/// Virtual seconds of each run.
+const SECONDS: u32 = 20;
+
 fn main() {
-    let seconds = 20;
+    relays();
+    conferences();
+    transcoding();
+    music_on_hold();
+    recording_and_srtp();
+}
+
+fn relays() {
+    let seconds = SECONDS;
     for (name, codec) in [("PCMU", Codec::Pcmu), ("Opus", Codec::Opus)] {
         let mut b = Bench::new(&vec![codec; 1_000], None);
         b.pairs();
@@ -198,6 +209,10 @@ fn main() {
             1e3 / ns
         );
     }
+}
+
+fn conferences() {
+    let seconds = SECONDS;
     for codec in [Codec::Pcmu, Codec::G722] {
         for (speakers, what) in [(100, "all speak"), (3, "3 speak")] {
             let mut b = Bench::new(&[codec; 100], None);
@@ -222,6 +237,10 @@ fn main() {
         spent,
         &count,
     );
+}
+
+fn transcoding() {
+    let seconds = SECONDS;
     for (a, c) in [
         (Codec::Pcmu, Codec::Pcma),
         (Codec::Pcmu, Codec::G722),
@@ -239,6 +258,10 @@ fn main() {
             &count,
         );
     }
+}
+
+fn music_on_hold() {
+    let seconds = SECONDS;
     let music = music::samples();
     for codec in [Codec::Pcmu, Codec::Opus] {
         let mut b = Bench::new(&vec![codec; 1_500], None);
@@ -261,6 +284,10 @@ fn main() {
             &count,
         );
     }
+}
+
+fn recording_and_srtp() {
+    let seconds = SECONDS;
     let mut b = Bench::new(&[Codec::Pcmu; 200], None);
     b.pairs();
     for i in (0..200).step_by(2) {

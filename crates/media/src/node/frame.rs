@@ -142,6 +142,7 @@ impl Node {
             self.play_unheard(leg, slot);
             return;
         }
+        leg.outgoing.clear();
         if !leg.digits.is_empty() {
             let sent = self.produce_digit(leg, now);
             if leg.digits.is_empty() {
@@ -152,11 +153,8 @@ impl Node {
             }
         }
         let frame = self.assemble(leg, slot);
-        if leg.tapped {
-            leg.outgoing.clear();
-            if frame == Frame::Pcm {
-                leg.outgoing.extend_from_slice(&self.work.pcm);
-            }
+        if leg.tapped && frame == Frame::Pcm {
+            leg.outgoing.extend_from_slice(&self.work.pcm);
         }
         self.counters.sent += deliver(
             leg,

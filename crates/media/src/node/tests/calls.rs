@@ -595,6 +595,106 @@ fn srtp_legs_talk_to_plain_ones_and_strangers_are_silent() {
 }
 
 #[test]
+fn new_keys_for_one_direction_leave_the_other_running() {
+    let suite = SrtpSuite::AesCm128HmacSha1_80;
+    let mut ids = IdSource::from_u64(1);
+    let mut node = Node::new(NodeConfig::default());
+    let mut secure = plan(Codec::Pcmu, 0);
+    let keys = SrtpKeys {
+        suite,
+        local: vec![1; 30],
+        remote: vec![2; 30],
+    };
+    secure.srtp = Some(keys.clone());
+    let a = open(&mut node, &mut ids, 0, secure.clone());
+    let b = open(&mut node, &mut ids, 1, plan(Codec::Pcmu, 1));
+    node.command(
+        t(0),
+        MediaCommand::Hear {
+            leg: a,
+            hears: Hears::leg(b),
+        },
+    );
+    let mut incoming = crate::srtp::unprotect(suite, &keys.local).unwrap();
+    // More packets than there are sequence numbers, so that the roll-over counter matters.
+    for i in 0..70_000u32 {
+        let mut p = packet(0, i as u16, i * 160, 8, &[i as u8; 20]);
+        let now = t(u64::from(i) * 20);
+        node.receive(now, local(1), false, phone(1), &mut p);
+        if i == 68_000 {
+            secure.srtp = Some(SrtpKeys {
+                remote: vec![3; 30],
+                ..keys.clone()
+            });
+            node.command(
+                now,
+                MediaCommand::Plan {
+                    leg: a,
+                    plan: secure.clone(),
+                },
+            );
+        }
+        let mut got = drain(&mut node).packets.remove(0).3;
+        let n = incoming.rtp(&mut got).unwrap();
+        assert_eq!(&got[12..n], &[i as u8; 20], "{i}");
+    }
+}
+
+#[test]
+fn duplicates_and_early_packets_are_not_forwarded() {
+    let mut ids = IdSource::from_u64(1);
+    let mut node = Node::new(NodeConfig::default());
+    let a = ids.next(t(0));
+    let rtp = SocketAddr::from(([127, 0, 0, 1], local(0)));
+    let port = PortPair { worker: 0, rtp };
+    node.command(
+        t(0),
+        MediaCommand::Open {
+            leg: a,
+            port,
+            plan: None,
+        },
+    );
+    let b = open(&mut node, &mut ids, 1, plan(Codec::Pcmu, 1));
+    node.command(
+        t(0),
+        MediaCommand::Hear {
+            leg: b,
+            hears: Hears::leg(a),
+        },
+    );
+    node.receive(
+        t(0),
+        local(0),
+        false,
+        phone(0),
+        &mut packet(0, 1, 0, 7, &[1; 160]),
+    );
+    assert!(drain(&mut node).packets.is_empty());
+    assert_eq!(node.counters().unwanted, 1);
+    node.command(
+        t(10),
+        MediaCommand::Plan {
+            leg: a,
+            plan: plan(Codec::Pcmu, 0),
+        },
+    );
+    for _ in 0..3 {
+        node.receive(
+            t(20),
+            local(0),
+            false,
+            phone(0),
+            &mut packet(0, 2, 160, 7, &[1; 160]),
+        );
+    }
+    let out = drain(&mut node);
+    assert_eq!(out.packets.len(), 1);
+    assert_eq!(out.events, [MediaEvent::Flowing { leg: a }]);
+    assert_eq!(node.counters().duplicate, 2);
+}
+
+#[test]
 fn reports_are_sent_and_read() {
     let mut w = World::new();
     let (a, b) = (w.phone(Codec::Pcmu), w.phone(Codec::Pcmu));
