@@ -4,28 +4,20 @@
 //! came, with forgetting, gives the delay that would have let nearly all of them in time. It grows by
 //! concealment when packets are late and shrinks by cutting pitch periods out.
 
+mod delay;
+
 use crate::codec::Decoder;
 use crate::comfort::Noise;
 use crate::conceal::{Concealer, best_lag};
 use crate::error::MediaError;
 use cp_vocab::Timestamp;
 use cp_vocab::media::Codec;
+use delay::Delay;
 
 /// Packets waiting; at the limit the oldest is given up, which also bounds the delay.
 const PACKETS_MAX: usize = 64;
-/// Largest delay aimed at, in ms.
-const TARGET_MS_MAX: u32 = 300;
-/// Width and number of the histogram's buckets: 5 ms each, the last takes all above.
-const BUCKET_US: i64 = 5_000;
-const BUCKETS: usize = 80;
-/// Part of the arrivals that the delay must let in time.
-const IN_TIME: f32 = 0.98;
 /// Later than the quickest by more than this is no delay but another line of timestamps, in us.
 const JUMP_US: i64 = 500_000;
-/// Weight an old arrival keeps with each new one.
-const FORGET: f32 = 0.995;
-/// The quickest transit is looked for over two of these, in us.
-const BASE_WINDOW_US: u64 = 4_000_000;
 /// Above the target by this much for `SHRINK_AFTER` frames: a period is cut out.
 const SHRINK_ABOVE_US: i64 = 30_000;
 const SHRINK_AFTER: u32 = 25;
@@ -69,60 +61,6 @@ pub struct PlayoutCounters {
     pub undecodable: u64,
     /// Pitch periods cut out to lower the delay.
     pub shrunk: u64,
-}
-
-/// Delay estimation from arrivals.
-struct Delay {
-    buckets: [f32; BUCKETS],
-    count: u32,
-    base_now: i64,
-    base_before: i64,
-    base_since: Timestamp,
-    target_us: i64,
-}
-
-impl Delay {
-    fn new() -> Self {
-        Self {
-            buckets: [0.0; BUCKETS],
-            count: 0,
-            base_now: i64::MAX,
-            base_before: i64::MAX,
-            base_since: Timestamp::ZERO,
-            target_us: 10_000,
-        }
-    }
-    fn base(&self) -> i64 {
-        self.base_now.min(self.base_before)
-    }
-    fn arrive(&mut self, now: Timestamp, transit: i64) {
-        if now.0.saturating_sub(self.base_since.0) > BASE_WINDOW_US {
-            self.base_before = self.base_now;
-            self.base_now = i64::MAX;
-            self.base_since = now;
-        }
-        self.base_now = self.base_now.min(transit);
-        let late = transit - self.base();
-        let bucket = ((late / BUCKET_US) as usize).min(BUCKETS - 1);
-        self.count = self.count.saturating_add(1);
-        let keep = FORGET.min(1.0 - 1.0 / (self.count as f32 + 1.0));
-        for b in &mut self.buckets {
-            *b *= keep;
-        }
-        self.buckets[bucket] += 1.0 - keep;
-        let total: f32 = self.buckets.iter().sum();
-        let mut sum = 0.0;
-        let mut at = 0;
-        for (i, b) in self.buckets.iter().enumerate() {
-            sum += b;
-            at = i;
-            if sum >= IN_TIME * total {
-                break;
-            }
-        }
-        let us = (at as i64 + 1) * BUCKET_US + BUCKET_US;
-        self.target_us = us.min(i64::from(TARGET_MS_MAX) * 1_000);
-    }
 }
 
 /// The playout of one incoming stream: buffer, decoder, concealment.
@@ -208,7 +146,9 @@ impl Playout {
     fn transit(&self, now: Timestamp, timestamp: u32) -> i64 {
         // Relative to the play line, so that the 32-bit wrap does not show.
         let ahead = i64::from(timestamp.wrapping_sub(self.play_timestamp) as i32);
-        now.0 as i64 - self.line_us - ahead * 1_000_000 / i64::from(self.clock_hz)
+        (now.0 as i64)
+            .wrapping_sub(self.line_us)
+            .wrapping_sub(ahead * 1_000_000 / i64::from(self.clock_hz))
     }
 
     /// Takes a packet that is not a duplicate. `epoch` changes when the sender started anew.
@@ -236,7 +176,7 @@ impl Playout {
             let transit = self.transit(now, timestamp);
             // The sender's line jumped (it was put on hold and stopped its timestamps): what was
             // learnt about the delay says nothing any more.
-            if self.delay.count > 0 && transit - self.delay.base() > JUMP_US {
+            if self.delay.count > 0 && transit.wrapping_sub(self.delay.base()) > JUMP_US {
                 self.delay = Delay::new();
             }
             self.delay.arrive(now, transit);
@@ -292,7 +232,10 @@ impl Playout {
     /// The play line jumps to `timestamp` without a jump in the transit arithmetic.
     fn move_line(&mut self, timestamp: u32) {
         let ahead = i64::from(timestamp.wrapping_sub(self.play_timestamp) as i32);
-        self.line_us += ahead * 1_000_000 / i64::from(self.clock_hz);
+        // A sender that jumps for hours may wrap this; it only moves its own audio.
+        self.line_us = self
+            .line_us
+            .wrapping_add(ahead * 1_000_000 / i64::from(self.clock_hz));
         self.play_timestamp = timestamp;
     }
 
@@ -381,7 +324,9 @@ impl Playout {
     }
 
     fn advance(&mut self, units: u32) {
-        self.line_us += i64::from(units) * 1_000_000 / i64::from(self.clock_hz);
+        self.line_us = self
+            .line_us
+            .wrapping_add(i64::from(units) * 1_000_000 / i64::from(self.clock_hz));
         self.play_timestamp = self.play_timestamp.wrapping_add(units);
     }
 
@@ -405,13 +350,13 @@ impl Playout {
         if self.count > 0 && self.newest > next {
             // Lost, or too late. What was concealed while nothing waited has paid for it already.
             let units = self.packet_units;
-            self.next = Some(next + 1);
+            self.next = Some(next.wrapping_add(1));
             if self.credit >= units {
                 self.credit -= units;
             } else {
                 let samples = (u64::from(units) * u64::from(self.rate_hz)
                     / u64::from(self.clock_hz)) as usize;
-                self.conceal(samples, next + 1);
+                self.conceal(samples, next.wrapping_add(1));
             }
             self.advance(units);
             return true;
@@ -437,7 +382,7 @@ impl Playout {
         if self.waiting[index].kind == Kind::Nothing {
             self.waiting[index].used = false;
             self.count -= 1;
-            self.next = Some(next + 1);
+            self.next = Some(next.wrapping_add(1));
             return false;
         }
         let gap = self.waiting[index]
@@ -464,7 +409,7 @@ impl Playout {
         self.move_line(timestamp);
         self.credit = 0;
         self.starved = 0;
-        self.next = Some(next + 1);
+        self.next = Some(next.wrapping_add(1));
         let waiting = &mut self.waiting[index];
         waiting.used = false;
         self.count -= 1;
@@ -487,7 +432,7 @@ impl Playout {
                 self.counters.undecodable += 1;
                 let samples = (u64::from(self.packet_units) * u64::from(self.rate_hz)
                     / u64::from(self.clock_hz)) as usize;
-                self.conceal(samples, next + 1);
+                self.conceal(samples, next.wrapping_add(1));
             }
         }
         let units = self.packet_units;
@@ -523,8 +468,11 @@ impl Playout {
         }
         let buffered = (self.ready.len() - self.taken) as i64 * 1_000_000 / i64::from(self.rate_hz);
         // What plays now left the sender this long after the quickest possible moment.
-        let delay = now.0 as i64 - self.line_us + buffered - self.delay.base();
-        if delay - self.delay.target_us < SHRINK_ABOVE_US {
+        let delay = (now.0 as i64)
+            .wrapping_sub(self.line_us)
+            .wrapping_add(buffered)
+            .wrapping_sub(self.delay.base());
+        if delay.wrapping_sub(self.delay.target_us) < SHRINK_ABOVE_US {
             self.above = 0;
             return;
         }

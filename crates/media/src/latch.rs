@@ -41,14 +41,18 @@ impl Latch {
     /// Whether a packet from `from` may be looked at. `signalled` is the address in the SDP: once
     /// packets came from there nobody else takes over inside the settling time.
     pub fn admits(&self, now: Timestamp, from: SocketAddr, signalled: SocketAddr) -> bool {
+        // Whoever talks from the signalled address is the one the call was agreed with.
+        if from == signalled {
+            return true;
+        }
         match self.source {
-            None => {
-                from == signalled || !self.left.is_some_and(|(s, until)| s == from && now < until)
-            }
+            None => !self
+                .left
+                .is_some_and(|(left, until)| left == from && now < until),
             Some(s) if s == from => true,
             Some(s) => {
                 let quiet = now.since(self.heard_at) >= QUIET;
-                let settling = now < self.settled_at && (s != signalled || from == signalled);
+                let settling = now < self.settled_at && s != signalled;
                 quiet || settling
             }
         }
@@ -116,5 +120,11 @@ mod tests {
         assert_eq!(latch.source(), None);
         assert!(!latch.admits(t(420), a(9), a(5)));
         assert!(latch.admits(t(420), a(5), a(5)));
+        // A stranger who was first loses the leg when the real one talks, however late.
+        let mut latch = Latch::default();
+        latch.accept(t(0), a(66));
+        assert!(latch.admits(t(9_000), a(5), a(5)));
+        latch.accept(t(9_000), a(5));
+        assert!(!latch.admits(t(9_020), a(66), a(5)));
     }
 }

@@ -1,3 +1,4 @@
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 //! Media of Crosspoint, sans-IO: RTP and RTCP, SRTP, jitter buffer, codecs, mixing, digits, prompts
 //! and recording. Sockets, clock and threads are the shell's; see [`Node`].
 

@@ -32,22 +32,43 @@ pub trait Unprotect: Send {
     fn rtcp(&mut self, packet: &mut [u8]) -> Result<usize, MediaError>;
 }
 
+/// Outgoing and incoming protection of one leg.
+pub type Pair = (Box<dyn Protect>, Box<dyn Unprotect>);
+
 /// Both directions for the keys agreed.
 ///
 /// # Errors
 /// [`MediaError::SrtpKeys`] when a key has the wrong length.
-pub fn pair(keys: &SrtpKeys) -> Result<(Box<dyn Protect>, Box<dyn Unprotect>), MediaError> {
-    let outgoing = context(keys.suite, &keys.local)?;
-    let incoming = Incoming {
-        suite: keys.suite,
-        key: keys.remote.clone(),
+pub fn pair(keys: &SrtpKeys) -> Result<Pair, MediaError> {
+    Ok((
+        protect(keys.suite, &keys.local)?,
+        unprotect(keys.suite, &keys.remote)?,
+    ))
+}
+
+/// Outgoing protection with one master key and salt. A key whose use goes on must keep its state: a
+/// second one for the same key would repeat its keystream.
+///
+/// # Errors
+/// [`MediaError::SrtpKeys`] when the key has the wrong length.
+pub fn protect(suite: SrtpSuite, key_and_salt: &[u8]) -> Result<Box<dyn Protect>, MediaError> {
+    Ok(Box::new(Outgoing(context(suite, key_and_salt)?)))
+}
+
+/// Incoming protection with one master key and salt.
+///
+/// # Errors
+/// [`MediaError::SrtpKeys`] when the key has the wrong length.
+pub fn unprotect(suite: SrtpSuite, key_and_salt: &[u8]) -> Result<Box<dyn Unprotect>, MediaError> {
+    Ok(Box::new(Incoming {
+        suite,
+        key: key_and_salt.to_vec(),
         proven: Vec::new(),
-        probe: context(keys.suite, &keys.remote)?,
+        probe: context(suite, key_and_salt)?,
         probed: Vec::new(),
-        control: context(keys.suite, &keys.remote)?,
+        control: context(suite, key_and_salt)?,
         control_source: None,
-    };
-    Ok((Box::new(Outgoing(outgoing)), Box::new(incoming)))
+    }))
 }
 
 fn context(suite: SrtpSuite, key_and_salt: &[u8]) -> Result<Context, MediaError> {

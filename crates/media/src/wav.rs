@@ -18,7 +18,7 @@ const EXTENSIBLE: u16 = 0xfffe;
 
 /// The header of a 16-bit PCM file that holds `data_len` bytes of samples.
 pub fn header(channels: u16, rate_hz: u32, data_len: u32) -> [u8; HEADER_LEN] {
-    let block = channels * 2;
+    let block = channels.saturating_mul(2);
     let mut h = [0u8; HEADER_LEN];
     h[0..4].copy_from_slice(b"RIFF");
     h[4..8].copy_from_slice(&data_len.saturating_add(36).to_le_bytes());
@@ -27,7 +27,7 @@ pub fn header(channels: u16, rate_hz: u32, data_len: u32) -> [u8; HEADER_LEN] {
     h[20..22].copy_from_slice(&PCM.to_le_bytes());
     h[22..24].copy_from_slice(&channels.to_le_bytes());
     h[24..28].copy_from_slice(&rate_hz.to_le_bytes());
-    h[28..32].copy_from_slice(&(rate_hz * u32::from(block)).to_le_bytes());
+    h[28..32].copy_from_slice(&rate_hz.saturating_mul(u32::from(block)).to_le_bytes());
     h[32..34].copy_from_slice(&block.to_le_bytes());
     h[34..36].copy_from_slice(&16u16.to_le_bytes());
     h[36..40].copy_from_slice(b"data");
@@ -154,18 +154,24 @@ fn g711(alaw: bool, byte: u8) -> i16 {
 /// block at the end cut off. Returns `None` when there is not even a header of ours, and otherwise
 /// the length the file is to be truncated to and the header to write at its start.
 pub fn repair(bytes: &[u8]) -> Option<(usize, [u8; HEADER_LEN])> {
-    if bytes.len() < HEADER_LEN || &bytes[0..4] != b"RIFF" || &bytes[36..40] != b"data" {
+    let (len, header) = repair_file(bytes, bytes.len() as u64)?;
+    Some((usize::try_from(len).ok()?, header))
+}
+
+/// As [`repair`], from the first bytes of a file and its length, so that it need not be read whole.
+pub fn repair_file(head: &[u8], file_len: u64) -> Option<(u64, [u8; HEADER_LEN])> {
+    if head.len() < HEADER_LEN || &head[0..4] != b"RIFF" || &head[36..40] != b"data" {
         return None;
     }
-    let channels = u16_at(bytes, 22);
-    let rate_hz = u32_at(bytes, 24);
-    let block = usize::from(channels) * 2;
-    if block == 0 || u16_at(bytes, 32) as usize != block || !RATES.contains(&rate_hz) {
+    let channels = u16_at(head, 22);
+    let rate_hz = u32_at(head, 24);
+    let block = u64::from(channels) * 2;
+    if block == 0 || u64::from(u16_at(head, 32)) != block || !RATES.contains(&rate_hz) {
         return None;
     }
-    let data = (bytes.len() - HEADER_LEN) / block * block;
+    let data = file_len.checked_sub(HEADER_LEN as u64)? / block * block;
     let header = header(channels, rate_hz, u32::try_from(data).ok()?);
-    Some((HEADER_LEN + data, header))
+    Some((HEADER_LEN as u64 + data, header))
 }
 
 #[cfg(test)]

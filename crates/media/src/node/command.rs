@@ -4,7 +4,6 @@ use super::house::quality;
 use super::leg::{Cipher, Leg};
 use super::sender::Sender;
 use super::{MediaCommand, NO_SLOT, Node, PHASES, Slot};
-use crate::srtp;
 use cp_vocab::media::{Hears, MediaEvent, MediaPlan, PortPair};
 use cp_vocab::{LegId, Timestamp};
 use rand::Rng;
@@ -119,20 +118,18 @@ impl Node {
             return;
         };
         let before = leg.plan.take();
-        if before.as_ref().map(|p| &p.srtp) != Some(&plan.srtp) {
-            leg.cipher = None;
-            if let Some(keys) = &plan.srtp {
-                match srtp::pair(keys) {
-                    Ok((out, incoming)) => leg.cipher = Some(Cipher { out, incoming }),
-                    // Never fall back to plain audio: without a plan the leg is silent both ways.
-                    Err(_) => {
-                        self.counters.bad_plan += 1;
-                        self.rewire(slot);
-                        return;
-                    }
+        leg.cipher = match (&plan.srtp, leg.cipher.take()) {
+            (None, _) => None,
+            (Some(keys), kept) => match Cipher::renew(kept, keys) {
+                Ok(cipher) => Some(cipher),
+                // Never fall back to plain audio: without a plan the leg is silent both ways.
+                Err(_) => {
+                    self.counters.bad_plan += 1;
+                    self.rewire(slot);
+                    return;
                 }
-            }
-        }
+            },
+        };
         match &before {
             Some(b) if b.remote != plan.remote => leg.latch.release(now),
             _ => leg.latch.rearm(now),

@@ -78,11 +78,11 @@ impl Egress {
     }
 
     /// The leg's egress, made anew when the codec changed.
-    pub(crate) fn of<'a>(
-        slot: &'a mut Option<Box<Self>>,
+    pub(crate) fn of(
+        slot: &mut Option<Box<Self>>,
         codec: Codec,
         opus_rate_hz: u32,
-    ) -> Option<&'a mut Self> {
+    ) -> Option<&mut Self> {
         if slot.as_ref().is_none_or(|e| e.codec != codec) {
             *slot = Self::new(codec, opus_rate_hz).map(Box::new);
         }

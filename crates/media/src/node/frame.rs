@@ -29,6 +29,9 @@ impl Node {
             self.next_phase = due + 1;
             return;
         }
+        if self.next_phase == 0 {
+            self.next_phase = due;
+        }
         if due > self.next_phase + CATCH_UP_MAX {
             self.counters.overruns += due - self.next_phase;
             self.next_phase = due;
@@ -104,7 +107,8 @@ impl Node {
             return;
         };
         mix.clear();
-        for &slot in &mix.speakers.clone() {
+        for i in 0..mix.speakers.len() {
+            let slot = mix.speakers[i];
             let Some(leg) = self.legs[slot as usize].as_deref_mut() else {
                 continue;
             };
@@ -135,8 +139,10 @@ impl Node {
     /// Makes and sends what `leg` hears in this frame. The leg is out of its slot meanwhile.
     fn produce(&mut self, leg: &mut Leg, slot: Slot, now: Timestamp) {
         if leg.destination().is_none() {
+            self.play_unheard(leg, slot);
             return;
         }
+        leg.outgoing.clear();
         if !leg.digits.is_empty() {
             let sent = self.produce_digit(leg, now);
             if leg.digits.is_empty() {
@@ -147,11 +153,8 @@ impl Node {
             }
         }
         let frame = self.assemble(leg, slot);
-        if leg.tapped {
-            leg.outgoing.clear();
-            if frame == Frame::Pcm {
-                leg.outgoing.extend_from_slice(&self.work.pcm);
-            }
+        if leg.tapped && frame == Frame::Pcm {
+            leg.outgoing.extend_from_slice(&self.work.pcm);
         }
         self.counters.sent += deliver(
             leg,
@@ -161,6 +164,18 @@ impl Node {
             &mut self.work,
             &mut self.outbox,
         );
+    }
+
+    /// A prompt to a far side that has us on hold passes unheard: whoever waits for its end goes on.
+    fn play_unheard(&mut self, leg: &mut Leg, slot: Slot) {
+        let (Some(plan), Some(player)) = (&leg.plan, &mut leg.player) else {
+            return;
+        };
+        let rate = rate_of(plan, self.config.opus_rate_hz);
+        player.prepare(rate, &mut self.clips, &mut self.filters);
+        if !player.pcm(&mut self.clips, true, &mut self.work.pcm) {
+            self.deferred.push(Deferred::Played(slot, player.id));
+        }
     }
 
     /// Sends a digit's frame; `false` in the pause between digits, when audio may go.
@@ -251,56 +266,67 @@ impl Node {
     /// Sums the mix without the leg's own voice, the single legs, and an announcement waiting in the
     /// work space.
     fn assemble_call(&mut self, leg: &mut Leg, rate: u32, ready: bool, announcing: bool) -> Frame {
-        let len = (rate / 50) as usize;
+        let sums = &mut self.work.sums;
+        sums.clear();
         let mut heard = false;
-        let own = leg
-            .voice
-            .as_ref()
-            .filter(|v| v.mixed_into.is_some() && v.mixed_into == leg.hears_mix)
-            .map(|v| v.frame.as_slice());
         if let Some(mix) = leg
             .hears_mix
             .and_then(|i| self.mixes.get_mut(i as usize))
             .and_then(|m| m.as_mut())
             && !mix.is_silent()
         {
-            let codec = leg.plan.as_ref().map(|p| p.codec);
-            let since_own = match (&mut leg.egress, own) {
-                (Some(e), Some(_)) => {
-                    e.since_own = 0;
+            let own = leg
+                .voice
+                .as_ref()
+                .filter(|v| v.mixed_into.is_some() && v.mixed_into == leg.hears_mix);
+            if let Some(e) = &mut leg.egress {
+                e.since_own = if own.is_some() {
                     0
-                }
-                (Some(e), None) => {
-                    e.since_own = e.since_own.saturating_add(1);
-                    e.since_own
-                }
-                (None, Some(_)) => 0,
-                (None, None) => u32::MAX,
-            };
-            let plain = own.is_none() && leg.heard_slots.is_empty() && !announcing && ready;
-            if let Some(codec) =
-                codec.filter(|c| plain && (super::clip::is_bytewise(*c) || since_own > SHARE_AFTER))
-            {
-                let work = &mut self.work;
-                if let Some(b) = mix.encoded(codec, self.config.opus_rate_hz, &mut work.pcm) {
-                    work.bytes.clear();
-                    work.bytes.extend_from_slice(b);
-                    return Frame::Encoded;
-                }
+                } else {
+                    e.since_own.saturating_add(1)
+                };
             }
-            self.work.sums.clear();
-            self.work.sums.extend_from_slice(mix.total(rate));
-            if let Some(own) = own {
-                for (a, s) in self.work.sums.iter_mut().zip(own) {
-                    *a -= i32::from(*s);
-                }
+            // An encoder with memory is not left and joined at every pause for breath.
+            let rested = leg
+                .egress
+                .as_ref()
+                .is_none_or(|e| e.since_own > SHARE_AFTER);
+            let plain = own.is_none() && leg.heard_slots.is_empty() && !announcing && ready;
+            let shared = leg
+                .plan
+                .as_ref()
+                .map(|p| p.codec)
+                .filter(|c| plain && (rested || super::clip::is_bytewise(*c)));
+            if let Some(codec) = shared
+                && let Some(b) = mix.encoded(codec, self.config.opus_rate_hz, &mut self.work.pcm)
+            {
+                self.work.bytes.clear();
+                self.work.bytes.extend_from_slice(b);
+                return Frame::Encoded;
+            }
+            sums.extend_from_slice(mix.total(rate));
+            for (a, s) in sums.iter_mut().zip(own.map_or(&[][..], |v| &v.frame)) {
+                *a -= i32::from(*s);
             }
             heard = true;
         }
-        if !heard {
-            self.work.sums.clear();
+        sums.resize((rate / 50) as usize, 0);
+        heard |= self.add_singles(leg, rate);
+        if !heard && !announcing {
+            return Frame::Silence;
         }
-        self.work.sums.resize(len, 0);
+        if announcing {
+            for (a, s) in self.work.sums.iter_mut().zip(&self.work.pcm) {
+                *a = (*a >> DUCK_SHIFT) + i32::from(*s);
+            }
+        }
+        clamp(&self.work.sums, &mut self.work.pcm);
+        Frame::Pcm
+    }
+
+    /// Adds the voices of the legs heard singly; whether there was any.
+    fn add_singles(&mut self, leg: &Leg, rate: u32) -> bool {
+        let mut heard = false;
         for &source in &leg.heard_slots {
             let Some(source) = self.legs[source as usize].as_deref_mut() else {
                 continue;
@@ -318,14 +344,6 @@ impl Node {
                 }
             }
         }
-        if announcing {
-            for (a, s) in self.work.sums.iter_mut().zip(&self.work.pcm) {
-                *a = (*a >> DUCK_SHIFT) + i32::from(*s);
-            }
-        } else if !heard {
-            return Frame::Silence;
-        }
-        clamp(&self.work.sums, &mut self.work.pcm);
-        Frame::Pcm
+        heard
     }
 }

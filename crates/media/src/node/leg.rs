@@ -7,10 +7,11 @@ use super::player::Player;
 use super::sender::Sender;
 use super::voice::Voice;
 use crate::dtmf::event::{DigitQueue, Receiver};
+use crate::error::MediaError;
 use crate::latch::Latch;
-use crate::srtp::{Protect, Unprotect};
+use crate::srtp::{self, Protect, Unprotect};
 use crate::stats::Reception;
-use cp_vocab::media::{Codec, Hears, MediaPlan};
+use cp_vocab::media::{Codec, Hears, MediaPlan, SrtpKeys};
 use cp_vocab::{LegId, MixId, Timestamp};
 use smallvec::SmallVec;
 use std::net::SocketAddr;
@@ -21,8 +22,35 @@ const PACKETS_PER_SECOND_MAX: u32 = 1_000;
 
 /// SRTP state of a leg.
 pub(crate) struct Cipher {
+    keys: SrtpKeys,
     pub(crate) out: Box<dyn Protect>,
     pub(crate) incoming: Box<dyn Unprotect>,
+}
+
+impl Cipher {
+    /// The state for new keys; a direction whose key stays keeps its state (roll-over counter, replay
+    /// window), whatever became of the other.
+    ///
+    /// # Errors
+    /// As [`srtp::pair`].
+    pub(crate) fn renew(before: Option<Self>, keys: &SrtpKeys) -> Result<Self, MediaError> {
+        let (mut out, mut incoming) = (None, None);
+        if let Some(b) = before.filter(|b| b.keys.suite == keys.suite) {
+            out = Some(b.out).filter(|_| b.keys.local == keys.local);
+            incoming = Some(b.incoming).filter(|_| b.keys.remote == keys.remote);
+        }
+        Ok(Self {
+            out: match out {
+                Some(kept) => kept,
+                None => srtp::protect(keys.suite, &keys.local)?,
+            },
+            incoming: match incoming {
+                Some(kept) => kept,
+                None => srtp::unprotect(keys.suite, &keys.remote)?,
+            },
+            keys: keys.clone(),
+        })
+    }
 }
 
 /// ICMP errors since the last packet received.

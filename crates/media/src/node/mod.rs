@@ -16,12 +16,14 @@ mod mix;
 mod outbox;
 mod player;
 mod receive;
+mod recording;
 mod route;
 mod sender;
 mod voice;
 
-use crate::record::{Recorder, WriteOp};
-use crate::resample::{Filters, Resampler};
+use crate::error::MediaError;
+use crate::record::WriteOp;
+use crate::resample::Filters;
 use clip::Clips;
 use cp_vocab::media::{MediaEvent, Samples};
 use cp_vocab::{LegId, MixId, PlaybackId, RecordingId, Timestamp};
@@ -31,6 +33,7 @@ use mix::Mix;
 use outbox::Outbox;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use recording::Recording;
 use rustc_hash::FxHashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -125,6 +128,19 @@ pub struct Counters {
     pub overruns: u64,
 }
 
+impl Counters {
+    /// Counts a packet by what was wrong with it.
+    fn refuse(&mut self, error: &MediaError) {
+        *match error {
+            MediaError::SrtpReplay => &mut self.srtp_replay,
+            MediaError::SrtpAuthentication | MediaError::SrtpSources => {
+                &mut self.srtp_authentication
+            }
+            _ => &mut self.malformed,
+        } += 1;
+    }
+}
+
 /// Slot of a leg inside the node.
 pub(crate) type Slot = u32;
 const NO_SLOT: Slot = Slot::MAX;
@@ -140,17 +156,6 @@ enum Deferred {
     Digit(Slot, char, u32, bool),
     Played(Slot, PlaybackId),
     RecordingFull(RecordingId),
-}
-
-struct Recording {
-    id: RecordingId,
-    left: LegId,
-    right: Option<LegId>,
-    paused: bool,
-    phase: u8,
-    recorder: Recorder,
-    /// From the rate of what the left leg hears, when that is recorded.
-    resampler: Option<(u32, Resampler)>,
 }
 
 /// One media worker's legs, mixes, playbacks and recordings.

@@ -88,16 +88,8 @@ impl Node {
                 counters.unknown_payload_type += 1;
                 return;
             }
-            Err(MediaError::SrtpReplay) => {
-                counters.srtp_replay += 1;
-                return;
-            }
-            Err(MediaError::SrtpAuthentication | MediaError::SrtpSources) => {
-                counters.srtp_authentication += 1;
-                return;
-            }
-            Err(_) => {
-                counters.malformed += 1;
+            Err(refused) => {
+                counters.refuse(&refused);
                 return;
             }
         };
@@ -132,8 +124,25 @@ impl Node {
             counters.unwanted += 1;
             return;
         }
-        let epoch = leg.reception.epoch();
         let payload = &packet[parsed.payload];
+        self.take_payload(now, slot, ext, kind, header, payload);
+    }
+
+    /// A payload that is new and wanted: to the decoder, to those it is forwarded to, to the digits.
+    #[inline]
+    fn take_payload(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        ext: u32,
+        kind: Kind,
+        header: Header,
+        payload: &[u8],
+    ) {
+        let Some(leg) = self.legs[slot as usize].as_deref_mut() else {
+            return;
+        };
+        let epoch = leg.reception.epoch();
         if let Some(voice) = &mut leg.voice {
             let content = match kind {
                 Kind::Audio => Some(Content::Audio),

@@ -199,9 +199,16 @@ impl Node {
     }
 
     fn way_of(&self, leg: &Leg) -> Way {
-        let Some(plan) = leg.plan.as_ref().filter(|p| p.send) else {
+        let Some(plan) = &leg.plan else {
             return Way::Nothing;
         };
+        if !plan.send {
+            return if leg.player.is_some() {
+                Way::Frames
+            } else {
+                Way::Nothing
+            };
+        }
         if leg.player.is_some() || !leg.digits.is_empty() || leg.hears.mix.is_some() {
             return Way::Frames;
         }
@@ -286,9 +293,13 @@ impl Node {
             return;
         };
         let works = leg.way == Way::Frames || leg.voice.is_some();
+        let phase = usize::from(leg.phase);
         match (works, leg.placed) {
             (true, None) => {
-                let phase = usize::from(leg.phase);
+                if self.phases.iter().all(|p| p.is_empty()) {
+                    // The clock of frames starts at the next tick.
+                    self.next_phase = 0;
+                }
                 let index = self.phases[phase].len() as u32;
                 self.phases[phase].push(slot);
                 if let Some(leg) = self.leg_mut(slot) {

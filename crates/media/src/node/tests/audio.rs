@@ -113,7 +113,8 @@ fn supervisor_matrix() {
     }
     let hears = |w: &World, p: usize, hz: f64| w.phones[p].level(hz) > 4_000.0;
     // (name, customer hears, agent hears, supervisor hears)
-    let steps: [(&str, &[usize], &[usize], &[usize]); 4] = [
+    type Step<'a> = (&'a str, &'a [usize], &'a [usize], &'a [usize]);
+    let steps: [Step<'_>; 4] = [
         ("bridge", &[1], &[0], &[]),
         ("listen", &[1], &[0], &[0, 1]),
         ("whisper", &[1], &[0, 2], &[0, 1]),

@@ -595,6 +595,106 @@ fn srtp_legs_talk_to_plain_ones_and_strangers_are_silent() {
 }
 
 #[test]
+fn new_keys_for_one_direction_leave_the_other_running() {
+    let suite = SrtpSuite::AesCm128HmacSha1_80;
+    let mut ids = IdSource::from_u64(1);
+    let mut node = Node::new(NodeConfig::default());
+    let mut secure = plan(Codec::Pcmu, 0);
+    let keys = SrtpKeys {
+        suite,
+        local: vec![1; 30],
+        remote: vec![2; 30],
+    };
+    secure.srtp = Some(keys.clone());
+    let a = open(&mut node, &mut ids, 0, secure.clone());
+    let b = open(&mut node, &mut ids, 1, plan(Codec::Pcmu, 1));
+    node.command(
+        t(0),
+        MediaCommand::Hear {
+            leg: a,
+            hears: Hears::leg(b),
+        },
+    );
+    let mut incoming = crate::srtp::unprotect(suite, &keys.local).unwrap();
+    // More packets than there are sequence numbers, so that the roll-over counter matters.
+    for i in 0..70_000u32 {
+        let mut p = packet(0, i as u16, i * 160, 8, &[i as u8; 20]);
+        let now = t(u64::from(i) * 20);
+        node.receive(now, local(1), false, phone(1), &mut p);
+        if i == 68_000 {
+            secure.srtp = Some(SrtpKeys {
+                remote: vec![3; 30],
+                ..keys.clone()
+            });
+            node.command(
+                now,
+                MediaCommand::Plan {
+                    leg: a,
+                    plan: secure.clone(),
+                },
+            );
+        }
+        let mut got = drain(&mut node).packets.remove(0).3;
+        let n = incoming.rtp(&mut got).unwrap();
+        assert_eq!(&got[12..n], &[i as u8; 20], "{i}");
+    }
+}
+
+#[test]
+fn duplicates_and_early_packets_are_not_forwarded() {
+    let mut ids = IdSource::from_u64(1);
+    let mut node = Node::new(NodeConfig::default());
+    let a = ids.next(t(0));
+    let rtp = SocketAddr::from(([127, 0, 0, 1], local(0)));
+    let port = PortPair { worker: 0, rtp };
+    node.command(
+        t(0),
+        MediaCommand::Open {
+            leg: a,
+            port,
+            plan: None,
+        },
+    );
+    let b = open(&mut node, &mut ids, 1, plan(Codec::Pcmu, 1));
+    node.command(
+        t(0),
+        MediaCommand::Hear {
+            leg: b,
+            hears: Hears::leg(a),
+        },
+    );
+    node.receive(
+        t(0),
+        local(0),
+        false,
+        phone(0),
+        &mut packet(0, 1, 0, 7, &[1; 160]),
+    );
+    assert!(drain(&mut node).packets.is_empty());
+    assert_eq!(node.counters().unwanted, 1);
+    node.command(
+        t(10),
+        MediaCommand::Plan {
+            leg: a,
+            plan: plan(Codec::Pcmu, 0),
+        },
+    );
+    for _ in 0..3 {
+        node.receive(
+            t(20),
+            local(0),
+            false,
+            phone(0),
+            &mut packet(0, 2, 160, 7, &[1; 160]),
+        );
+    }
+    let out = drain(&mut node);
+    assert_eq!(out.packets.len(), 1);
+    assert_eq!(out.events, [MediaEvent::Flowing { leg: a }]);
+    assert_eq!(node.counters().duplicate, 2);
+}
+
+#[test]
 fn reports_are_sent_and_read() {
     let mut w = World::new();
     let (a, b) = (w.phone(Codec::Pcmu), w.phone(Codec::Pcmu));
@@ -832,4 +932,183 @@ fn ports_and_slots_are_used_again() {
     assert!(w.node.heard_by.is_empty() && w.node.mix_by_id.is_empty());
     assert!(w.node.phases.iter().all(|p| p.is_empty()));
     assert_eq!(w.node.next_timeout(), None);
+}
+
+#[test]
+fn a_prompt_to_one_who_holds_us_ends_all_the_same() {
+    let mut w = World::new();
+    let mut p = plan(Codec::Pcmu, 0);
+    p.send = false;
+    let a = w.phone_with(p);
+    let id = play(&mut w, a, vec![tone_samples(400.0, 16_000, 700)], |_| ());
+    w.run(1_000);
+    assert_eq!(ended(&w, id).len(), 1);
+    assert!(w.phones[a].received.is_empty());
+}
+
+#[test]
+fn an_attacker_neither_speaks_nor_listens() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(Codec::Pcmu), w.phone(Codec::Pcmu));
+    w.bridge(a, b);
+    w.sings(a, 500.0);
+    w.sings(b, 800.0);
+    w.run(500);
+    let evil = SocketAddr::from(([203, 0, 113, 66], 4_444));
+    for i in 0..3_000u32 {
+        let now = w.now();
+        let mut p = packet(0, 60_000 + i as u16, i * 160, 0xbad, &[0x7f; 160]);
+        w.node.receive(now, local(0), false, evil, &mut p);
+        if i % 100 == 0 {
+            // `collect` checks that packets for a phone go to its own address only.
+            w.run(60);
+        }
+    }
+    assert_eq!(w.node.counters().stranger, 3_000);
+    assert!(w.phones[b].level(500.0) > 5_000.0);
+    w.assert_continuous(b);
+    // First come: the attacker has the leg until the real phone talks.
+    let c = w.phone(Codec::Pcmu);
+    w.hear(b, &[c], None);
+    let now = w.now();
+    w.node.receive(
+        now,
+        local(2),
+        false,
+        evil,
+        &mut packet(0, 1, 1, 0xbad, &[0x7f; 160]),
+    );
+    w.sings(c, 900.0);
+    w.run(3_000);
+    assert!(w.phones[b].level(900.0) > 5_000.0);
+    w.assert_continuous(b);
+}
+
+mod random {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Bytes(u16, bool, Vec<u8>),
+        Rtp(u16, u8, u16, u32, Vec<u8>),
+        Hear(usize, Vec<usize>, bool),
+        Speak(usize, bool),
+        Mute(usize, bool),
+        Play(usize, u32, usize, bool),
+        Digits(usize),
+        Record(usize, Option<usize>),
+        Close(usize),
+        Reopen(usize, u8, u16),
+        Unreachable(u16),
+        Wait(u64),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let leg = 0usize..5;
+        let bytes = proptest::collection::vec(any::<u8>(), 0..60);
+        prop_oneof![
+            (0u16..6, any::<bool>(), bytes.clone()).prop_map(|(n, r, b)| Act::Bytes(n, r, b)),
+            (
+                0u16..5,
+                prop_oneof![Just(0u8), Just(9), Just(96), Just(101), Just(13)],
+                any::<u16>(),
+                any::<u32>(),
+                bytes
+            )
+                .prop_map(|(n, pt, s, t, b)| Act::Rtp(n, pt, s, t, b)),
+            (
+                leg.clone(),
+                proptest::collection::vec(0usize..5, 0..4),
+                any::<bool>()
+            )
+                .prop_map(|(a, l, m)| Act::Hear(a, l, m)),
+            (leg.clone(), any::<bool>()).prop_map(|(a, m)| Act::Speak(a, m)),
+            (leg.clone(), any::<bool>()).prop_map(|(a, m)| Act::Mute(a, m)),
+            (leg.clone(), 0u32..50_000, 0usize..2_000, any::<bool>())
+                .prop_map(|(a, r, l, b)| Act::Play(a, r, l, b)),
+            leg.clone().prop_map(Act::Digits),
+            (leg.clone(), proptest::option::of(0usize..5)).prop_map(|(a, b)| Act::Record(a, b)),
+            leg.clone().prop_map(Act::Close),
+            (leg, 0u8..4, 0u16..70).prop_map(|(a, c, p)| Act::Reopen(a, c, p)),
+            (0u16..6).prop_map(Act::Unreachable),
+            (1u64..300).prop_map(Act::Wait),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        /// Whatever comes in whatever order: no panic, and a node that is emptied is empty.
+        #[test]
+        fn no_order_of_things_breaks_a_node(acts in proptest::collection::vec(act(), 1..80)) {
+            let mut ids = IdSource::from_u64(1);
+            let mut node = Node::new(NodeConfig::default());
+            let mix: MixId = ids.next(t(0));
+            let codecs = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
+            let mut legs: Vec<LegId> = (0..5)
+                .map(|n| open(&mut node, &mut ids, n, plan(codecs[n as usize % 4], n)))
+                .collect();
+            let mut ms = 0u64;
+            for a in acts {
+                let now = t(ms);
+                match a {
+                    Act::Bytes(n, r, mut b) => node.receive(now, local(n), r, phone(n), &mut b),
+                    Act::Rtp(n, pt, s, ts, b) => {
+                        node.receive(now, local(n), false, phone(n), &mut packet(pt, s, ts, 5, &b));
+                    }
+                    Act::Hear(l, from, m) => {
+                        let hears = Hears { mix: m.then_some(mix), legs: from.iter().map(|f| legs[*f]).collect() };
+                        node.command(now, MediaCommand::Hear { leg: legs[l], hears });
+                    }
+                    Act::Speak(l, m) => node.command(now, MediaCommand::Speak { leg: legs[l], into: m.then_some(mix) }),
+                    Act::Mute(l, muted) => node.command(now, MediaCommand::Mute { leg: legs[l], muted }),
+                    Act::Play(l, rate_hz, len, repeat) => {
+                        let playback = Playback {
+                            id: ids.next(now),
+                            sounds: vec![Samples { rate_hz, data: vec![9; len].into() }; 2],
+                            repeat,
+                            barge_in: repeat,
+                            mix_with_call: len % 2 == 0,
+                        };
+                        node.command(now, MediaCommand::Play { leg: legs[l], playback });
+                    }
+                    Act::Digits(l) => node.command(now, MediaCommand::SendDigits { leg: legs[l], digits: "1#".into() }),
+                    Act::Record(l, r) => node.command(now, MediaCommand::Record {
+                        recording: ids.next(now),
+                        left: legs[l],
+                        right: r.map(|r| legs[r]),
+                        path: "p".into(),
+                    }),
+                    Act::Close(l) => node.command(now, MediaCommand::Close { leg: legs[l] }),
+                    Act::Reopen(l, c, ptime) => {
+                        let mut p = plan(codecs[usize::from(c)], l as u16);
+                        p.ptime_ms = ptime;
+                        legs[l] = open(&mut node, &mut ids, l as u16, p);
+                    }
+                    Act::Unreachable(n) => node.unreachable(now, local(n)),
+                    Act::Wait(w) => {
+                        for _ in 0..w / 5 {
+                            ms += 5;
+                            node.tick(t(ms));
+                        }
+                    }
+                }
+                drain(&mut node);
+            }
+            for leg in &legs {
+                node.command(t(ms), MediaCommand::Close { leg: *leg });
+            }
+            drain(&mut node);
+            prop_assert_eq!(node.leg_count(), 0);
+            prop_assert!(node.heard_by.is_empty() && node.mix_by_id.is_empty() && node.recordings.is_empty());
+            prop_assert!(node.phases.iter().all(|p| p.is_empty()));
+            prop_assert_eq!(node.next_timeout(), None);
+        }
+    }
+}
+
+#[test]
+fn a_node_moves_to_its_worker_thread() {
+    fn movable<T: Send>() {}
+    movable::<Node>();
 }
