@@ -136,10 +136,10 @@ impl Bridge {
                 port: *port,
                 plan: Some(plan(sides[n % 2].addr)),
             };
-            media.send(0, open).expect("open");
+            media.send(0, open);
             let hears = Hears::leg(leg(n ^ 1));
             let hear = MediaCommand::Hear { leg: leg(n), hears };
-            media.send(0, hear).expect("hear");
+            media.send(0, hear);
         }
         Self {
             media,
@@ -197,7 +197,7 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let calls: usize = args.next().map_or(100, |a| a.parse().expect("calls"));
     let seconds: u64 = args.next().map_or(5, |a| a.parse().expect("seconds"));
-    raise_file_limit(calls as u64 * 4 + 1_000);
+    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
