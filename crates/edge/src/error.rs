@@ -53,6 +53,10 @@ pub enum EdgeError {
         "the RTP port range {first}-{last} is too small: at least one even port and the one after it"
     )]
     PortRange { first: u16, last: u16 },
+    #[error("there is no media worker {worker}")]
+    NoSuchWorker { worker: u16 },
+    #[error("media worker {worker} does not take its orders ({waiting} are waiting)")]
+    WorkerOverloaded { worker: u16, waiting: usize },
     #[error("cannot {what}: {source}")]
     System {
         what: &'static str,
@@ -71,6 +75,8 @@ impl EdgeError {
             Self::Resolver { .. } => "resolver_unusable",
             Self::NoMediaPorts { .. } => "no_media_ports",
             Self::PortRange { .. } => "port_range_too_small",
+            Self::NoSuchWorker { .. } => "no_such_worker",
+            Self::WorkerOverloaded { .. } => "worker_overloaded",
             Self::System { .. } => "system_call_failed",
         }
     }

@@ -28,7 +28,6 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use worker::{Gauge, Worker};
 use writer::Writer;
@@ -84,7 +83,6 @@ pub struct MediaWorkers {
     gauges: Vec<Arc<Gauge>>,
     threads: Vec<JoinHandle<()>>,
     writer: Option<Writer>,
-    refused: AtomicU64,
 }
 
 impl MediaWorkers {
@@ -111,7 +109,6 @@ impl MediaWorkers {
             gauges: Vec::new(),
             threads: Vec::new(),
             writer: Some(writer),
-            refused: AtomicU64::new(0),
         };
         let seed = RandomState::new().build_hasher().finish();
         for (index, inbox) in media.inboxes.iter().enumerate() {
@@ -148,21 +145,16 @@ impl MediaWorkers {
         self.inboxes.len() as u16
     }
 
-    /// Give a worker an order. Orders to one worker are carried out in order. An order that is not
-    /// taken (no such worker, or it is stuck and its inbox full) is logged and counted.
-    pub fn send(&self, worker: u16, command: MediaCommand) {
-        self.order(worker, Order::Command(command));
+    /// Give a worker an order. Orders to one worker are carried out in order. An error means that
+    /// it was not taken: there is no such worker, or it is stuck and its inbox full.
+    pub fn send(&self, worker: u16, command: MediaCommand) -> Result<(), EdgeError> {
+        self.order(worker, Order::Command(command))
     }
 
     /// Ask a worker to bind `pairs` more port pairs; answered by `MediaEvent::Ports` in pieces, and
     /// by `PortsExhausted` when not all could be bound.
-    pub fn grow(&self, worker: u16, pairs: usize) {
-        self.order(worker, Order::Grow(pairs));
-    }
-
-    /// Orders that were not taken so far; not zero means a bug or a stuck worker.
-    pub fn orders_refused(&self) -> u64 {
-        self.refused.load(Relaxed)
+    pub fn grow(&self, worker: u16, pairs: usize) -> Result<(), EdgeError> {
+        self.order(worker, Order::Grow(pairs))
     }
 
     /// What worker `worker` has done so far.
@@ -170,15 +162,14 @@ impl MediaWorkers {
         self.gauges.get(usize::from(worker)).map(|g| g.read())
     }
 
-    fn order(&self, worker: u16, order: Order) {
-        let taken = match self.inboxes.get(usize::from(worker)) {
-            Some(inbox) => inbox.push(order),
-            None => Err(0),
-        };
-        if let Err(waiting) = taken {
-            self.refused.fetch_add(1, Relaxed);
-            tracing::error!(worker, waiting, "a media worker does not take an order");
-        }
+    fn order(&self, worker: u16, order: Order) -> Result<(), EdgeError> {
+        let inbox = self
+            .inboxes
+            .get(usize::from(worker))
+            .ok_or(EdgeError::NoSuchWorker { worker })?;
+        inbox
+            .push(order)
+            .map_err(|waiting| EdgeError::WorkerOverloaded { worker, waiting })
     }
 }
 

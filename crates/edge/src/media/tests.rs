@@ -40,13 +40,13 @@ fn a_bug_in_the_node_costs_its_legs_and_not_the_worker() {
         plan: None,
     };
     for _ in 0..2 {
-        media.send(0, open());
-        media.order(0, Order::Panic);
+        media.send(0, open()).expect("taken");
+        media.order(0, Order::Panic).expect("taken");
         let events = wait(&source, |e| !e.is_empty());
         assert_eq!(events, [MediaEvent::Unreachable { leg }]);
     }
-    media.send(0, open());
-    media.send(0, MediaCommand::Close { leg });
+    media.send(0, open()).expect("taken");
+    media.send(0, MediaCommand::Close { leg }).expect("taken");
     let events = wait(&source, |e| !e.is_empty());
     let closed =
         |e: &MediaEvent| matches!(e, MediaEvent::Quality { leg: l, last: true, .. } if *l == leg);

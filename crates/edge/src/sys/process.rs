@@ -1,11 +1,8 @@
 //! What this process may use: cores and descriptors.
 
-/// Open files asked for: four per relayed call, one per connection.
-const FILES_WANTED: u64 = 1 << 19;
-
-/// Raise the limit of open files: to [`FILES_WANTED`] where we may (a privileged process raises the
-/// hard limit too), else to the hard limit. Returns the limit in force; each media leg takes two.
-pub fn raise_file_limit() -> u64 {
+/// Raise the soft limit of open files to `wanted`, or as far as the hard limit lets us (a
+/// privileged process raises that too). Returns the limit in force; each media leg takes two.
+pub fn raise_file_limit(wanted: u64) -> u64 {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
@@ -14,12 +11,12 @@ pub fn raise_file_limit() -> u64 {
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } < 0 {
         return 0;
     }
-    if limit.rlim_cur >= FILES_WANTED {
+    if limit.rlim_cur >= wanted {
         return limit.rlim_cur;
     }
-    for max in [limit.rlim_max.max(FILES_WANTED), limit.rlim_max] {
+    for max in [limit.rlim_max.max(wanted), limit.rlim_max] {
         let raised = libc::rlimit {
-            rlim_cur: FILES_WANTED.min(max),
+            rlim_cur: wanted.min(max),
             rlim_max: max,
         };
         // SAFETY: `raised` is a live local.
@@ -50,8 +47,8 @@ mod tests {
     #[test]
     fn limits_are_told() {
         assert!(usable_cores() >= 1);
-        let limit = raise_file_limit();
+        let limit = raise_file_limit(64);
         assert!(limit >= 64);
-        assert_eq!(raise_file_limit(), limit);
+        assert_eq!(raise_file_limit(64), limit);
     }
 }

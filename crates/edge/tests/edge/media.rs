@@ -110,7 +110,7 @@ impl House {
     }
 
     fn order(&self, command: MediaCommand) {
-        self.media.send(0, command);
+        self.media.send(0, command).expect("taken");
     }
 
     /// Open a leg to `phone` on a free port; the address the phone sends to.
@@ -249,8 +249,8 @@ fn ports_grow_in_pieces_until_the_range_is_used_up_and_foreign_ones_are_skipped(
     let numbers =
         |house: &House| -> Vec<u16> { house.ports.iter().map(|p| p.rtp.port()).collect() };
     assert_eq!(numbers(&house), [42_200, 42_202, 42_206, 42_208]);
-    house.media.grow(0, 40);
-    house.media.grow(0, 40);
+    house.media.grow(0, 40).expect("taken");
+    house.media.grow(0, 40).expect("taken");
     house.until(
         "exhausted",
         |e| matches!(e, MediaEvent::PortsExhausted { worker: 0 }).then_some(()),
@@ -270,7 +270,7 @@ fn ports_grow_in_pieces_until_the_range_is_used_up_and_foreign_ones_are_skipped(
             port + 1
         );
     }
-    house.media.grow(0, 1);
+    house.media.grow(0, 1).expect("taken");
     house.until(
         "exhausted again",
         |e| matches!(e, MediaEvent::PortsExhausted { worker: 0 }).then_some(()),
@@ -291,9 +291,8 @@ fn workers_share_the_range_and_the_advertised_address_is_told() {
         assert_eq!(own.count(), 8);
     }
     assert!(house.ports.iter().all(|p| p.rtp.ip() == advertised));
-    assert_eq!(house.media.orders_refused(), 0);
-    house.media.grow(2, 1);
-    assert_eq!(house.media.orders_refused(), 1, "there is no third worker");
+    let error = house.media.grow(2, 1).expect_err("no such worker");
+    assert_eq!(error.code(), "no_such_worker");
 }
 
 #[test]
