@@ -24,7 +24,8 @@ fn plan(remote: SocketAddr) -> MediaPlan {
         codec: Codec::Pcmu,
         payload_type_send: 0,
         payload_type_receive: 0,
-        dtmf: None,
+        // As agreed with nearly every phone; without it tones are looked for in the audio.
+        dtmf: Some((101, 101)),
         ptime_ms: 20,
         send: true,
         receive: true,
@@ -136,10 +137,10 @@ impl Bridge {
                 port: *port,
                 plan: Some(plan(sides[n % 2].addr)),
             };
-            media.send(0, open).expect("open");
+            media.send(0, open).expect("taken");
             let hears = Hears::leg(leg(n ^ 1));
             let hear = MediaCommand::Hear { leg: leg(n), hears };
-            media.send(0, hear).expect("hear");
+            media.send(0, hear).expect("taken");
         }
         Self {
             media,

@@ -146,7 +146,7 @@ impl MediaWorkers {
     }
 
     /// Give a worker an order. Orders to one worker are carried out in order. An error means that
-    /// it was not taken.
+    /// it was not taken: there is no such worker, or it is stuck and its inbox full.
     pub fn send(&self, worker: u16, command: MediaCommand) -> Result<(), EdgeError> {
         self.order(worker, Order::Command(command))
     }

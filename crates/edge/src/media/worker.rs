@@ -167,6 +167,13 @@ impl Worker {
         let mut ready = [Ready::EMPTY; READY_MAX];
         let mut orders = Vec::new();
         loop {
+            // While something is ready, read on; only then rest.
+            let mut count = self.epoll.wait(&mut ready, Some(Duration::ZERO));
+            if count == 0 && self.to_bind == 0 {
+                count = self.rest(&mut ready);
+            }
+            // Orders before packets: a packet sent after an order was given finds it carried out.
+            self.inbox.wake.awake();
             let go_on = self.inbox.take(&mut orders);
             for order in orders.drain(..) {
                 self.take_order(order);
@@ -174,20 +181,14 @@ impl Worker {
             if self.to_bind > 0 {
                 self.bind_some();
             }
-            self.finish_round();
-            if !go_on {
-                return self.stop();
-            }
-            // While something is ready, read on; only then rest.
-            let mut count = self.epoll.wait(&mut ready, Some(Duration::ZERO));
-            if count == 0 && self.to_bind == 0 {
-                count = self.rest(&mut ready);
-            }
-            self.inbox.wake.awake();
             self.read(&ready[..count]);
             let now = self.clock.now();
             if self.node.next_timeout().is_some_and(|t| t <= now) {
                 self.node.tick(now);
+            }
+            self.finish_round();
+            if !go_on {
+                return self.stop();
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What this process may use: cores and descriptors.
 
 /// Raise the soft limit of open files to `wanted`, or as far as the hard limit lets us (a
-/// privileged process raises that too). Returns the limit in force. Each media leg takes two files.
+/// privileged process raises that too). Returns the limit in force; each media leg takes two.
 pub fn raise_file_limit(wanted: u64) -> u64 {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -47,7 +47,8 @@ mod tests {
     #[test]
     fn limits_are_told() {
         assert!(usable_cores() >= 1);
-        let now = raise_file_limit(64);
-        assert!(now >= 64);
+        let limit = raise_file_limit(64);
+        assert!(limit >= 64);
+        assert_eq!(raise_file_limit(64), limit);
     }
 }

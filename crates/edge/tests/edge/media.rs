@@ -1,9 +1,9 @@
 use crate::site::PATIENCE;
 use cp_edge::media::{EventSource, MediaCommand, NodeConfig, event_queue};
 use cp_edge::{Clock, ListenConfig, MediaConfig, MediaWorkers, Signalling};
-use cp_vocab::LegId;
 use cp_vocab::id::TypedId;
 use cp_vocab::media::{Codec, Hears, MediaEvent, MediaPlan, PortPair};
+use cp_vocab::{LegId, RecordingId};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -87,6 +87,19 @@ impl House {
                     return found;
                 }
             }
+            let now = self.clock.now();
+            assert!(now < end, "no {what}; seen: {:?}", self.seen);
+            meanwhile();
+            let soon = now + Duration::from_millis(5);
+            self.signalling.poll(Some(soon), &mut Vec::new());
+            self.source.drain(&mut self.seen);
+        }
+    }
+
+    /// Wait until `done`; `meanwhile` runs every few milliseconds.
+    fn wait(&mut self, what: &str, done: impl Fn() -> bool, mut meanwhile: impl FnMut()) {
+        let end = self.clock.now() + PATIENCE;
+        while !done() {
             let now = self.clock.now();
             assert!(now < end, "no {what}; seen: {:?}", self.seen);
             meanwhile();
@@ -334,6 +347,121 @@ fn garbage_and_oversize_packets_harm_nobody() {
     }
     a.send_to(&rtp(1, 7), a_port).expect("send");
     assert_eq!(audio_of(&b).0, vec![1; 160]);
+}
+
+/// Two phones on a relayed call: the socket and the port to send to, of each.
+fn call(house: &mut House) -> [(UdpSocket, SocketAddr); 2] {
+    let ((a, a_addr), (b, b_addr)) = (phone(), phone());
+    let a_port = house.open(leg(1), a_addr);
+    let b_port = house.open(leg(2), b_addr);
+    for (hearer, heard) in [(1, 2), (2, 1)] {
+        house.order(MediaCommand::Hear {
+            leg: leg(hearer),
+            hears: Hears::leg(leg(heard)),
+        });
+    }
+    [(a, a_port), (b, b_port)]
+}
+
+fn record(house: &House, n: u128, path: &str) -> RecordingId {
+    let recording = RecordingId::from_u128(n);
+    house.order(MediaCommand::Record {
+        recording,
+        left: leg(1),
+        right: Some(leg(2)),
+        path: path.to_owned(),
+    });
+    recording
+}
+
+fn recording_end(house: &mut House, recording: RecordingId) -> (u64, Option<String>) {
+    house.until(
+        "end of the recording",
+        |e| match e {
+            MediaEvent::RecordingEnded {
+                recording: r,
+                duration_ms,
+                error,
+            } if *r == recording => Some((*duration_ms, error.clone())),
+            _ => None,
+        },
+        || {},
+    )
+}
+
+#[test]
+fn a_recording_becomes_a_file_and_stays_whole_when_the_server_stops() {
+    let mut house = House::new(42_700..=42_763, |_| {});
+    let [(a, a_port), _b] = call(&mut house);
+    let stopped = record(&house, 1, "tenant/one.wav");
+    let running = record(&house, 2, "tenant/two.wav");
+    let dir = house.dir.path().join("tenant");
+    let length = |name: &str| std::fs::metadata(dir.join(name)).map_or(0, |m| m.len());
+    let mut n = 0;
+    house.wait(
+        "audio in the files",
+        || length("one.wav") > 10_000 && length("two.wav") > 10_000,
+        || {
+            n += 1;
+            a.send_to(&rtp(n, 7), a_port).expect("send");
+        },
+    );
+    house.order(MediaCommand::StopRecording { recording: stopped });
+    let (duration_ms, error) = recording_end(&mut house, stopped);
+    assert_eq!(error, None);
+    let House {
+        media,
+        source,
+        dir: root,
+        mut seen,
+        ..
+    } = house;
+    drop(media);
+    source.drain(&mut seen);
+    let ended = |e: &MediaEvent| matches!(e, MediaEvent::RecordingEnded { recording, error: None, .. } if *recording == running);
+    assert!(seen.iter().any(ended), "{seen:?}");
+    for name in ["one.wav", "two.wav"] {
+        let bytes = std::fs::read(root.path().join("tenant").join(name)).expect("a file");
+        let size = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four"));
+        assert_eq!(
+            (&bytes[..4], &bytes[8..12]),
+            (&b"RIFF"[..], &b"WAVE"[..]),
+            "{name}"
+        );
+        assert_eq!(
+            size(4) as usize,
+            bytes.len() - 8,
+            "{name}: the header tells the length"
+        );
+        if name == "one.wav" {
+            // Two channels of 16 bit at 8 kHz.
+            assert_eq!((bytes.len() as u64 - 44) / 32, duration_ms);
+        }
+    }
+}
+
+#[test]
+fn a_recording_that_cannot_be_written_ends_with_an_error_and_the_call_lives() {
+    let mut house = House::new(42_800..=42_863, |_| {});
+    let [(a, a_port), (b, b_port)] = call(&mut house);
+    let dir = house.dir.path().to_owned();
+    std::os::unix::fs::symlink("/dev/full", dir.join("full.wav")).expect("link");
+    std::fs::write(dir.join("kept.wav"), "evidence").expect("write");
+    for (n, path) in ["full.wav", "kept.wav", "kept.wav/below.wav", "../out.wav"]
+        .iter()
+        .enumerate()
+    {
+        let recording = record(&house, n as u128 + 1, path);
+        let (_, error) = recording_end(&mut house, recording);
+        assert!(error.is_some(), "{path} was recorded");
+        let n = n as u16 + 1;
+        a.send_to(&rtp(n, 7), a_port).expect("send");
+        assert_eq!(audio_of(&b), (vec![n as u8; 160], b_port));
+    }
+    assert_eq!(
+        std::fs::read(dir.join("kept.wav")).expect("kept"),
+        b"evidence"
+    );
 }
 
 #[test]
