@@ -256,12 +256,12 @@ impl Router {
             .iter()
             .position(|w| w.interaction == interaction)
             .ok_or(RouteError::NoSuchWork)?;
-        let work = who.work.remove(at);
+        let mut work = who.work.remove(at);
         if self.taken.get(&interaction) == Some(&slot) {
             self.taken.remove(&interaction);
         }
         let queue = work.ticket.as_ref().map(|t| t.queue_id);
-        if let Some(ticket) = &work.ticket {
+        if let Some(ticket) = work.ticket.take() {
             self.finish(ticket);
         }
         let length_ms = self.wrap_up_ms(slot, queue);

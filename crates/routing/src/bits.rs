@@ -49,6 +49,17 @@ impl Bits {
             .sum()
     }
 
+    /// Calls `f` for each in both, ascending. The hot loop of matching.
+    pub(crate) fn each_both(&self, other: &Bits, mut f: impl FnMut(u32)) {
+        for (i, (a, b)) in self.words.iter().zip(&other.words).enumerate() {
+            let mut left = a & b;
+            while left != 0 {
+                f(i as u32 * 64 + left.trailing_zeros());
+                left &= left - 1;
+            }
+        }
+    }
+
     /// Those in both, ascending.
     pub(crate) fn both<'a>(&'a self, other: &'a Bits) -> impl Iterator<Item = u32> + 'a {
         self.words

@@ -4,7 +4,7 @@ use crate::agent::AgentSlot;
 use crate::classes::{level_of, requirement};
 use crate::offers::Chosen;
 use crate::router::{BY_IDLE, FINISHED_MAX, Router};
-use crate::ticket::TicketSlot;
+use crate::ticket::{Decided, TicketSlot};
 use crate::view::{
     AgentView, Candidate, Decision, Explain, QueueStats, Reason, ReasonCount, StateCounts,
 };
@@ -28,49 +28,42 @@ impl StateCounts {
 }
 
 impl Router {
-    /// Puts a decision in words. Called when the agent has left the idle ones and before the offer
-    /// is in the books.
+    /// Notes what a decision was made from. Called when the agent has left the idle ones and
+    /// before the offer is in the books.
     pub(crate) fn decide(
         &self,
         now: Timestamp,
         offer: OfferId,
         ticket: u32,
         agent: u32,
-        chosen: Chosen,
-    ) -> Decision {
+        how: Chosen,
+    ) -> Decided {
         let waiting = &self.tickets[ticket as usize];
-        let task = self.classes.task(waiting.class);
-        let who = &self.agents[agent as usize];
-        let candidate = who.candidate(now);
-        let waited_ms = waiting.entered_ms(now);
-        let (mut eligible, mut runners_up) = (1, Vec::new());
-        if chosen != Chosen::ByAgent && !self.idle[BY_IDLE].is_empty() {
+        let (mut eligible, mut runner_up) = (1, None);
+        if how != Chosen::ByAgent && !self.idle[BY_IDLE].is_empty() {
             eligible += self.idle[BY_IDLE].count(self.classes.takers(waiting.class));
-            runners_up = self
+            runner_up = self
                 .runner_up(ticket, agent)
-                .map(|slot| self.agents[slot as usize].candidate(now))
-                .into_iter()
-                .collect();
+                .map(|slot| self.agents[slot as usize].candidate(now));
         }
-        Decision {
+        Decided {
             at: now,
             offer,
-            rule: task.rule,
-            chosen: candidate,
+            rule: self.classes.task(waiting.class).rule,
+            how,
+            chosen: self.agents[agent as usize].candidate(now),
             eligible,
-            runners_up,
+            runner_up,
             members: self.members[waiting.queue as usize],
-            waited_ms,
-            because: because(task.rule, chosen, &candidate, eligible, waited_ms),
+            waited_ms: waiting.entered_ms(now),
             ended: None,
         }
     }
 
-    /// Keeps the explanation of an interaction that left.
-    pub(crate) fn finish(&mut self, ticket: &TicketSlot) {
-        let explain = Box::new(self.explanation(ticket));
+    /// Keeps what is known of an interaction that left.
+    pub(crate) fn finish(&mut self, ticket: Box<TicketSlot>) {
         let interaction = ticket.interaction;
-        if self.finished.insert(interaction, explain).is_some() {
+        if self.finished.insert(interaction, ticket).is_some() {
             return;
         }
         self.finished_order.push_back(interaction);
@@ -102,7 +95,9 @@ impl Router {
                 .and_then(|w| w.ticket.as_ref())?;
             return Some(self.explanation(ticket));
         }
-        self.finished.get(&interaction).map(|e| (**e).clone())
+        self.finished
+            .get(&interaction)
+            .map(|ticket| self.explanation(ticket))
     }
 
     fn explanation(&self, ticket: &TicketSlot) -> Explain {
@@ -130,7 +125,7 @@ impl Router {
             wait_estimate: None,
             not_taken_by: Vec::new(),
             steps: ticket.trail.steps.iter().cloned().collect(),
-            decisions: ticket.trail.decisions.iter().cloned().collect(),
+            decisions: ticket.trail.decisions.iter().map(Decided::told).collect(),
             decisions_dropped: ticket.trail.dropped,
         }
     }
@@ -289,51 +284,58 @@ impl AgentSlot {
     }
 }
 
-/// One line for the agent's screen and the log.
-fn because(
-    rule: SelectionRule,
-    chosen: Chosen,
-    who: &Candidate,
-    eligible: u32,
-    waited_ms: u64,
-) -> String {
-    let mut text = String::with_capacity(96);
-    let idle_s = who.idle_ms / 1_000;
-    let busy_pct = (who.occupancy * 100.0).round() as u32;
-    let wrote = match (chosen, rule) {
-        (Chosen::ByAgent, _) => {
-            write!(
+impl Decided {
+    fn told(&self) -> Decision {
+        Decision {
+            at: self.at,
+            offer: self.offer,
+            rule: self.rule,
+            chosen: self.chosen,
+            eligible: self.eligible,
+            runner_up: self.runner_up,
+            members: self.members,
+            waited_ms: self.waited_ms,
+            because: self.because(),
+            ended: self.ended,
+        }
+    }
+
+    /// One line for the agent's screen and the log.
+    pub(crate) fn because(&self) -> String {
+        let mut text = String::with_capacity(96);
+        let wrote = self.write(&mut text);
+        debug_assert!(wrote.is_ok(), "writing to a string does not fail");
+        text
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let idle_s = self.chosen.idle_ms / 1_000;
+        let busy_pct = (self.chosen.occupancy * 100.0).round() as u32;
+        let able = self.eligible;
+        match (self.how, self.rule) {
+            (Chosen::ByAgent, _) => {
+                text.push_str("became free; this one is first of those the agent can take");
+            }
+            (Chosen::Preferred, _) => write!(text, "preferred agent, idle {idle_s} s")?,
+            (Chosen::Guarded, _) => write!(
                 text,
-                "became free; this one is first of those the agent can take"
-            )
+                "least occupied ({busy_pct} %) of {able} able, all above the mean"
+            )?,
+            (_, SelectionRule::LongestIdle) => {
+                write!(text, "longest idle ({idle_s} s) of {able} able")?;
+            }
+            (_, SelectionRule::LeastOccupied) => {
+                write!(text, "least occupied ({busy_pct} %) of {able} able")?;
+            }
+            (_, SelectionRule::LeastFlexible) => {
+                write!(text, "least flexible of {able} able, idle {idle_s} s")?;
+            }
+            (_, SelectionRule::BestScore) => {
+                write!(text, "best score of {able} able, idle {idle_s} s")?;
+            }
+            (_, SelectionRule::RoundRobin) => write!(text, "next in turn of {able} able")?,
         }
-        (Chosen::Preferred, _) => write!(text, "preferred agent, idle {idle_s} s"),
-        (Chosen::Guarded, _) => write!(
-            text,
-            "least occupied ({busy_pct} %) of {eligible} able, all above the mean"
-        ),
-        (_, SelectionRule::LongestIdle) => {
-            write!(text, "longest idle ({idle_s} s) of {eligible} able")
-        }
-        (_, SelectionRule::LeastOccupied) => {
-            write!(text, "least occupied ({busy_pct} %) of {eligible} able")
-        }
-        (_, SelectionRule::LeastFlexible) => {
-            write!(text, "least flexible of {eligible} able, idle {idle_s} s")
-        }
-        (_, SelectionRule::BestScore) => {
-            write!(text, "best score of {eligible} able, idle {idle_s} s")
-        }
-        (_, SelectionRule::RoundRobin) => write!(text, "next in turn of {eligible} able"),
-    };
-    let wrote = wrote.and_then(|()| {
-        write!(
-            text,
-            "; waited {}.{} s",
-            waited_ms / 1_000,
-            waited_ms % 1_000 / 100
-        )
-    });
-    debug_assert!(wrote.is_ok(), "writing to a string does not fail");
-    text
+        let tenths = self.waited_ms / 100;
+        write!(text, "; waited {}.{} s", tenths / 10, tenths % 10)
+    }
 }

@@ -95,10 +95,13 @@ impl ClassIndex {
                 return Some(*found);
             }
         }
-        let head = self
-            .filled
-            .both(fits)
-            .min_by_key(|c| self.heads[*c as usize])?;
+        let (mut best, mut head) = (NOBODY, 0);
+        self.filled.each_both(fits, |c| {
+            let this = self.heads[c as usize];
+            if this < best {
+                (best, head) = (this, c);
+            }
+        });
         let first = *self.sets[head as usize].first()?;
         if allowed(first.slot) {
             return Some(first);
@@ -117,10 +120,14 @@ impl ClassIndex {
         rank: impl Fn(u32) -> R,
         allowed: impl Fn(u32) -> bool,
     ) -> Option<Entry> {
-        let head = self
-            .filled
-            .both(fits)
-            .min_by_key(|c| (rank(*c), self.heads[*c as usize]))?;
+        let mut best = None;
+        self.filled.each_both(fits, |c| {
+            let this = (rank(c), self.heads[c as usize]);
+            if best.is_none_or(|(b, _)| this < b) {
+                best = Some((this, c));
+            }
+        });
+        let (_, head) = best?;
         let first = *self.sets[head as usize].first()?;
         if allowed(first.slot) {
             return Some(first);

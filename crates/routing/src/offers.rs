@@ -128,7 +128,7 @@ impl Router {
             agent: who.id,
             queue: waiting.queue_id,
             deadline,
-            explain: decision.because.clone(),
+            explain: decision.because(),
         };
         waiting.trail.decided(decision);
         self.offer_by.insert(id, ticket);
@@ -140,7 +140,7 @@ impl Router {
     fn end_offer(&mut self, ticket: u32, how: OfferEnd) -> Option<LiveOffer> {
         let waiting = &mut self.tickets[ticket as usize];
         let offer = waiting.offer.take()?;
-        if let Some(decision) = waiting.trail.decisions.back_mut() {
+        if let Some(decision) = waiting.trail.decisions.last_mut() {
             decision.ended = Some(how);
         }
         self.offer_by.remove(&offer.id);

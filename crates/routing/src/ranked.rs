@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 /// A chunk is split in halves at this length.
-const CHUNK_MAX: usize = 512;
+const CHUNK_MAX: usize = 256;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Ranked<K> {

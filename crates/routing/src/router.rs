@@ -7,14 +7,14 @@ use crate::index::{ClassIndex, Entry};
 use crate::io::{RouteError, RouterConfig, RouterInput, RouterOutput};
 use crate::queue::QueueSlot;
 use crate::ticket::TicketSlot;
-use crate::view::{Explain, StateCounts};
+use crate::view::StateCounts;
 use cp_vocab::Timestamp;
 use cp_vocab::id::*;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 use std::collections::{BTreeSet, VecDeque};
 
-/// Explanations of interactions that left, kept for whoever asks; the oldest go.
+/// Tickets that left, for their explanation; the oldest go.
 pub(crate) const FINISHED_MAX: usize = 4_096;
 
 /// The orders in which idle agents can be looked at, as places in [`AgentSlot::keys`].
@@ -94,7 +94,7 @@ pub struct Router {
     pub(crate) offer_by: FxHashMap<OfferId, u32>,
     /// Interactions accepted and still being worked on, by agent.
     pub(crate) taken: FxHashMap<InteractionId, u32>,
-    pub(crate) finished: FxHashMap<InteractionId, Box<Explain>>,
+    pub(crate) finished: FxHashMap<InteractionId, Box<TicketSlot>>,
     pub(crate) finished_order: VecDeque<InteractionId>,
 
     pub(crate) classes: Classes,

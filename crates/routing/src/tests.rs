@@ -299,7 +299,7 @@ impl World {
 
     fn tell(&mut self, text: &str) {
         let at = self.now.since(self.start).as_millis();
-        writeln!(self.told, "{:>7}.{} {text}", at / 1_000, at % 1_000 / 100).unwrap();
+        writeln!(self.told, "{}.{} {text}", at / 1_000, at % 1_000 / 100).unwrap();
     }
 
     fn drain(&mut self) {
@@ -488,17 +488,17 @@ fn a_call_is_offered_answered_and_wrapped_up() {
     check(
         &format!("{ONE} wait 5; call A q; wait 3; accept A; wait 60; anna ends A wrap; wait 40"),
         expect![[r#"
-                  0.0 anna presence Available
-                  5.0 A waits in q, place 1, about 0 s
-                  5.0 A rings anna for 20 s: longest idle (5 s) of 1 able; waited 0.0 s
-                  5.0 anna is Offered with A
-                  8.0 A at anna: Accepted
-                  8.0 A left q: Answered after 3 s
-                  8.0 anna is Interacting with A
-                 68.0 anna wraps up for 30 s
-                 68.0 anna is WrapUp with A
-                 98.0 anna wrapped up (time)
-                 98.0 anna is Idle
+            0.0 anna presence Available
+            5.0 A waits in q, place 1, about 0 s
+            5.0 A rings anna for 20 s: longest idle (5 s) of 1 able; waited 0.0 s
+            5.0 anna is Offered with A
+            8.0 A at anna: Accepted
+            8.0 A left q: Answered after 3 s
+            8.0 anna is Interacting with A
+            68.0 anna wraps up for 30 s
+            68.0 anna is WrapUp with A
+            98.0 anna wrapped up (time)
+            98.0 anna is Idle
         "#]],
     );
 }
@@ -510,21 +510,21 @@ fn a_freed_agent_takes_the_longest_waiting() {
             "{ONE} call A q; accept A; call B q; wait 1; call C q; anna ends A wrap; wait 10; anna finish; explain C"
         ),
         expect![[r#"
-                  0.0 anna presence Available
-                  0.0 A waits in q, place 1, about 0 s
-                  0.0 A rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
-                  0.0 anna is Offered with A
-                  0.0 A at anna: Accepted
-                  0.0 A left q: Answered after 0 s
-                  0.0 anna is Interacting with A
-                  0.0 B waits in q, place 1, about 180 s
-                  1.0 C waits in q, place 2, about 318 s
-                  1.0 anna wraps up for 30 s
-                  1.0 anna is WrapUp with A
-                 11.0 anna wrapped up
-                 11.0 B rings anna for 20 s: became free; this one is first of those the agent can take; waited 11.0 s
-                 11.0 anna is Offered with B
-                 11.0 C explained: 1xOffered
+            0.0 anna presence Available
+            0.0 A waits in q, place 1, about 0 s
+            0.0 A rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
+            0.0 anna is Offered with A
+            0.0 A at anna: Accepted
+            0.0 A left q: Answered after 0 s
+            0.0 anna is Interacting with A
+            0.0 B waits in q, place 1, about 180 s
+            1.0 C waits in q, place 2, about 318 s
+            1.0 anna wraps up for 30 s
+            1.0 anna is WrapUp with A
+            11.0 anna wrapped up
+            11.0 B rings anna for 20 s: became free; this one is first of those the agent can take; waited 11.0 s
+            11.0 anna is Offered with B
+            11.0 C explained: 1xOffered
         "#]],
     );
 }
@@ -536,22 +536,22 @@ fn no_answer_demotes_and_the_caller_keeps_the_place() {
             "{TWO} call A q; wait 1; call B q; wait 21; call C q; anna available; wait 1; accept A"
         ),
         expect![[r#"
-                  0.0 anna presence Available
-                  1.0 ben presence Available
-                  1.0 A waits in q, place 1, about 0 s
-                  1.0 A rings anna for 20 s: longest idle (1 s) of 2 able; waited 0.0 s
-                  1.0 anna is Offered with A
-                  2.0 B waits in q, place 2, about 0 s
-                  2.0 B rings ben for 20 s: longest idle (1 s) of 1 able; waited 0.0 s
-                  2.0 ben is Offered with B
-                 21.0 A at anna: TimedOut
-                 21.0 anna is NotResponding
-                 22.0 B at ben: TimedOut
-                 22.0 ben is NotResponding
-                 23.0 C waits in q, place 3, about ?
-                 23.0 B rings anna for 20 s: became free; this one is first of those the agent can take; waited 21.0 s
-                 23.0 anna is Offered with B
-                 24.0 ! accept A: offer_gone (the offer has ended)
+            0.0 anna presence Available
+            1.0 ben presence Available
+            1.0 A waits in q, place 1, about 0 s
+            1.0 A rings anna for 20 s: longest idle (1 s) of 2 able; waited 0.0 s
+            1.0 anna is Offered with A
+            2.0 B waits in q, place 2, about 0 s
+            2.0 B rings ben for 20 s: longest idle (1 s) of 1 able; waited 0.0 s
+            2.0 ben is Offered with B
+            21.0 A at anna: TimedOut
+            21.0 anna is NotResponding
+            22.0 B at ben: TimedOut
+            22.0 ben is NotResponding
+            23.0 C waits in q, place 3, about ?
+            23.0 B rings anna for 20 s: became free; this one is first of those the agent can take; waited 21.0 s
+            23.0 anna is Offered with B
+            24.0 ! accept A: offer_gone (the offer has ended)
         "#]],
     );
 }
@@ -562,15 +562,15 @@ fn without_demotion_the_agent_stays_and_the_caller_goes_round() {
         "queue q demote=no ring=10; agent anna q; configure; anna phone; anna available;
          call A q; wait 15; explain A; wait 30",
         expect![[r#"
-                  0.0 anna presence Available
-                  0.0 A waits in q, place 1, about 0 s
-                  0.0 A rings anna for 10 s: longest idle (0 s) of 1 able; waited 0.0 s
-                  0.0 anna is Offered with A
-                 10.0 A at anna: TimedOut
-                 10.0 anna is Idle
-                 15.0 A explained: {anna of 1: longest idle (0 s) of 1 able; waited 0.0 s -> Some(TimedOut)} 1xAvoidedByTicket
-                 40.0 A rings anna for 10 s: longest idle (30 s) of 1 able; waited 40.0 s
-                 40.0 anna is Offered with A
+            0.0 anna presence Available
+            0.0 A waits in q, place 1, about 0 s
+            0.0 A rings anna for 10 s: longest idle (0 s) of 1 able; waited 0.0 s
+            0.0 anna is Offered with A
+            10.0 A at anna: TimedOut
+            10.0 anna is Idle
+            15.0 A explained: {anna of 1: longest idle (0 s) of 1 able; waited 0.0 s -> Some(TimedOut)} 1xAvoidedByTicket
+            40.0 A rings anna for 10 s: longest idle (30 s) of 1 able; waited 40.0 s
+            40.0 anna is Offered with A
         "#]],
     );
 }
@@ -582,22 +582,22 @@ fn a_rejecting_agent_is_avoided_for_a_while() {
             "{ONE} call A q; reject A; call B q; wait 1; accept B; anna ends B; wait 28; explain A; wait 2"
         ),
         expect![[r#"
-                  0.0 anna presence Available
-                  0.0 A waits in q, place 1, about 0 s
-                  0.0 A rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
-                  0.0 anna is Offered with A
-                  0.0 A at anna: Rejected
-                  0.0 anna is Idle
-                  0.0 B waits in q, place 2, about 0 s
-                  0.0 B rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
-                  0.0 anna is Offered with B
-                  1.0 B at anna: Accepted
-                  1.0 B left q: Answered after 1 s
-                  1.0 anna is Interacting with B
-                  1.0 anna is Idle
-                 29.0 A explained: {anna of 1: longest idle (0 s) of 1 able; waited 0.0 s -> Some(Rejected)} 1xAvoidedByTicket
-                 30.0 A rings anna for 20 s: longest idle (29 s) of 1 able; waited 30.0 s
-                 30.0 anna is Offered with A
+            0.0 anna presence Available
+            0.0 A waits in q, place 1, about 0 s
+            0.0 A rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
+            0.0 anna is Offered with A
+            0.0 A at anna: Rejected
+            0.0 anna is Idle
+            0.0 B waits in q, place 2, about 0 s
+            0.0 B rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
+            0.0 anna is Offered with B
+            1.0 B at anna: Accepted
+            1.0 B left q: Answered after 1 s
+            1.0 anna is Interacting with B
+            1.0 anna is Idle
+            29.0 A explained: {anna of 1: longest idle (0 s) of 1 able; waited 0.0 s -> Some(Rejected)} 1xAvoidedByTicket
+            30.0 A rings anna for 20 s: longest idle (29 s) of 1 able; waited 30.0 s
+            30.0 anna is Offered with A
         "#]],
     );
 }
@@ -607,21 +607,21 @@ fn an_ended_offer_cannot_be_accepted() {
     check(
         &format!("{TWO} call A q; wait 20; wait 1; hangup A; accept A; reject A; unreachable A"),
         expect![[r#"
-                  0.0 anna presence Available
-                  1.0 ben presence Available
-                  1.0 A waits in q, place 1, about 0 s
-                  1.0 A rings anna for 20 s: longest idle (1 s) of 2 able; waited 0.0 s
-                  1.0 anna is Offered with A
-                 21.0 A at anna: TimedOut
-                 21.0 A rings ben for 20 s: longest idle (20 s) of 1 able; waited 20.0 s
-                 21.0 ben is Offered with A
-                 21.0 anna is NotResponding
-                 22.0 A at ben: Cancelled
-                 22.0 A left q: Abandoned after 21 s
-                 22.0 ben is Idle
-                 22.0 ! accept A: offer_gone (the offer has ended)
-                 22.0 ! reject A: offer_gone (the offer has ended)
-                 22.0 ! unreachable A: offer_gone (the offer has ended)
+            0.0 anna presence Available
+            1.0 ben presence Available
+            1.0 A waits in q, place 1, about 0 s
+            1.0 A rings anna for 20 s: longest idle (1 s) of 2 able; waited 0.0 s
+            1.0 anna is Offered with A
+            21.0 A at anna: TimedOut
+            21.0 A rings ben for 20 s: longest idle (20 s) of 1 able; waited 20.0 s
+            21.0 ben is Offered with A
+            21.0 anna is NotResponding
+            22.0 A at ben: Cancelled
+            22.0 A left q: Abandoned after 21 s
+            22.0 ben is Idle
+            22.0 ! accept A: offer_gone (the offer has ended)
+            22.0 ! reject A: offer_gone (the offer has ended)
+            22.0 ! unreachable A: offer_gone (the offer has ended)
         "#]],
     );
 }
@@ -653,25 +653,25 @@ fn a_phone_that_cannot_be_reached_rests_longer_each_time() {
             "{ONE} call A q; call B q; call C q; call D q; unreachable A; wait 5; unreachable B; wait 10; unreachable C; wait 60; anna available"
         ),
         expect![[r#"
-                  0.0 anna presence Available
-                  0.0 A waits in q, place 1, about 0 s
-                  0.0 A rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
-                  0.0 anna is Offered with A
-                  0.0 B waits in q, place 2, about 318 s
-                  0.0 C waits in q, place 3, about 430 s
-                  0.0 D waits in q, place 4, about 525 s
-                  0.0 A at anna: Rescinded
-                  0.0 anna is Idle
-                  5.0 B rings anna for 20 s: became free; this one is first of those the agent can take; waited 5.0 s
-                  5.0 anna is Offered with B
-                  5.0 B at anna: Rescinded
-                  5.0 anna is Idle
-                 15.0 C rings anna for 20 s: became free; this one is first of those the agent can take; waited 15.0 s
-                 15.0 anna is Offered with C
-                 15.0 C at anna: Rescinded
-                 15.0 anna is NotResponding
-                 75.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 75.0 s
-                 75.0 anna is Offered with A
+            0.0 anna presence Available
+            0.0 A waits in q, place 1, about 0 s
+            0.0 A rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
+            0.0 anna is Offered with A
+            0.0 B waits in q, place 2, about 318 s
+            0.0 C waits in q, place 3, about 430 s
+            0.0 D waits in q, place 4, about 525 s
+            0.0 A at anna: Rescinded
+            0.0 anna is Idle
+            5.0 B rings anna for 20 s: became free; this one is first of those the agent can take; waited 5.0 s
+            5.0 anna is Offered with B
+            5.0 B at anna: Rescinded
+            5.0 anna is Idle
+            15.0 C rings anna for 20 s: became free; this one is first of those the agent can take; waited 15.0 s
+            15.0 anna is Offered with C
+            15.0 C at anna: Rescinded
+            15.0 anna is NotResponding
+            75.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 75.0 s
+            75.0 anna is Offered with A
         "#]],
     );
 }
@@ -707,28 +707,28 @@ fn leases_decide_who_can_be_reached() {
          anna phone gone; wait 5; anna phone for 60; wait 9; anna desktop; accept A; anna ends A; wait 20; anna phone; wait 40; anna desktop; wait 1;
          anna desktop lost; call B q; wait 10; anna desktop; reject B; anna desktop off",
         expect![[r#"
-                  0.0 anna presence Available
-                  0.0 A waits in q, place 1, about ?
-                  5.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 5.0 s
-                  5.0 anna is Offered with A
-                  6.0 anna lost the phone
-                  6.0 A at anna: Rescinded
-                  6.0 anna is Idle
-                 11.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 11.0 s
-                 11.0 anna is Offered with A
-                 20.0 A at anna: Accepted
-                 20.0 A left q: Answered after 20 s
-                 20.0 anna is Interacting with A
-                 20.0 anna is Idle
-                 65.0 anna lost the desktop
-                 65.0 anna is NotResponding
-                 80.0 anna is Idle
-                 81.0 B waits in q, place 1, about 134 s
-                 91.0 B rings anna for 20 s: became free; this one is first of those the agent can take; waited 10.0 s
-                 91.0 anna is Offered with B
-                 91.0 B at anna: Rejected
-                 91.0 anna is Idle
-                 91.0 anna presence Offline by itself
+            0.0 anna presence Available
+            0.0 A waits in q, place 1, about ?
+            5.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 5.0 s
+            5.0 anna is Offered with A
+            6.0 anna lost the phone
+            6.0 A at anna: Rescinded
+            6.0 anna is Idle
+            11.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 11.0 s
+            11.0 anna is Offered with A
+            20.0 A at anna: Accepted
+            20.0 A left q: Answered after 20 s
+            20.0 anna is Interacting with A
+            20.0 anna is Idle
+            65.0 anna lost the desktop
+            65.0 anna is NotResponding
+            80.0 anna is Idle
+            81.0 B waits in q, place 1, about 134 s
+            91.0 B rings anna for 20 s: became free; this one is first of those the agent can take; waited 10.0 s
+            91.0 anna is Offered with B
+            91.0 B at anna: Rejected
+            91.0 anna is Idle
+            91.0 anna presence Offline by itself
         "#]],
     );
 }
@@ -738,19 +738,19 @@ fn a_hot_desk_follows_its_phone() {
     check(
         "queue q; agent anna q hot; configure; call A q; anna phone for 30; wait 1; accept A; wait 40; anna ends A; anna phone; anna break; anna phone; anna phone off",
         expect![[r#"
-                  0.0 A waits in q, place 1, about ?
-                  0.0 anna presence Available by itself
-                  0.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 0.0 s
-                  0.0 anna is Offered with A
-                  1.0 A at anna: Accepted
-                  1.0 A left q: Answered after 1 s
-                  1.0 anna is Interacting with A
-                 30.0 anna lost the phone
-                 30.0 anna presence Offline by itself
-                 41.0 anna is Idle
-                 41.0 anna presence Available by itself
-                 41.0 anna presence Break
-                 41.0 anna presence Offline by itself
+            0.0 A waits in q, place 1, about ?
+            0.0 anna presence Available by itself
+            0.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 0.0 s
+            0.0 anna is Offered with A
+            1.0 A at anna: Accepted
+            1.0 A left q: Answered after 1 s
+            1.0 anna is Interacting with A
+            30.0 anna lost the phone
+            30.0 anna presence Offline by itself
+            41.0 anna is Idle
+            41.0 anna presence Available by itself
+            41.0 anna presence Break
+            41.0 anna presence Offline by itself
         "#]],
     );
 }
@@ -779,15 +779,15 @@ fn the_longest_wait_ends_in_overflow_but_not_while_ringing() {
         "queue o; queue q wait=30 overflow=o ring=20; agent anna q; configure; call A q; wait 25; anna phone; anna available;
          wait 10; call B q; wait 40",
         expect![[r#"
-                  0.0 A waits in q, place 1, about ?
-                 25.0 anna presence Available
-                 25.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 25.0 s
-                 25.0 anna is Offered with A
-                 35.0 B waits in q, place 2, about 318 s
-                 45.0 A at anna: TimedOut
-                 45.0 A overflows to o: TimedOut after 45 s
-                 45.0 anna is NotResponding
-                 65.0 B overflows to o: TimedOut after 30 s
+            0.0 A waits in q, place 1, about ?
+            25.0 anna presence Available
+            25.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 25.0 s
+            25.0 anna is Offered with A
+            35.0 B waits in q, place 2, about 318 s
+            45.0 A at anna: TimedOut
+            45.0 A overflows to o: TimedOut after 45 s
+            45.0 anna is NotResponding
+            65.0 B overflows to o: TimedOut after 30 s
         "#]],
     );
 }
@@ -799,25 +799,25 @@ fn skills_and_levels_decide_who_is_able() {
          agent anna q skills=de:4; agent ben q; agent cleo r; configure; anna phone; anna available; ben phone; ben available; cleo phone; cleo available;
          call A q; explain A; call B q; call C q skills=fr; wait 19; explain C; wait 1; wait 45; explain C",
         expect![[r#"
-                  0.0 anna presence Available
-                  0.0 ben presence Available
-                  0.0 cleo presence Available
-                  0.0 A waits in q, place 1, about 90 s
-                  0.0 A explained: 1xNotInQueue 1xMissingSkill 1xLevelTooLow
-                  0.0 B waits in q, place 2, about 168 s
-                  0.0 C waits in q, place 3, about 237 s
-                 19.0 C explained: 1xNotInQueue 1xMissingSkill 1xLevelTooLow
-                 20.0 A rings anna for 20 s: longest idle (20 s) of 1 able; waited 20.0 s
-                 20.0 anna is Offered with A
-                 40.0 A at anna: TimedOut
-                 40.0 anna is NotResponding
-                 40.0 A rings ben for 20 s: longest idle (40 s) of 1 able; waited 40.0 s
-                 40.0 ben is Offered with A
-                 60.0 A at ben: TimedOut
-                 60.0 ben is NotResponding
-                 60.0 A rings cleo for 20 s: longest idle (60 s) of 1 able; waited 60.0 s
-                 60.0 cleo is Offered with A
-                 65.0 C explained: [relaxed to step 1] [relaxed to step 2] [relaxed to step 3] 3xMissingSkill
+            0.0 anna presence Available
+            0.0 ben presence Available
+            0.0 cleo presence Available
+            0.0 A waits in q, place 1, about 90 s
+            0.0 A explained: 1xNotInQueue 1xMissingSkill 1xLevelTooLow
+            0.0 B waits in q, place 2, about 168 s
+            0.0 C waits in q, place 3, about 237 s
+            19.0 C explained: 1xNotInQueue 1xMissingSkill 1xLevelTooLow
+            20.0 A rings anna for 20 s: longest idle (20 s) of 1 able; waited 20.0 s
+            20.0 anna is Offered with A
+            40.0 A at anna: TimedOut
+            40.0 A rings ben for 20 s: longest idle (40 s) of 1 able; waited 40.0 s
+            40.0 ben is Offered with A
+            40.0 anna is NotResponding
+            60.0 A at ben: TimedOut
+            60.0 A rings cleo for 20 s: longest idle (60 s) of 1 able; waited 60.0 s
+            60.0 cleo is Offered with A
+            60.0 ben is NotResponding
+            65.0 C explained: [relaxed to step 1] [relaxed to step 2] [relaxed to step 3] 3xMissingSkill
         "#]],
     );
 }
@@ -828,34 +828,34 @@ fn priority_is_a_head_start_and_within_it_the_first_come() {
         "queue q; queue vip prio=1; agent anna q vip; configure; call A q; wait 100; call B vip; call C vip; call D q prio=-1; wait 250; call E vip;
          priority D 5; anna phone; anna available; accept D; anna ends D; accept B; anna ends B; accept C; anna ends C; accept A; anna ends A",
         expect![[r#"
-                  0.0 A waits in q, place 1, about ?
-                100.0 B waits in vip, place 1, about ?
-                100.0 C waits in vip, place 2, about ?
-                100.0 D waits in q, place 2, about ?
-                350.0 E waits in vip, place 3, about ?
-                350.0 anna presence Available
-                350.0 D rings anna for 20 s: became free; this one is first of those the agent can take; waited 250.0 s
-                350.0 anna is Offered with D
-                350.0 D at anna: Accepted
-                350.0 D left q: Answered after 250 s
-                350.0 anna is Interacting with D
-                350.0 B rings anna for 20 s: became free; this one is first of those the agent can take; waited 250.0 s
-                350.0 anna is Offered with B
-                350.0 B at anna: Accepted
-                350.0 B left vip: Answered after 250 s
-                350.0 anna is Interacting with B
-                350.0 C rings anna for 20 s: became free; this one is first of those the agent can take; waited 250.0 s
-                350.0 anna is Offered with C
-                350.0 C at anna: Accepted
-                350.0 C left vip: Answered after 250 s
-                350.0 anna is Interacting with C
-                350.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 350.0 s
-                350.0 anna is Offered with A
-                350.0 A at anna: Accepted
-                350.0 A left q: Answered after 350 s
-                350.0 anna is Interacting with A
-                350.0 E rings anna for 20 s: became free; this one is first of those the agent can take; waited 0.0 s
-                350.0 anna is Offered with E
+            0.0 A waits in q, place 1, about ?
+            100.0 B waits in vip, place 1, about ?
+            100.0 C waits in vip, place 2, about ?
+            100.0 D waits in q, place 2, about ?
+            350.0 E waits in vip, place 3, about ?
+            350.0 anna presence Available
+            350.0 D rings anna for 20 s: became free; this one is first of those the agent can take; waited 250.0 s
+            350.0 anna is Offered with D
+            350.0 D at anna: Accepted
+            350.0 D left q: Answered after 250 s
+            350.0 anna is Interacting with D
+            350.0 B rings anna for 20 s: became free; this one is first of those the agent can take; waited 250.0 s
+            350.0 anna is Offered with B
+            350.0 B at anna: Accepted
+            350.0 B left vip: Answered after 250 s
+            350.0 anna is Interacting with B
+            350.0 C rings anna for 20 s: became free; this one is first of those the agent can take; waited 250.0 s
+            350.0 anna is Offered with C
+            350.0 C at anna: Accepted
+            350.0 C left vip: Answered after 250 s
+            350.0 anna is Interacting with C
+            350.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 350.0 s
+            350.0 anna is Offered with A
+            350.0 A at anna: Accepted
+            350.0 A left q: Answered after 350 s
+            350.0 anna is Interacting with A
+            350.0 E rings anna for 20 s: became free; this one is first of those the agent can take; waited 0.0 s
+            350.0 anna is Offered with E
         "#]],
     );
 }
@@ -865,16 +865,16 @@ fn moving_keeps_the_time_of_arrival() {
     check(
         "queue q; queue r; agent anna r; configure; call A q; wait 5; call B r; wait 5; move A r; explain A; anna phone; anna available; move A nowhere; move X r",
         expect![[r#"
-                  0.0 A waits in q, place 1, about ?
-                  5.0 B waits in r, place 1, about ?
-                 10.0 A left q: Transferred after 10 s
-                 10.0 A waits in r, place 1, about ?
-                 10.0 A explained: [moved from que_00000000000000000000000001 to que_00000000000000000000000002] 1xOffline
-                 10.0 anna presence Available
-                 10.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 0.0 s
-                 10.0 anna is Offered with A
-                 10.0 ! move A nowhere: not_found (no such queue)
-                 10.0 ! move X r: conflict (the interaction does not wait in a queue)
+            0.0 A waits in q, place 1, about ?
+            5.0 B waits in r, place 1, about ?
+            10.0 A left q: Transferred after 10 s
+            10.0 A waits in r, place 1, about ?
+            10.0 A explained: [moved from que_00000000000000000000000001 to que_00000000000000000000000002] 1xOffline
+            10.0 anna presence Available
+            10.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 0.0 s
+            10.0 anna is Offered with A
+            10.0 ! move A nowhere: not_found (no such queue)
+            10.0 ! move X r: conflict (the interaction does not wait in a queue)
         "#]],
     );
 }
@@ -910,14 +910,14 @@ fn a_preferred_agent_goes_first_when_there() {
     check(
         &format!("{TWO} wait 10; call A q prefers=ben; call B q prefers=ben"),
         expect![[r#"
-                  0.0 anna presence Available
-                  1.0 ben presence Available
-                 11.0 A waits in q, place 1, about 0 s
-                 11.0 A rings ben for 20 s: preferred agent, idle 10 s; waited 0.0 s
-                 11.0 ben is Offered with A
-                 11.0 B waits in q, place 2, about 0 s
-                 11.0 B rings anna for 20 s: longest idle (11 s) of 1 able; waited 0.0 s
-                 11.0 anna is Offered with B
+            0.0 anna presence Available
+            1.0 ben presence Available
+            11.0 A waits in q, place 1, about 0 s
+            11.0 A rings ben for 20 s: preferred agent, idle 10 s; waited 0.0 s
+            11.0 ben is Offered with A
+            11.0 B waits in q, place 2, about 0 s
+            11.0 B rings anna for 20 s: longest idle (11 s) of 1 able; waited 0.0 s
+            11.0 anna is Offered with B
         "#]],
     );
 }
@@ -929,24 +929,24 @@ fn direct_calls_occupy_and_wrap_up_waits_for_them() {
             "{ONE} call A q; anna direct X; wait 1; anna ends X; wait 31; accept A; anna ends A wrap; anna direct Y; wait 10; anna ends Y; anna extend 60; anna extend 9999; wait 79; wait 1; anna finish; anna ends Q"
         ),
         expect![[r#"
-                  0.0 anna presence Available
-                  0.0 A waits in q, place 1, about 0 s
-                  0.0 A rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
-                  0.0 anna is Offered with A
-                  0.0 A at anna: Rescinded
-                  0.0 anna is Interacting with X
-                  1.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 1.0 s
-                  1.0 anna is Offered with A
-                 21.0 A at anna: TimedOut
-                 21.0 anna is NotResponding
-                 32.0 ! accept A: offer_gone (the offer has ended)
-                 32.0 ! anna ends A wrap: agent_state (the agent has no such work)
-                 32.0 anna is Interacting with Y
-                 42.0 anna is NotResponding
-                 42.0 ! anna extend 60: agent_state (the agent is not in wrap-up)
-                 42.0 ! anna extend 9999: agent_state (the agent is not in wrap-up)
-                122.0 ! anna finish: agent_state (the agent is not in wrap-up)
-                122.0 ! anna ends Q: agent_state (the agent has no such work)
+            0.0 anna presence Available
+            0.0 A waits in q, place 1, about 0 s
+            0.0 A rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
+            0.0 anna is Offered with A
+            0.0 A at anna: Rescinded
+            0.0 anna is Interacting with X
+            1.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 1.0 s
+            1.0 anna is Offered with A
+            21.0 A at anna: TimedOut
+            21.0 anna is NotResponding
+            32.0 ! accept A: offer_gone (the offer has ended)
+            32.0 ! anna ends A wrap: agent_state (the agent has no such work)
+            32.0 anna is Interacting with Y
+            42.0 anna is NotResponding
+            42.0 ! anna extend 60: agent_state (the agent is not in wrap-up)
+            42.0 ! anna extend 9999: agent_state (the agent is not in wrap-up)
+            122.0 ! anna finish: agent_state (the agent is not in wrap-up)
+            122.0 ! anna ends Q: agent_state (the agent has no such work)
         "#]],
     );
 }
@@ -984,20 +984,20 @@ fn callers_hear_place_and_wait_in_steps() {
     check(
         "queue q announce=30; agent anna q; configure; anna phone; anna available; call A q; accept A; call B q; call C q; wait 31; hangup B; wait 30; hangup C; wait 60",
         expect![[r#"
-                  0.0 anna presence Available
-                  0.0 A waits in q, place 1, about 0 s
-                  0.0 A rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
-                  0.0 anna is Offered with A
-                  0.0 A at anna: Accepted
-                  0.0 A left q: Answered after 0 s
-                  0.0 anna is Interacting with A
-                  0.0 B waits in q, place 1, about 180 s
-                  0.0 C waits in q, place 2, about 318 s
-                 30.0 B hears: place 1, about 180 s
-                 30.0 C hears: place 2, about 300 s
-                 31.0 B left q: Abandoned after 31 s
-                 60.0 C hears: place 1, about 180 s
-                 61.0 C left q: Abandoned after 61 s
+            0.0 anna presence Available
+            0.0 A waits in q, place 1, about 0 s
+            0.0 A rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
+            0.0 anna is Offered with A
+            0.0 A at anna: Accepted
+            0.0 A left q: Answered after 0 s
+            0.0 anna is Interacting with A
+            0.0 B waits in q, place 1, about 180 s
+            0.0 C waits in q, place 2, about 318 s
+            30.0 B hears: place 1, about 180 s
+            30.0 C hears: place 2, about 300 s
+            31.0 B left q: Abandoned after 31 s
+            60.0 C hears: place 1, about 180 s
+            61.0 C left q: Abandoned after 61 s
         "#]],
     );
 }

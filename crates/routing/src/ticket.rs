@@ -2,9 +2,12 @@
 
 use crate::classes::Skills;
 use crate::index::Entry;
-use crate::view::{Decision, ExplainStep};
+use crate::offers::Chosen;
+use crate::view::{Candidate, ExplainStep, StateCounts};
 use cp_vocab::Timestamp;
+use cp_vocab::event::OfferEnd;
 use cp_vocab::id::*;
+use cp_vocab::model::SelectionRule;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 
@@ -21,10 +24,25 @@ pub(crate) struct LiveOffer {
     pub(crate) deadline: Timestamp,
 }
 
+/// An offer as it was decided, put in words when somebody asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decided {
+    pub(crate) at: Timestamp,
+    pub(crate) offer: OfferId,
+    pub(crate) rule: SelectionRule,
+    pub(crate) how: Chosen,
+    pub(crate) chosen: Candidate,
+    pub(crate) eligible: u32,
+    pub(crate) runner_up: Option<Candidate>,
+    pub(crate) members: StateCounts,
+    pub(crate) waited_ms: u64,
+    pub(crate) ended: Option<OfferEnd>,
+}
+
 /// What is told when somebody asks why.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trail {
-    pub(crate) decisions: VecDeque<Decision>,
+    pub(crate) decisions: Vec<Decided>,
     pub(crate) dropped: u32,
     pub(crate) steps: VecDeque<ExplainStep>,
 }
@@ -37,12 +55,15 @@ impl Trail {
         self.steps.push_back(ExplainStep { at, what });
     }
 
-    pub(crate) fn decided(&mut self, decision: Decision) {
-        if self.decisions.len() == DECISIONS_MAX {
-            self.decisions.pop_front();
+    pub(crate) fn decided(&mut self, decision: Decided) {
+        if self.decisions.is_empty() {
+            // Most are offered once.
+            self.decisions.reserve_exact(1);
+        } else if self.decisions.len() == DECISIONS_MAX {
+            self.decisions.remove(0);
             self.dropped += 1;
         }
-        self.decisions.push_back(decision);
+        self.decisions.push(decision);
     }
 }
 

@@ -330,7 +330,7 @@ impl Router {
         let ticket = self.find_ticket(interaction)?;
         let freed = self.cancel_offer(ticket);
         let slot = self.leave_queue(now, ticket, exit);
-        self.finish(&slot);
+        self.finish(Box::new(slot));
         if let Some(agent) = freed {
             self.refresh(now, agent);
         }
@@ -346,7 +346,7 @@ impl Router {
             why,
             waited_ms: slot.entered_ms(now),
         });
-        self.finish(&slot);
+        self.finish(Box::new(slot));
     }
 
     pub(crate) fn leave_queue(

@@ -127,10 +127,11 @@ pub struct Decision {
     pub offer: OfferId,
     pub rule: SelectionRule,
     pub chosen: Candidate,
-    /// Idle agents who could have had it, the chosen one included.
+    /// Idle agents who could have had it, the chosen one included; with very many classes of
+    /// agents a lower bound.
     pub eligible: u32,
-    /// The next few by the rule.
-    pub runners_up: Vec<Candidate>,
+    /// The next by the rule.
+    pub runner_up: Option<Candidate>,
     /// The queue's members by state at that moment.
     pub members: StateCounts,
     pub waited_ms: u64,

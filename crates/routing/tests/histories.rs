@@ -193,7 +193,7 @@ impl World {
             BestScore,
             RoundRobin,
         ][usize::from(rule % 5)];
-        queue.demote_on_no_answer = n % 2 == 0;
+        queue.demote_on_no_answer = n.is_multiple_of(2);
         queue.wait_ms_max = if n == 1 { 90_000 } else { 0 };
         queue.waiting_max = if n == 2 { 3 } else { 0 };
         if level > 0 {
