@@ -1,81 +1,45 @@
 //! Measures the log: `cargo run --release -p cp-store --example log_bench [seconds] [folder]`.
 //!
-//! Prints one JSON line: durable records per second with 64 producers that each wait for their
-//! own commit (`log_events_per_s`; `_nofsync` without waiting for the disk; `_batched` with the
-//! records of a call handed over in steps of four as an engine does), and the commit latency at
-//! 1,000 batches of four per second.
+//! Prints one JSON line: durable records per second with 64 producers, each of which hands over
+//! one record and goes on when that is durable (`log_events_per_s`; `_nofsync` without waiting for
+//! the disk; `_batched` with four records at a time, as an engine's steps have), and the commit
+//! latency at 1,000 batches of four per second. As in an engine, the producers are calls that one
+//! thread serves, not threads.
 
 use cp_store::{CommitOutcome, Durability, Options, SqliteStore, Store};
 use cp_vocab::event::*;
 use cp_vocab::*;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-const PRODUCERS: usize = 64;
+const PRODUCERS: u64 = 64;
 const PACED_BATCHES_PER_S: u32 = 1_000;
 
-/// Producers wait here, each for its own position.
-struct Gate {
-    /// Position, and who waits for it, in order.
-    waiting: Mutex<Waiting>,
-    settled: Vec<Slot>,
-}
-
-struct Waiting {
-    position: u64,
-    order: std::collections::VecDeque<(u64, usize)>,
-}
-
+/// The last position that is durable, told from the writer to the thread that serves the calls.
 #[derive(Default)]
-struct Slot {
-    done: Mutex<bool>,
-    wake: Condvar,
+struct Durable {
+    upto: Mutex<u64>,
+    risen: Condvar,
 }
 
-impl Gate {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            waiting: Mutex::new(Waiting {
-                position: 0,
-                order: std::collections::VecDeque::new(),
-            }),
-            settled: (0..PRODUCERS).map(|_| Slot::default()).collect(),
-        })
+impl Durable {
+    fn watch(store: &dyn Store) -> Arc<Self> {
+        let durable = Arc::new(Self::default());
+        let told = Arc::clone(&durable);
+        store.on_commit(Box::new(move |o: CommitOutcome| {
+            assert!(o.error.is_none(), "{:?}", o.error);
+            *told.upto.lock().expect("no holder panics") = o.upto.0;
+            told.risen.notify_one();
+        }));
+        durable
     }
 
-    fn append(&self, store: &dyn Store, producer: usize, batch: Vec<EventRecord>) {
-        let mut waiting = self.waiting.lock().expect("no producer panics");
-        waiting.position += 1;
-        let position = waiting.position;
-        waiting.order.push_back((position, producer));
-        store
-            .append(batch, LogPosition(position))
-            .expect("the queue holds all producers");
-    }
-
-    fn wait(&self, producer: usize) {
-        let slot = &self.settled[producer];
-        let mut done = slot.done.lock().expect("no producer panics");
-        while !*done {
-            done = slot.wake.wait(done).expect("no producer panics");
-        }
-        *done = false;
-    }
-
-    fn settle(&self, outcome: &CommitOutcome) {
-        assert!(outcome.error.is_none(), "{:?}", outcome.error);
-        let mut waiting = self.waiting.lock().expect("no producer panics");
-        while let Some((position, producer)) = waiting.order.front().copied() {
-            if position > outcome.upto.0 {
-                break;
-            }
-            waiting.order.pop_front();
-            let slot = &self.settled[producer];
-            *slot.done.lock().expect("no producer panics") = true;
-            slot.wake.notify_one();
-        }
+    /// Waits until more than `seen` is durable.
+    fn past(&self, seen: u64) -> u64 {
+        let upto = self.upto.lock().expect("no holder panics");
+        let upto = self.risen.wait_while(upto, |upto| *upto <= seen);
+        *upto.expect("no holder panics")
     }
 }
 
@@ -272,44 +236,54 @@ fn open(folder: &Path, durability: Durability) -> Arc<SqliteStore> {
 /// Records per second with all producers, each waiting for its commit.
 fn flood(folder: &Path, durability: Durability, batch: usize, time: Duration) -> f64 {
     let store = open(folder, durability);
-    let gate = Gate::new();
-    let settle = Arc::clone(&gate);
-    store.on_commit(Box::new(move |o| settle.settle(&o)));
-    let stop = Arc::new(AtomicBool::new(false));
-    let count = Arc::new(AtomicU64::new(0));
-    let producers: Vec<_> = (0..PRODUCERS)
-        .map(|producer| {
-            let (store, gate) = (Arc::clone(&store), Arc::clone(&gate));
-            let (stop, count) = (Arc::clone(&stop), Arc::clone(&count));
-            std::thread::spawn(move || {
-                let mut calls = Calls::new(producer as u64 + 1);
-                while !stop.load(Ordering::Relaxed) {
-                    let records: Vec<_> = (0..batch).map(|_| calls.next()).collect();
-                    gate.append(&*store, producer, records);
-                    gate.wait(producer);
-                    count.fetch_add(batch as u64, Ordering::Relaxed);
-                }
-            })
-        })
-        .collect();
+    let durable = Durable::watch(&*store);
+    let mut calls: Vec<_> = (1..=PRODUCERS).map(Calls::new).collect();
+    let mut position = 0;
+    let mut hand_over = |producer: u64| {
+        position += 1;
+        let calls = &mut calls[producer as usize];
+        let records = (0..batch).map(|_| calls.next()).collect();
+        store
+            .append(records, LogPosition(position))
+            .expect("the queue holds all producers");
+    };
+    // Producers go on in the order they were served, so position p is always of producer p - 1
+    // modulo their number.
+    (0..PRODUCERS).for_each(&mut hand_over);
+    let mut seen = 0;
     // The first part warms caches and grows the files.
-    std::thread::sleep(time / 5);
-    let (from, start) = (count.load(Ordering::Relaxed), Instant::now());
-    std::thread::sleep(time);
-    let rate = (count.load(Ordering::Relaxed) - from) as f64 / start.elapsed().as_secs_f64();
-    stop.store(true, Ordering::Relaxed);
-    for producer in producers {
-        producer.join().expect("no producer panics");
+    let (mut start, mut from) = (Instant::now(), None);
+    loop {
+        let upto = durable.past(seen);
+        for done in seen..upto {
+            hand_over(done % PRODUCERS);
+        }
+        seen = upto;
+        match from {
+            None if start.elapsed() > time / 5 => {
+                start = Instant::now();
+                from = Some(seen);
+            }
+            Some(from) if start.elapsed() > time => {
+                let rate = ((seen - from) as usize * batch) as f64 / start.elapsed().as_secs_f64();
+                store.close();
+                report(&*store, &format!("{durability:?}, {batch} at a time"), rate);
+                return rate;
+            }
+            _ => {}
+        }
     }
+}
+
+fn report(store: &dyn Store, what: &str, rate: f64) {
     let figures = store.figures();
     eprintln!(
-        "{durability:?} batch {batch}: {rate:.0}/s, {} commits, {:.0} us each, longest {} us, {} checkpoints",
+        "{what}: {rate:.0}/s, {} commits, {:.0} us each, longest {} us, {} checkpoints",
         figures.commits,
         figures.commit_us_total as f64 / figures.commits.max(1) as f64,
         figures.commit_us_max,
         figures.checkpoints,
     );
-    rate
 }
 
 /// Commit latencies in milliseconds at a steady pace: (p50, p99, p99.9).

@@ -50,3 +50,6 @@ impl From<Refused> for StoreError {
         r.error
     }
 }
+
+#[cfg(test)]
+mod tests;

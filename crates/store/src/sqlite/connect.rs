@@ -11,7 +11,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(2);
 /// Statements kept prepared per connection; one beyond is prepared again when it is needed.
 const STATEMENTS_CACHED_MAX: usize = 128;
 /// Page cache of the writer, in KiB.
-const WRITER_CACHE_KIB: i64 = 64 * 1024;
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Page cache of each reader, in KiB.
 const READER_CACHE_KIB: i64 = 8 * 1024;
 

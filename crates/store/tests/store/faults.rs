@@ -153,6 +153,42 @@ fn a_full_queue_gives_the_batch_back() {
 }
 
 #[test]
+fn a_batch_the_database_refuses_does_not_hold_up_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let mut world = World::new(1);
+    let (queue, agent) = (world.id(), world.id());
+    // Somebody else broke the schema; only calls that are recorded need the table.
+    let foreign = rusqlite::Connection::open(store.path()).unwrap();
+    foreign.execute_batch("DROP TABLE recording").unwrap();
+    let log = Log::of(store.clone());
+    let calls: Vec<_> = (0..6).map(|_| world.call(queue, agent)).collect();
+    let until_bridged = |call: &Call| call.records[..10].to_vec();
+    let positions: Vec<_> = calls
+        .iter()
+        .enumerate()
+        .map(|(i, call)| match i {
+            2 => log.append(call.records.clone()),
+            _ => log.append(until_bridged(call)),
+        })
+        .collect();
+    for (i, position) in positions.into_iter().enumerate() {
+        match log.outcome(position) {
+            Ok(()) => assert_eq!(
+                store.replay(calls[i].interaction).unwrap(),
+                until_bridged(&calls[i])
+            ),
+            Err(e) => {
+                assert_eq!((i, e.code()), (2, "store_database"));
+                assert_eq!(store.replay(calls[i].interaction).unwrap(), []);
+            }
+        }
+    }
+    assert!(store.health().is_ok());
+    assert_eq!(store.figures().batches_refused, 1);
+}
+
+#[test]
 fn a_panicking_callback_does_not_stop_the_log() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
