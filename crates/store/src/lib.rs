@@ -2,7 +2,7 @@
 //! configuration, and who may sign in. The only crate that speaks SQL.
 //!
 //! Everything outside talks to [`Store`], whose words are those of the domain, so that another
-//! database can stand behind it. SQLite is the one that ships inside the binary.
+//! database can stand behind it. [`SqliteStore`] is the one that ships inside the binary.
 //!
 //! How a record gets there: [`Store::append`] puts a batch into a bounded queue and returns; one
 //! writer thread takes all that waits, checks the sequence of each batch, inserts the records
@@ -13,6 +13,7 @@ pub mod auth;
 pub mod config;
 mod error;
 pub mod log;
+mod migrate;
 
 pub mod outbox;
 mod page;
@@ -32,5 +33,5 @@ pub use projection::{
     AgentStateRow, Figures, InteractionFilter, InteractionRow, InteractionState, LegRow,
     QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,
 };
-pub use sqlite::{Durability, Options};
+pub use sqlite::{Durability, Options, SqliteStore};
 pub use store::Store;

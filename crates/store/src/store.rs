@@ -139,8 +139,8 @@ pub trait Store: Send + Sync {
 
     /// Carries out all changes or none. References are checked after the last change, so rows of
     /// one call may name each other. Each change appends `tenant.configuration_changed` to the
-    /// tenant's stream in the same transaction, and raises the snapshot's version. Returns the new
-    /// version of each row (0 for a deleted one).
+    /// tenant's stream in the same transaction; the snapshot's version rises when a row of it
+    /// changed. Returns the new version of each row (0 for a deleted one).
     ///
     /// # Errors
     /// `NotFound`, `Conflict`, `MissingReference`, `InUse`, `VersionMismatch`, `Invalid`,

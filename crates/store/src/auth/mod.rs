@@ -1,5 +1,8 @@
 //! Who may come in, and which requests were answered before.
 
+pub(crate) mod idempotency;
+pub(crate) mod session;
+
 use cp_vocab::*;
 use serde::{Deserialize, Serialize};
 

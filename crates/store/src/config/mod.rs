@@ -1,7 +1,12 @@
 //! The configuration: rows with versions, unique keys and references in domain words.
 
+pub(crate) mod edit;
+mod keys;
+pub(crate) mod read;
 mod row;
+pub(crate) mod snapshot;
 
+pub use keys::{DESTINATION_DEPTH_MAX, KEY_BYTES_MAX};
 pub use row::{ConfigId, ConfigKind, ConfigRow, Entity, Webhook};
 
 use crate::auth::Idempotent;

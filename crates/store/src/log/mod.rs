@@ -1,11 +1,24 @@
 //! The append-only log: bounded queue, one writer thread with group commit, readers.
 
+pub(crate) mod codec;
+pub(crate) mod queue;
+pub(crate) mod read;
+pub(crate) mod records;
+pub(crate) mod shared;
+pub(crate) mod writer;
+
+pub use read::{RECORDS_READ_MAX, REPLAY_RECORDS_MAX};
+
 use crate::error::{Health, StoreError};
 use cp_vocab::event::{EventRecord, LogPosition};
 
 /// Records that may wait for the writer. At the limit [`crate::Store::append`] answers `Backlogged` and gives the
 /// batch back; the engine refuses new calls meanwhile.
 pub const RECORDS_QUEUED_MAX: usize = 200_000;
+
+/// Records in one transaction, so that the first of a crowd does not wait for the last. The rest
+/// goes into the next one.
+pub const GROUP_RECORDS_MAX: usize = 4_096;
 
 /// What became of the batches handed over.
 #[derive(Clone, PartialEq, Debug)]

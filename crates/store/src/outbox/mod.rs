@@ -1,6 +1,13 @@
 //! What must be sent because something happened: rows written in the same transaction as the
 //! record they come from, delivered at least once.
 
+pub(crate) mod sqlite;
+
+/// Items that were given up are kept this long.
+pub const DEAD_DAYS: u64 = 30;
+/// Items one claim takes at most; a larger limit is lowered to this.
+pub const CLAIM_MAX: usize = 1_000;
+
 use cp_vocab::{EventRecord, TenantId, Timestamp, WebhookId};
 
 /// Names an outbox item; rises.

@@ -139,9 +139,9 @@ pub struct TrunkStateRow {
 }
 
 /// Sums of one queue over a span of time. Entries count when they happened, exits when they did.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct QueueCounters {
-    pub queue: Option<QueueId>,
+    pub queue: QueueId,
     pub entered: u64,
     pub answered: u64,
     pub abandoned: u64,

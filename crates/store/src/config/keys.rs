@@ -1,0 +1,200 @@
+//! What is unique about a row and which rows it names.
+
+use super::row::{ConfigId, ConfigRow};
+use crate::error::{Result, StoreError};
+use cp_vocab::model::{Agent, Destination, DialTarget, Queue, TrunkAuth};
+use cp_vocab::*;
+
+/// Menus within menus a destination may have; deeper ones are refused with `Invalid`.
+pub const DESTINATION_DEPTH_MAX: usize = 16;
+/// Names, numbers and other unique texts are at most this long; longer ones are refused with
+/// `Invalid`.
+pub const KEY_BYTES_MAX: usize = 1_024;
+
+/// A text no two rows may share.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    /// Kind and field: `phone.user`.
+    pub(super) space: &'static str,
+    /// Unique in this tenant, or on the whole platform.
+    pub(super) scope: Option<TenantId>,
+    pub(super) text: String,
+}
+
+impl Key {
+    /// The field, for errors.
+    pub(super) fn field(&self) -> &'static str {
+        self.space.split_once('.').map_or(self.space, |(_, f)| f)
+    }
+}
+
+/// The unique texts of a row.
+///
+/// # Errors
+/// `Invalid` for one that is empty but must not be, or too long.
+pub(super) fn of(row: &ConfigRow) -> Result<Vec<Key>> {
+    let tenant = Some(row.tenant());
+    let key = |space, scope, text: &str| Key {
+        space,
+        scope,
+        text: text.to_string(),
+    };
+    let lower = |space, scope, text: &str| Key {
+        space,
+        scope,
+        text: text.trim().to_lowercase(),
+    };
+    let keys = match row {
+        // An empty domain answers for every domain, so only one tenant can have it.
+        ConfigRow::Tenant(r) => vec![
+            lower("tenant.name", None, &r.name),
+            lower("tenant.domain", None, &r.domain),
+        ],
+        ConfigRow::User(r) => vec![lower("user.login", tenant, r.login.expose())],
+        ConfigRow::ApiKey(r) => vec![
+            lower("api_key.name", tenant, &r.name),
+            key("api_key.secret", None, &hex(r.secret_hash.expose())),
+        ],
+        ConfigRow::Agent(r) => agent(r),
+        ConfigRow::Queue(r) => vec![lower("queue.name", tenant, &r.name)],
+        ConfigRow::Skill(r) => vec![lower("skill.name", tenant, &r.name)],
+        ConfigRow::Number(r) => {
+            let mut keys = vec![key("number.number", tenant, &r.number)];
+            // A telephone number has one subscriber in the world.
+            if r.public && r.number.starts_with('+') {
+                keys.push(key("number.public_number", None, &r.number));
+            }
+            keys
+        }
+        ConfigRow::Trunk(r) => {
+            let mut keys = vec![lower("trunk.name", tenant, &r.name)];
+            if let TrunkAuth::Digest { user, .. } = &r.auth {
+                keys.push(key("trunk.auth_user", tenant, user));
+            }
+            keys
+        }
+        ConfigRow::Phone(r) => vec![key("phone.user", tenant, &r.user)],
+        ConfigRow::Conference(r) => vec![lower("conference.name", tenant, &r.name)],
+        ConfigRow::WrapUpCode(r) => vec![lower("wrap_up_code.name", tenant, &r.name)],
+        ConfigRow::Webhook(_) => vec![],
+    };
+    for k in &keys {
+        let problem = match k.text.len() {
+            0 if k.space != "tenant.domain" => "must not be empty",
+            n if n > KEY_BYTES_MAX => "is too long",
+            _ => continue,
+        };
+        return Err(StoreError::Invalid {
+            field: k.field(),
+            problem,
+        });
+    }
+    Ok(keys)
+}
+
+fn agent(r: &Agent) -> Vec<Key> {
+    let mut keys = Vec::new();
+    let mut add = |space, text: String| {
+        keys.push(Key {
+            space,
+            scope: Some(r.tenant),
+            text,
+        });
+    };
+    if !r.extension.is_empty() {
+        add("agent.extension", r.extension.clone());
+    }
+    // A person is one agent, and a phone rings for one agent.
+    if let Some(user) = r.user {
+        add("agent.user", user.to_string());
+    }
+    if let Some(phone) = r.phone {
+        add("agent.phone", phone.to_string());
+    }
+    keys
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut out, b| {
+        write!(out, "{b:02x}").expect("invariant: a string takes what is written");
+        out
+    })
+}
+
+/// The rows a row names, without itself and its tenant.
+///
+/// # Errors
+/// `Invalid` when menus are nested deeper than [`DESTINATION_DEPTH_MAX`].
+pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
+    let mut out = Vec::new();
+    match row {
+        ConfigRow::Agent(r) => {
+            out.extend(r.user.map(ConfigId::from));
+            out.extend(r.phone.map(ConfigId::from));
+            out.extend(r.skills.iter().map(|s| ConfigId::from(s.skill)));
+            out.extend(r.queues.iter().copied().map(ConfigId::from));
+        }
+        ConfigRow::Queue(r) => queue(r, &mut out)?,
+        ConfigRow::Number(r) => destination(&r.destination, 0, &mut out)?,
+        ConfigRow::Phone(r) => out.extend(r.agent.map(ConfigId::from)),
+        ConfigRow::Tenant(_)
+        | ConfigRow::User(_)
+        | ConfigRow::ApiKey(_)
+        | ConfigRow::Skill(_)
+        | ConfigRow::Trunk(_)
+        | ConfigRow::Conference(_)
+        | ConfigRow::WrapUpCode(_)
+        | ConfigRow::Webhook(_) => {}
+    }
+    out.sort_unstable();
+    out.dedup();
+    out.retain(|id| *id != row.id());
+    Ok(out)
+}
+
+fn queue(r: &Queue, out: &mut Vec<ConfigId>) -> Result<()> {
+    out.extend(r.skills.iter().map(|s| ConfigId::from(s.skill)));
+    for relaxation in &r.relaxations {
+        out.extend(relaxation.drop_skills.iter().copied().map(ConfigId::from));
+        out.extend(relaxation.widen_to.iter().copied().map(ConfigId::from));
+    }
+    match &r.overflow {
+        Some(overflow) => destination(overflow, 0, out),
+        None => Ok(()),
+    }
+}
+
+fn destination(d: &Destination, depth: usize, out: &mut Vec<ConfigId>) -> Result<()> {
+    if depth > DESTINATION_DEPTH_MAX {
+        return Err(StoreError::Invalid {
+            field: "destination",
+            problem: "has menus nested too deep",
+        });
+    }
+    match d {
+        Destination::Queue { queue } => out.push((*queue).into()),
+        Destination::Agent { agent } => out.push((*agent).into()),
+        Destination::Phone { phone } => out.push((*phone).into()),
+        Destination::Conference { conference } => out.push((*conference).into()),
+        Destination::Dial { target, .. } => match target {
+            DialTarget::Trunk { trunk, .. } => out.push((*trunk).into()),
+            DialTarget::Phone { phone } => out.push((*phone).into()),
+            DialTarget::Agent { agent } => out.push((*agent).into()),
+            DialTarget::Uri { .. } | DialTarget::Extension { .. } => {}
+        },
+        Destination::Menu {
+            choices, fallback, ..
+        } => {
+            for choice in choices.values() {
+                destination(choice, depth + 1, out)?;
+            }
+            destination(fallback, depth + 1, out)?;
+        }
+        Destination::Answer { .. }
+        | Destination::Echo
+        | Destination::Announce { .. }
+        | Destination::Reject { .. } => {}
+    }
+    Ok(())
+}
