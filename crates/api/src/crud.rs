@@ -14,7 +14,9 @@ use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cp_store::{Change, ConfigId, Edit, Entity, Store, StoreError, StoreExt, StoredResponse, Version, Versioned};
+use cp_store::{
+    Change, ConfigId, Edit, Entity, Store, StoreError, StoreExt, StoredResponse, Version, Versioned,
+};
 use cp_vocab::id::TypedId;
 use cp_vocab::model::Snapshot;
 use cp_vocab::{TenantId, Timestamp};
@@ -46,7 +48,10 @@ pub(crate) trait Resource: Send + Sync + 'static {
     /// The row as it would be written.
     fn input(row: &Self::Row) -> Self::Input;
     /// The row from what was written.
-    fn build(input: Self::Input, of: &Making<'_, Self::Id, Self::Row>) -> Result<Self::Row, Vec<FieldError>>;
+    fn build(
+        input: Self::Input,
+        of: &Making<'_, Self::Id, Self::Row>,
+    ) -> Result<Self::Row, Vec<FieldError>>;
 
     fn id(row: &Self::Row) -> Self::Id;
     /// Whether this caller may see this row, besides the permission.
@@ -67,7 +72,11 @@ pub(crate) trait Resource: Send + Sync + 'static {
         Ok(())
     }
     /// What follows a change or a removal outside the configuration.
-    fn settled(_: &dyn Store, _before: &Self::Row, _after: Option<&Self::Row>) -> Result<(), StoreError> {
+    fn settled(
+        _: &dyn Store,
+        _before: &Self::Row,
+        _after: Option<&Self::Row>,
+    ) -> Result<(), StoreError> {
         Ok(())
     }
     /// Whether the engine works from these rows.
@@ -102,17 +111,25 @@ pub(crate) fn add_reading<R: Resource>(api: &mut Api) {
     let (list_path, item) = R::PATHS;
     let noun = noun::<R>();
     api.add(
-        operation::get(list_path, R::IDS[0], R::TAG, &format!("List every {noun}, oldest first"))
-            .needs(R::READ)
-            .paged()
-            .lists_rows::<R::Input>(R::SCHEMA, "A page"),
+        operation::get(
+            list_path,
+            R::IDS[0],
+            R::TAG,
+            &format!("List every {noun}, oldest first"),
+        )
+        .needs(R::READ)
+        .paged()
+        .lists_rows::<R::Input>(R::SCHEMA, "A page"),
         list::<R>,
     );
     api.add(
         operation::get(item, R::IDS[2], R::TAG, &format!("Read a {noun}"))
             .needs(R::READ)
             .path_id(R::Id::PREFIX)
-            .header("If-None-Match", "An `ETag` you have; 304 when it is still right.")
+            .header(
+                "If-None-Match",
+                "An `ETag` you have; 304 when it is still right.",
+            )
             .replies_row::<R::Input>(200, R::SCHEMA, "The row"),
         read::<R>,
     );
@@ -134,12 +151,17 @@ pub(crate) fn add_changing<R: Resource>(api: &mut Api) {
 
 pub(crate) fn add_removing<R: Resource>(api: &mut Api) {
     api.add(
-        operation::delete(R::PATHS.1, R::IDS[4], R::TAG, &format!("Remove a {}", noun::<R>()))
-            .describe("409 while others name it.")
-            .needs(R::WRITE)
-            .path_id(R::Id::PREFIX)
-            .header("If-Match", "The row's `ETag`.")
-            .empty("Removed"),
+        operation::delete(
+            R::PATHS.1,
+            R::IDS[4],
+            R::TAG,
+            &format!("Remove a {}", noun::<R>()),
+        )
+        .describe("409 while others name it.")
+        .needs(R::WRITE)
+        .path_id(R::Id::PREFIX)
+        .header("If-Match", "The row's `ETag`.")
+        .empty("Removed"),
         remove::<R>,
     );
 }
@@ -163,7 +185,9 @@ async fn list<R: Resource>(State(state): State<ApiState>, caller: Caller, query:
     let page = query.page();
     query.finish()?;
     let tenant = caller.tenant;
-    let rows = state.store(move |s| s.list::<R::Row>(tenant, &page)).await?;
+    let rows = state
+        .store(move |s| s.list::<R::Row>(tenant, &page))
+        .await?;
     let visible = rows.items.iter().filter(|v| R::visible(&caller, &v.row));
     let items: Vec<Value> = visible.map(view::<R>).collect();
     let next = rows.next;
@@ -289,10 +313,13 @@ fn patch_row<R: Resource>(
     }
     R::guard(store, caller, Some(&before.row), Some(&row))?;
     let mut changes = R::mirrored(&snapshot, id, Some(&row));
-    changes.insert(0, Change::Update {
-        row: row.clone().into(),
-        expected: Some(before.version),
-    });
+    changes.insert(
+        0,
+        Change::Update {
+            row: row.clone().into(),
+            expected: Some(before.version),
+        },
+    );
     let versions = store.apply(Edit::new(caller.tenant, caller.actor(), now), changes)?;
     R::settled(store, &before.row, Some(&row))?;
     let after = Versioned {

@@ -14,12 +14,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::Mutex;
 use utoipa::ToSchema;
 
 /// Longest body of a request; longer ones are answered 413 without being read to the end.
-pub const BODY_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Longest query string; longer ones are answered 400.
-pub const QUERY_BYTES_MAX: usize = 4 * 1024;
+pub(crate) const QUERY_BYTES_MAX: usize = 4 * 1024;
 
 /// A JSON body that has the published form of `T`. An empty body counts as `{}`, so that
 /// operations whose every field is optional need none.
@@ -51,7 +52,11 @@ impl<S: Send + Sync> FromRequest<S> for Document {
             return Err(Problem::new(Code::UnsupportedMedia, detail));
         }
         serde_json::from_slice(&bytes).map(Self).map_err(|e| {
-            let detail = format!("the body is not JSON: line {}, column {}", e.line(), e.column());
+            let detail = format!(
+                "the body is not JSON: line {}, column {}",
+                e.line(),
+                e.column()
+            );
             Problem::new(Code::BadRequest, detail)
         })
     }
@@ -92,17 +97,20 @@ impl<S: Send + Sync, T: TypedId + FromStr + Send> FromRequestParts<S> for Id<T> 
 }
 
 /// The query string, each name once.
-pub(crate) struct Query(HashMap<String, String>, std::cell::RefCell<Vec<FieldError>>);
+pub(crate) struct Query(HashMap<String, String>, Mutex<Vec<FieldError>>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         if parts.uri.query().unwrap_or("").len() > QUERY_BYTES_MAX {
-            return Err(Problem::new(Code::BadRequest, "the query string is too long"));
+            return Err(Problem::new(
+                Code::BadRequest,
+                "the query string is too long",
+            ));
         }
         let map = axum::extract::Query::<HashMap<String, String>>::try_from_uri(&parts.uri)
             .map_err(|_| Problem::new(Code::BadRequest, "the query string cannot be read"))?;
-        Ok(Self(map.0, std::cell::RefCell::default()))
+        Ok(Self(map.0, Mutex::default()))
     }
 }
 
@@ -111,12 +119,20 @@ impl Query {
         self.0.get(name).filter(|v| !v.is_empty()).cloned()
     }
     /// A value that parses; faults gather until [`Query::finish`].
-    pub(crate) fn parse<T>(&self, name: &str, what: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(crate) fn parse<T>(
+        &self,
+        name: &str,
+        what: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         let text = self.text(name)?;
         let value = parse(&text);
         if value.is_none() {
             let detail = format!("{name} must be {what}");
-            self.1.borrow_mut().push(FieldError::new(name, "format", detail));
+            self.1
+                .lock()
+                .expect("no panic while held")
+                .push(FieldError::new(name, "format", detail));
         }
         value
     }
@@ -139,7 +155,7 @@ impl Query {
         }
     }
     pub(crate) fn finish(self) -> Result<(), Problem> {
-        match self.1.into_inner() {
+        match self.1.into_inner().unwrap_or_default() {
             errors if errors.is_empty() => Ok(()),
             errors => Err(Problem::invalid(errors)),
         }
@@ -183,11 +199,16 @@ pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<Version>, Problem> 
 
 /// Whether `If-None-Match` says the client has this version.
 pub(crate) fn none_match(headers: &HeaderMap, tag: &HeaderValue) -> bool {
-    let Some(value) = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()) else {
+    let Some(value) = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|v| v.to_str().ok())
+    else {
         return false;
     };
     let tag = tag.to_str().unwrap_or("");
-    value.split(',').any(|t| t.trim().trim_start_matches("W/") == tag || t.trim() == "*")
+    value
+        .split(',')
+        .any(|t| t.trim().trim_start_matches("W/") == tag || t.trim() == "*")
 }
 
 /// 304 with the tag.
@@ -224,9 +245,10 @@ pub(crate) fn merge_patch(target: &mut Value, patch: Value) {
 }
 
 fn changes_tag(old: Option<&Value>, new: &Map<String, Value>) -> bool {
-    ["to", "kind", "by"]
-        .iter()
-        .any(|tag| new.get(*tag).is_some_and(|t| old.and_then(|o| o.get(*tag)) != Some(t)))
+    ["to", "kind", "by"].iter().any(|tag| {
+        new.get(*tag)
+            .is_some_and(|t| old.and_then(|o| o.get(*tag)) != Some(t))
+    })
 }
 
 #[cfg(test)]
@@ -241,9 +263,17 @@ mod tests {
             (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
             (json!({"a":"b"}), json!({"a":null}), json!({})),
             (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
-            (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
+            (
+                json!({"a":{"b":"c"}}),
+                json!({"a":{"b":"d","c":null}}),
+                json!({"a":{"b":"d"}}),
+            ),
             (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
-            (json!({"d":{"to":"queue","queue":"q"}}), json!({"d":{"to":"echo"}}), json!({"d":{"to":"echo"}})),
+            (
+                json!({"d":{"to":"queue","queue":"q"}}),
+                json!({"d":{"to":"echo"}}),
+                json!({"d":{"to":"echo"}}),
+            ),
         ];
         for (mut target, patch, want) in table {
             merge_patch(&mut target, patch.clone());
@@ -262,7 +292,11 @@ mod tests {
         assert_eq!(with("*"), Ok(None));
         assert_eq!(if_match(&HeaderMap::new()), Ok(None));
         for bad in ["3", "\"x\"", "W/\"3\""] {
-            assert_eq!(with(bad).unwrap_err().code, Code::PreconditionFailed, "{bad}");
+            assert_eq!(
+                with(bad).unwrap_err().code,
+                Code::PreconditionFailed,
+                "{bad}"
+            );
         }
     }
 }

@@ -17,7 +17,7 @@ use cp_vocab::{Code, TenantId};
 use std::convert::Infallible;
 
 /// Longest key a client may send.
-pub const KEY_CHARS_MAX: usize = 200;
+pub(crate) const KEY_CHARS_MAX: usize = 200;
 /// Longest answer that is kept; all that these operations give are far shorter.
 const KEPT_BYTES_MAX: usize = cp_store::auth::RESPONSE_BYTES_MAX;
 
@@ -80,9 +80,13 @@ pub(crate) async fn around(
             // In a task of its own: a client that goes away must not leave the key reserved.
             let state = state.clone();
             let request = Request::from_parts(parts, Body::from(body));
-            let run = tokio::spawn(async move { finish(&state, tenant, key, next.run(request).await).await });
-            run.await
-                .unwrap_or_else(|_| Err(Problem::new(Code::Internal, "this failed and was not kept")))
+            let run =
+                tokio::spawn(
+                    async move { finish(&state, tenant, key, next.run(request).await).await },
+                );
+            run.await.unwrap_or_else(|_| {
+                Err(Problem::new(Code::Internal, "this failed and was not kept"))
+            })
         }
     }
 }
@@ -111,9 +115,15 @@ async fn finish(state: &ApiState, tenant: TenantId, key: Key, response: Response
                 body: bytes.to_vec(),
             };
             let now = state.now();
-            state.store(move |s| s.idempotency_finish(tenant, &key.key, kept, now)).await
+            state
+                .store(move |s| s.idempotency_finish(tenant, &key.key, kept, now))
+                .await
         }
-        _ => state.store(move |s| s.idempotency_abandon(tenant, &key.key)).await,
+        _ => {
+            state
+                .store(move |s| s.idempotency_abandon(tenant, &key.key))
+                .await
+        }
     };
     if let Err(e) = settled {
         tracing::warn!(code = e.code(), "an idempotency key was not settled");
@@ -151,7 +161,10 @@ fn tenant_of(parts: &Parts) -> TenantId {
 
 fn content_type(headers: &axum::http::HeaderMap) -> String {
     let value = headers.get(header::CONTENT_TYPE);
-    value.and_then(|v| v.to_str().ok()).unwrap_or("").to_string()
+    value
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("")
+        .to_string()
 }
 
 /// The answer given before.

@@ -18,7 +18,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-const READ: &[Permission] = &[Permission::InteractionsRead, Permission::InteractionsReadOwn];
+const READ: &[Permission] = &[
+    Permission::InteractionsRead,
+    Permission::InteractionsReadOwn,
+];
 
 /// An interaction as it is published; built from the store's row.
 #[derive(ToSchema)]
@@ -67,38 +70,79 @@ pub(crate) fn add(api: &mut Api) {
     let words = |w: &[&str]| json!({ "type": "string", "enum": w });
     let time = || json!({ "type": "string", "format": "date-time" });
     api.add(
-        operation::get("/v1/interactions", "listInteractions", tag, "Search interactions, newest first")
-            .describe("Agents without interactions:read see those they answered.")
-            .needs(READ)
-            .paged()
-            .query("from", time(), "Started at or after.")
-            .query("until", time(), "Started before.")
-            .query("state", words(&["started", "queued", "connected", "parked", "ended"]), "State.")
-            .query("open", json!({ "type": "boolean" }), "Not ended yet, or ended.")
-            .query("direction", words(&["inbound", "outbound", "internal"]), "Direction.")
-            .query("queue", crate::schema::id_schema("que"), "Queue.")
-            .query("agent", crate::schema::id_schema("agt"), "An agent who answered.")
-            .query("end_reason", json!({ "type": "string" }), "How it ended.")
-            .query("party", json!({ "type": "string", "maxLength": 100 }), "Part of a number, address or name.")
-            .query("uci", crate::schema::id_schema("uci"), "Related calls.")
-            .lists::<InteractionView>("A page"),
+        operation::get(
+            "/v1/interactions",
+            "listInteractions",
+            tag,
+            "Search interactions, newest first",
+        )
+        .describe("Agents without interactions:read see those they answered.")
+        .needs(READ)
+        .paged()
+        .query("from", time(), "Started at or after.")
+        .query("until", time(), "Started before.")
+        .query(
+            "state",
+            words(&["started", "queued", "connected", "parked", "ended"]),
+            "State.",
+        )
+        .query(
+            "open",
+            json!({ "type": "boolean" }),
+            "Not ended yet, or ended.",
+        )
+        .query(
+            "direction",
+            words(&["inbound", "outbound", "internal"]),
+            "Direction.",
+        )
+        .query("queue", crate::schema::id_schema("que"), "Queue.")
+        .query(
+            "agent",
+            crate::schema::id_schema("agt"),
+            "An agent who answered.",
+        )
+        .query("end_reason", json!({ "type": "string" }), "How it ended.")
+        .query(
+            "party",
+            json!({ "type": "string", "maxLength": 100 }),
+            "Part of a number, address or name.",
+        )
+        .query("uci", crate::schema::id_schema("uci"), "Related calls.")
+        .lists::<InteractionView>("A page"),
         list,
     );
-    let one = |path, id, summary| operation::get(path, id, tag, summary).needs(READ).path_id(InteractionId::PREFIX);
+    let one = |path, id, summary| {
+        operation::get(path, id, tag, summary)
+            .needs(READ)
+            .path_id(InteractionId::PREFIX)
+    };
     api.add(
-        one("/v1/interactions/{id}", "getInteraction", "One interaction with its legs")
-            .replies::<InteractionView>(200, "The interaction"),
+        one(
+            "/v1/interactions/{id}",
+            "getInteraction",
+            "One interaction with its legs",
+        )
+        .replies::<InteractionView>(200, "The interaction"),
         read,
     );
     api.add(
-        one("/v1/interactions/{id}/events", "interactionEvents", "Its event trail")
-            .paged()
-            .lists::<CloudEvent>("A page of CloudEvents"),
+        one(
+            "/v1/interactions/{id}/events",
+            "interactionEvents",
+            "Its event trail",
+        )
+        .paged()
+        .lists::<CloudEvent>("A page of CloudEvents"),
         events,
     );
     api.add(
-        one("/v1/interactions/{id}/explain", "explainInteraction", "Why it was routed as it was")
-            .replies::<Explanation>(200, "The account"),
+        one(
+            "/v1/interactions/{id}/explain",
+            "explainInteraction",
+            "Why it was routed as it was",
+        )
+        .replies::<Explanation>(200, "The account"),
         explain,
     );
 }
@@ -123,7 +167,9 @@ async fn list(State(state): State<ApiState>, caller: Caller, query: Query) -> Re
         filter.agent = Some(caller.own_agent()?);
     }
     let tenant = caller.tenant;
-    let rows = state.store(move |s| s.interactions(tenant, &filter, &page)).await?;
+    let rows = state
+        .store(move |s| s.interactions(tenant, &filter, &page))
+        .await?;
     let next = rows.next;
     let items: Vec<Value> = rows.items.iter().map(view).collect();
     Ok(axum::Json(PageView { items, next }).into_response())
@@ -160,8 +206,12 @@ async fn events(
     Id(id): Id<InteractionId>,
     query: Query,
 ) -> Reply {
-    let after = query.parse("cursor", "`next` of a page before", |v| v.parse::<u64>().ok());
-    let limit = query.parse("limit", "a number from 1 on", |v| v.parse::<usize>().ok().filter(|n| *n > 0));
+    let after = query.parse("cursor", "`next` of a page before", |v| {
+        v.parse::<u64>().ok()
+    });
+    let limit = query.parse("limit", "a number from 1 on", |v| {
+        v.parse::<usize>().ok().filter(|n| *n > 0)
+    });
     query.finish()?;
     let limit = limit.unwrap_or(200).min(PAGE_ROWS_MAX);
     let from_seq = after.unwrap_or(0).saturating_add(1);
@@ -177,9 +227,15 @@ async fn events(
     Ok(axum::Json(PageView { items, next }).into_response())
 }
 
-async fn explain(State(state): State<ApiState>, caller: Caller, Id(id): Id<InteractionId>) -> Reply {
+async fn explain(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Id(id): Id<InteractionId>,
+) -> Reply {
     let (tenant, actor) = (caller.tenant, caller.actor());
-    state.store(move |store| may_read(store, &caller, id).map(|_| ())).await?;
+    state
+        .store(move |store| may_read(store, &caller, id).map(|_| ()))
+        .await?;
     let command = Command::Explain { interaction: id };
     let reply = state.command(tenant, actor, command).await?;
     let none = || Problem::new(Code::NotFound, "nothing was decided about this interaction");

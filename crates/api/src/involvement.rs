@@ -34,7 +34,11 @@ pub(crate) fn involves(store: &dyn Store, agent: AgentId, id: InteractionId) -> 
 ///
 /// # Errors
 /// 404 for what is not theirs: that it exists is not theirs to know.
-pub(crate) fn may_read(store: &dyn Store, caller: &Caller, id: InteractionId) -> Reply<cp_store::InteractionRow> {
+pub(crate) fn may_read(
+    store: &dyn Store,
+    caller: &Caller,
+    id: InteractionId,
+) -> Reply<cp_store::InteractionRow> {
     let row = store.interaction(caller.tenant, id)?;
     if caller.has(Permission::InteractionsRead) {
         return Ok(row);

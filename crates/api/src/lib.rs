@@ -61,8 +61,11 @@ pub fn router(state: ApiState) -> Router {
         .merge(http::web::routes())
         .fallback(|| async { Problem::new(Code::NotFound, "there is nothing here; see /docs") })
         .method_not_allowed_fallback(|| async {
-            Problem::new(Code::BadRequest, "this path does not know that method; see /docs")
-                .with_status(StatusCode::METHOD_NOT_ALLOWED)
+            Problem::new(
+                Code::BadRequest,
+                "this path does not know that method; see /docs",
+            )
+            .with_status(StatusCode::METHOD_NOT_ALLOWED)
         })
         .layer(from_fn_with_state(state.clone(), http::layers::around))
         .layer(from_fn(http::layers::survive))

@@ -72,10 +72,15 @@ pub(crate) struct LiveQueueView {
 
 pub(crate) fn add(api: &mut Api) {
     api.add(
-        operation::get("/v1/live", "live", "Live", "Agents, queues and interactions now")
-            .describe("Without live:read only your own interactions and phone are in it.")
-            .needs(&[Permission::LiveRead, Permission::LiveReadOwn])
-            .replies::<LiveView>(200, "Now"),
+        operation::get(
+            "/v1/live",
+            "live",
+            "Live",
+            "Agents, queues and interactions now",
+        )
+        .describe("Without live:read only your own interactions and phone are in it.")
+        .needs(&[Permission::LiveRead, Permission::LiveReadOwn])
+        .replies::<LiveView>(200, "Now"),
         live,
     );
 }
@@ -83,14 +88,18 @@ pub(crate) fn add(api: &mut Api) {
 async fn live(State(state): State<ApiState>, caller: Caller) -> Reply {
     // The cursor first: what happens in between is in the document and told again, never missed.
     let cursor = state.store(|s| s.head()).await?;
-    let reply = state.command(caller.tenant, Actor::System, Command::Live).await?;
+    let reply = state
+        .command(caller.tenant, Actor::System, Command::Live)
+        .await?;
     let failed = |_| Problem::new(Code::Internal, "the live state cannot be read");
     let document = reply.document.unwrap_or(Value::Null);
     let mut document: LiveDocument = serde_json::from_value(document).map_err(failed)?;
     if !caller.has(Permission::LiveRead) {
         let snapshot = state.snapshot().await?;
         let own = snapshot.agents.iter().find(|a| Some(a.id) == caller.agent);
-        document.phones.retain(|p| own.is_some_and(|a| a.phone == Some(p.id)));
+        document
+            .phones
+            .retain(|p| own.is_some_and(|a| a.phone == Some(p.id)));
         narrow(&mut document, caller.agent);
     }
     let mut body = serde_json::to_value(document).expect("a document is plain data");
@@ -112,7 +121,11 @@ fn narrow(document: &mut LiveDocument, own: Option<AgentId>) {
             agent.wrap_up_until = None;
         }
     }
-    let in_it = |i: &cp_vocab::live::LiveInteraction| own.is_some() && i.legs.iter().any(|l| l.agent == own);
-    document.interactions.retain(|i| mine.contains(&i.id) || in_it(i));
+    let in_it = |i: &cp_vocab::live::LiveInteraction| {
+        own.is_some() && i.legs.iter().any(|l| l.agent == own)
+    };
+    document
+        .interactions
+        .retain(|i| mine.contains(&i.id) || in_it(i));
     document.trunks.clear();
 }

@@ -27,7 +27,13 @@ pub(crate) struct Op {
     schemas: Vec<(String, Value)>,
 }
 
-fn op(method: Method, path: &'static str, id: &'static str, tag: &'static str, summary: &str) -> Op {
+fn op(
+    method: Method,
+    path: &'static str,
+    id: &'static str,
+    tag: &'static str,
+    summary: &str,
+) -> Op {
     Op {
         method,
         path,
@@ -120,8 +126,11 @@ impl Op {
     /// `limit` and `cursor`.
     pub(crate) fn paged(self) -> Self {
         let limit = json!({ "type": "integer", "minimum": 1, "maximum": cp_store::PAGE_ROWS_MAX, "default": 50 });
-        self.query("limit", limit, "Rows of a page at most.")
-            .query("cursor", json!({ "type": "string", "maxLength": 256 }), "`next` of the page before.")
+        self.query("limit", limit, "Rows of a page at most.").query(
+            "cursor",
+            json!({ "type": "string", "maxLength": 256 }),
+            "`next` of the page before.",
+        )
     }
     pub(crate) fn body<T: ToSchema>(self) -> Self {
         self.body_as::<T>("application/json", true)
@@ -131,7 +140,8 @@ impl Op {
     }
     fn body_as<T: ToSchema>(mut self, mime: &str, required: bool) -> Self {
         let schema = self.schema_of::<T>();
-        self.body = Some(json!({ "required": required, "content": { mime: { "schema": schema } } }));
+        self.body =
+            Some(json!({ "required": required, "content": { mime: { "schema": schema } } }));
         self
     }
     /// A merge patch (RFC 7396) of `T`: any part of it.
@@ -146,7 +156,8 @@ impl Op {
     }
     pub(crate) fn replies<T: ToSchema>(mut self, status: u16, what: &str) -> Self {
         let schema = self.schema_of::<T>();
-        let reply = json!({ "description": what, "content": { "application/json": { "schema": schema } } });
+        let reply =
+            json!({ "description": what, "content": { "application/json": { "schema": schema } } });
         self.replies.insert(status.to_string(), reply);
         self
     }
@@ -176,7 +187,8 @@ impl Op {
         json!({ "$ref": format!("#/components/schemas/{name}") })
     }
     pub(crate) fn empty(mut self, what: &str) -> Self {
-        self.replies.insert("204".into(), json!({ "description": what }));
+        self.replies
+            .insert("204".into(), json!({ "description": what }));
         self
     }
     pub(crate) fn content(mut self, status: u16, mime: &str, what: &str) -> Self {
@@ -271,16 +283,26 @@ fn row_schema(mut input: Value) -> Value {
     let time = json!({ "type": "string", "format": "date-time" });
     let of_every_row = [
         ("id", json!({ "type": "string" })),
-        ("version", json!({ "type": "integer", "description": "Rises with each change; the `ETag` without quotes." })),
+        (
+            "version",
+            json!({ "type": "integer", "description": "Rises with each change; the `ETag` without quotes." }),
+        ),
         ("created_at", time.clone()),
         ("updated_at", time),
     ];
     let mut required: Vec<Value> = of_every_row.iter().map(|(n, _)| json!(n)).collect();
-    let properties = input["properties"].as_object_mut().expect("an input is an object");
+    let properties = input["properties"]
+        .as_object_mut()
+        .expect("an input is an object");
     properties.retain(|_, p| p.get("writeOnly") != Some(&json!(true)));
     required.extend(properties.keys().filter(|n| *n != "id").map(|n| json!(n)));
     properties.extend(of_every_row.map(|(n, s)| (n.to_string(), s)));
-    let nullable = |p: &Value| p["type"].as_array().is_some_and(|t| t.contains(&json!("null"))) || p.get("oneOf").is_some();
+    let nullable = |p: &Value| {
+        p["type"]
+            .as_array()
+            .is_some_and(|t| t.contains(&json!("null")))
+            || p.get("oneOf").is_some()
+    };
     required.retain(|n| !nullable(&properties[n.as_str().unwrap_or_default()]));
     input["required"] = Value::Array(required);
     if let Some(map) = input.as_object_mut() {

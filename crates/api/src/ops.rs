@@ -43,7 +43,9 @@ impl Gauge {
     /// `None` when `max` are inside already.
     pub(crate) fn enter(&self, max: usize) -> Option<Inside<'_>> {
         let enter = |n: usize| (n < max).then_some(n + 1);
-        let entered = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter);
+        let entered = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter);
         entered.is_ok().then_some(Inside(self))
     }
     fn get(&self) -> usize {
@@ -106,20 +108,54 @@ impl Meters {
         let classes: Vec<_> = (0..5)
             .map(|i| (format!("{{class=\"{}xx\"}}", i + 1), r.by_class[i].get()))
             .collect();
-        family("crosspoint_http_requests_total", "counter", "Answers by class of status.", &classes);
-        family("crosspoint_http_sockets", "gauge", "Open event sockets.", &[(none(), self.sockets.get() as u64)]);
-        family("crosspoint_http_socket_catch_ups_total", "counter", "Times a socket had to read the log again.", &[(none(), self.socket_reads_behind.get())]);
-        family("crosspoint_http_connections_refused_total", "counter", "Connections closed because too many had not signed in.", &[(none(), self.connections_refused.get())]);
-        family("crosspoint_sign_ins_failed_total", "counter", "Wrong sign-ins.", &[(none(), self.sign_ins_failed.get())]);
+        family(
+            "crosspoint_http_requests_total",
+            "counter",
+            "Answers by class of status.",
+            &classes,
+        );
+        family(
+            "crosspoint_http_sockets",
+            "gauge",
+            "Open event sockets.",
+            &[(none(), self.sockets.get() as u64)],
+        );
+        family(
+            "crosspoint_http_socket_catch_ups_total",
+            "counter",
+            "Times a socket had to read the log again.",
+            &[(none(), self.socket_reads_behind.get())],
+        );
+        family(
+            "crosspoint_http_connections_refused_total",
+            "counter",
+            "Connections closed because too many had not signed in.",
+            &[(none(), self.connections_refused.get())],
+        );
+        family(
+            "crosspoint_sign_ins_failed_total",
+            "counter",
+            "Wrong sign-ins.",
+            &[(none(), self.sign_ins_failed.get())],
+        );
         let name = "crosspoint_http_request_seconds";
-        let _ = writeln!(out, "# HELP {name} Time from head to answer.\n# TYPE {name} histogram");
+        let _ = writeln!(
+            out,
+            "# HELP {name} Time from head to answer.\n# TYPE {name} histogram"
+        );
         let mut sum = 0;
         for (i, counter) in r.by_time.iter().enumerate() {
             sum += counter.get();
-            let bound = TIME_BOUNDS_MS.get(i).map_or("+Inf".into(), |ms| format!("{}", *ms as f64 / 1e3));
+            let bound = TIME_BOUNDS_MS
+                .get(i)
+                .map_or("+Inf".into(), |ms| format!("{}", *ms as f64 / 1e3));
             let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {sum}");
         }
-        let _ = writeln!(out, "{name}_sum {}\n{name}_count {sum}", r.time_us.get() as f64 / 1e6);
+        let _ = writeln!(
+            out,
+            "{name}_sum {}\n{name}_count {sum}",
+            r.time_us.get() as f64 / 1e6
+        );
     }
 }
 
@@ -139,10 +175,15 @@ pub(crate) fn add(api: &mut Api) {
         healthz,
     );
     api.add(
-        operation::get("/readyz", "readyz", tag, "Whether this node should be sent work")
-            .open()
-            .content(200, "application/json", "Ready")
-            .content(503, "application/json", "Not ready, with what is wrong"),
+        operation::get(
+            "/readyz",
+            "readyz",
+            tag,
+            "Whether this node should be sent work",
+        )
+        .open()
+        .content(200, "application/json", "Ready")
+        .content(503, "application/json", "Not ready, with what is wrong"),
         readyz,
     );
     api.add(
@@ -153,10 +194,15 @@ pub(crate) fn add(api: &mut Api) {
         metrics,
     );
     api.add(
-        operation::post("/v1/node/drain", "drainNode", tag, "Drain this node, or take it back")
-            .needs(&[Permission::NodeDrain])
-            .body::<DrainInput>()
-            .empty("Done"),
+        operation::post(
+            "/v1/node/drain",
+            "drainNode",
+            tag,
+            "Drain this node, or take it back",
+        )
+        .needs(&[Permission::NodeDrain])
+        .body::<DrainInput>()
+        .empty("Done"),
         drain,
     );
     api.add(
@@ -204,7 +250,9 @@ async fn metrics(
     // A proxy on this machine speaks for strangers; it says so in these.
     let forwarded = headers.contains_key("forwarded") || headers.contains_key("x-forwarded-for");
     if !here || forwarded {
-        admit(&state, &Method::GET, &headers).await?.need(Permission::MetricsRead)?;
+        admit(&state, &Method::GET, &headers)
+            .await?
+            .need(Permission::MetricsRead)?;
     }
     let backend = state.0.backend.clone();
     let text = tokio::task::spawn_blocking(move || backend.metrics()).await;
@@ -214,13 +262,22 @@ async fn metrics(
     Ok(([(header::CONTENT_TYPE, mime)], text).into_response())
 }
 
-async fn drain(State(state): State<ApiState>, caller: Caller, Body(input): Body<DrainInput>) -> Reply {
+async fn drain(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Body(input): Body<DrainInput>,
+) -> Reply {
     let command = Command::Drain { on: input.on };
-    state.command(caller.tenant, caller.actor(), command).await?;
+    state
+        .command(caller.tenant, caller.actor(), command)
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn openapi() -> impl IntoResponse {
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")];
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
     (headers, crate::openapi_text())
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Errors told of one body at most; the rest is left out, since nobody reads more.
-pub const FIELD_ERRORS_MAX: usize = 100;
+pub(crate) const FIELD_ERRORS_MAX: usize = 100;
 
 /// One thing wrong with a body or a parameter.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
@@ -35,7 +35,7 @@ impl FieldError {
 /// The body of every error answer, `application/problem+json`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Problem)]
-pub struct ProblemDocument {
+pub(crate) struct ProblemDocument {
     /// Names the kind of problem: `/docs#<code>`.
     #[serde(rename = "type")]
     pub type_: String,
@@ -171,4 +171,4 @@ impl IntoResponse for Problem {
     }
 }
 
-pub type Reply<T = Response> = Result<T, Problem>;
+pub(crate) type Reply<T = Response> = Result<T, Problem>;

@@ -46,11 +46,20 @@ pub(crate) struct RecordingView {
 pub(crate) fn add(api: &mut Api) {
     let tag = "Recordings";
     api.add(
-        operation::get("/v1/recordings", "listRecordings", tag, "List recordings, newest first")
-            .needs(READ)
-            .paged()
-            .query("interaction", crate::schema::id_schema("int"), "Of one interaction.")
-            .lists::<RecordingView>("A page"),
+        operation::get(
+            "/v1/recordings",
+            "listRecordings",
+            tag,
+            "List recordings, newest first",
+        )
+        .needs(READ)
+        .paged()
+        .query(
+            "interaction",
+            crate::schema::id_schema("int"),
+            "Of one interaction.",
+        )
+        .lists::<RecordingView>("A page"),
         list,
     );
     api.add(
@@ -61,13 +70,18 @@ pub(crate) fn add(api: &mut Api) {
         read,
     );
     api.add(
-        operation::get("/v1/recordings/{id}/audio", "recordingAudio", tag, "Hear it")
-            .describe("WAV with a channel per side. Answers `Range`.")
-            .needs(READ)
-            .path_id(RecordingId::PREFIX)
-            .header("Range", "One range of bytes.")
-            .content(200, "audio/wav", "All of it")
-            .content(206, "audio/wav", "The range"),
+        operation::get(
+            "/v1/recordings/{id}/audio",
+            "recordingAudio",
+            tag,
+            "Hear it",
+        )
+        .describe("WAV with a channel per side. Answers `Range`.")
+        .needs(READ)
+        .path_id(RecordingId::PREFIX)
+        .header("Range", "One range of bytes.")
+        .content(200, "audio/wav", "All of it")
+        .content(206, "audio/wav", "The range"),
         audio,
     );
 }
@@ -77,7 +91,9 @@ async fn list(State(state): State<ApiState>, caller: Caller, query: Query) -> Re
     let of = query.id::<InteractionId>("interaction");
     query.finish()?;
     let tenant = caller.tenant;
-    let rows = state.store(move |s| s.recordings(tenant, of, &page)).await?;
+    let rows = state
+        .store(move |s| s.recordings(tenant, of, &page))
+        .await?;
     let next = rows.next;
     let items: Vec<_> = rows.items.iter().map(view).collect();
     Ok(axum::Json(PageView { items, next }).into_response())
@@ -110,12 +126,21 @@ async fn audio(
     file.seek(SeekFrom::Start(from)).await.map_err(|_| gone())?;
     let mut response = (status, Body::from_stream(chunks(file, until - from))).into_response();
     let out = response.headers_mut();
-    out.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("audio/wav"));
-    out.insert(header::ACCEPT_RANGES, header::HeaderValue::from_static("bytes"));
+    out.insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("audio/wav"),
+    );
+    out.insert(
+        header::ACCEPT_RANGES,
+        header::HeaderValue::from_static("bytes"),
+    );
     out.insert(header::CONTENT_LENGTH, (until - from).into());
     if status == StatusCode::PARTIAL_CONTENT {
         let text = format!("bytes {from}-{}/{length}", until - 1);
-        out.insert(header::CONTENT_RANGE, text.parse().expect("digits are header text"));
+        out.insert(
+            header::CONTENT_RANGE,
+            text.parse().expect("digits are header text"),
+        );
     }
     Ok(response)
 }
@@ -133,7 +158,9 @@ fn unsatisfiable(length: u64) -> axum::response::Response {
 /// The file below the recordings' folder; none for a path that would leave it.
 fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
     let relative = Path::new(path);
-    let plain = relative.components().all(|c| matches!(c, Component::Normal(_)));
+    let plain = relative
+        .components()
+        .all(|c| matches!(c, Component::Normal(_)));
     (plain && !path.is_empty()).then(|| folder.join(relative))
 }
 
@@ -162,7 +189,10 @@ fn parse_range(text: &str, length: u64) -> Range {
     }
 }
 
-fn chunks(file: File, bytes: u64) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send {
+fn chunks(
+    file: File,
+    bytes: u64,
+) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send {
     futures_util::stream::try_unfold((file, bytes), |(mut file, left)| async move {
         if left == 0 {
             return Ok(None);
@@ -204,7 +234,10 @@ mod tests {
     #[test]
     fn paths_stay_inside() {
         let folder = Path::new("/data/recordings");
-        assert_eq!(inside(folder, "2026/a.wav"), Some("/data/recordings/2026/a.wav".into()));
+        assert_eq!(
+            inside(folder, "2026/a.wav"),
+            Some("/data/recordings/2026/a.wav".into())
+        );
         for out in ["../secret", "/etc/passwd", "a/../../b", "", "./a"] {
             assert_eq!(inside(folder, out), None, "{out}");
         }

@@ -45,7 +45,9 @@ fn gather<'v>(value: &'v Value, at: String, out: &mut Vec<(String, &'v str)>) {
 }
 
 fn looks_like_id(s: &str) -> bool {
-    s.len() == 30 && s.as_bytes()[3] == b'_' && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    s.len() == 30
+        && s.as_bytes()[3] == b'_'
+        && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 fn exists(
@@ -56,7 +58,12 @@ fn exists(
 ) -> Result<bool, StoreError> {
     macro_rules! among {
         ($rows:ident) => {
-            id.parse().is_ok_and(|id| snapshot.$rows.iter().any(|r| r.id == id && r.tenant == tenant))
+            id.parse().is_ok_and(|id| {
+                snapshot
+                    .$rows
+                    .iter()
+                    .any(|r| r.id == id && r.tenant == tenant)
+            })
         };
     }
     Ok(match &id[..3] {

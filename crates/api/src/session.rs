@@ -93,14 +93,24 @@ pub(crate) fn add(api: &mut Api) {
         sign_in,
     );
     api.add(
-        operation::get("/v1/sessions/current", "currentSession", tag, "Who is signed in")
-            .replies::<SessionView>(200, "The session"),
+        operation::get(
+            "/v1/sessions/current",
+            "currentSession",
+            tag,
+            "Who is signed in",
+        )
+        .replies::<SessionView>(200, "The session"),
         current,
     );
     api.add(
-        operation::post("/v1/sessions/current/renew", "renewSession", tag, "Renew the session under a new token")
-            .describe("The old token ends.")
-            .replies::<SessionView>(200, "The new session"),
+        operation::post(
+            "/v1/sessions/current/renew",
+            "renewSession",
+            tag,
+            "Renew the session under a new token",
+        )
+        .describe("The old token ends.")
+        .replies::<SessionView>(200, "The new session"),
         renew,
     );
     api.add(
@@ -108,10 +118,15 @@ pub(crate) fn add(api: &mut Api) {
         sign_out,
     );
     api.add(
-        operation::post("/v1/sessions/current/password", "changePassword", tag, "Change one's own password")
-            .describe("All sessions of this person end; sign in again.")
-            .body::<PasswordChange>()
-            .empty("Changed"),
+        operation::post(
+            "/v1/sessions/current/password",
+            "changePassword",
+            tag,
+            "Change one's own password",
+        )
+        .describe("All sessions of this person end; sign in again.")
+        .body::<PasswordChange>()
+        .empty("Changed"),
         change_password,
     );
 }
@@ -129,7 +144,8 @@ async fn sign_in(
     let Some(user) = user else {
         state.0.meters.sign_ins_failed.add(1);
         tracing::warn!("a sign-in failed");
-        let detail = "wrong name or password; if your organisation shares this server, give its domain too";
+        let detail =
+            "wrong name or password; if your organisation shares this server, give its domain too";
         return Err(Problem::new(Code::Unauthenticated, detail));
     };
     state.0.lockout.succeeded(&login, source);
@@ -140,10 +156,14 @@ async fn sign_in(
 }
 
 fn begin(state: &ApiState, login: &str, source: Option<std::net::IpAddr>) -> Result<(), Problem> {
-    state.0.lockout.begin(state.now(), login, source).map_err(|wait_s| {
-        let detail = format!("too many failures; wait {wait_s} s");
-        Problem::new(Code::TooManyRequests, detail).retry_after_s(wait_s)
-    })
+    state
+        .0
+        .lockout
+        .begin(state.now(), login, source)
+        .map_err(|wait_s| {
+            let detail = format!("too many failures; wait {wait_s} s");
+            Problem::new(Code::TooManyRequests, detail).retry_after_s(wait_s)
+        })
 }
 
 /// The user, when the password is right. One hash is computed in every case.
@@ -211,13 +231,22 @@ async fn view(state: &ApiState, session: &Session, user: &User) -> Reply<Session
 }
 
 /// The session and its user by the token that was shown.
-async fn shown(state: &ApiState, headers: &HeaderMap) -> Reply<(String, Session, User, SessionKind)> {
+async fn shown(
+    state: &ApiState,
+    headers: &HeaderMap,
+) -> Reply<(String, Session, User, SessionKind)> {
     let bearer = headers
         .get(header::AUTHORIZATION)
         .and_then(|v| Some(v.to_str().ok()?.split_once(' ')?.1.trim().to_string()));
-    let kind = if bearer.is_some() { SessionKind::Token } else { SessionKind::Cookie };
+    let kind = if bearer.is_some() {
+        SessionKind::Token
+    } else {
+        SessionKind::Cookie
+    };
     let none = || Problem::new(Code::Forbidden, "an API key has no session");
-    let secret = bearer.or_else(|| session_cookie(state, headers)).ok_or_else(none)?;
+    let secret = bearer
+        .or_else(|| session_cookie(state, headers))
+        .ok_or_else(none)?;
     let (hash, now) = (token::sha256(secret.as_bytes()), state.now());
     let found = state.store(move |s| s.session_by_token(&hash, now)).await?;
     let (session, user) = found.ok_or_else(none)?;
@@ -236,7 +265,9 @@ async fn current(State(state): State<ApiState>, headers: HeaderMap) -> Reply {
 async fn renew(State(state): State<ApiState>, headers: HeaderMap) -> Reply {
     let (_, session, user, kind) = shown(&state, &headers).await?;
     let response = open(&state, user, kind, StatusCode::OK).await?;
-    state.store(move |s| s.session_end(session.tenant, session.id)).await?;
+    state
+        .store(move |s| s.session_end(session.tenant, session.id))
+        .await?;
     Ok(response)
 }
 
@@ -249,7 +280,9 @@ async fn sign_out(State(state): State<ApiState>, caller: Caller) -> Reply {
     if let Some(agent) = caller.agent {
         let end = Command::EndSession { agent, session };
         // The sign-out is done either way; the lease would end by itself.
-        let _ = state.command(tenant, cp_vocab::command::Actor::Agent(agent), end).await;
+        let _ = state
+            .command(tenant, cp_vocab::command::Actor::Agent(agent), end)
+            .await;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_cookie(&state, &mut response, "", 0);
@@ -289,7 +322,8 @@ async fn change_password(
 fn set_cookie(state: &ApiState, response: &mut Response, value: &str, max_age_s: u64) {
     let secure = if state.0.settings.tls { "; Secure" } else { "" };
     let name = cookie_name(state);
-    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_s}{secure}");
+    let text =
+        format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_s}{secure}");
     if let Ok(v) = HeaderValue::from_str(&text) {
         response.headers_mut().append(header::SET_COOKIE, v);
     }

@@ -18,11 +18,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::Semaphore;
 
 /// Password checks at a time: each takes 19 MiB and a core for tens of milliseconds.
-pub const PASSWORD_CHECKS_MAX: usize = 2;
+pub(crate) const PASSWORD_CHECKS_MAX: usize = 2;
 /// Sign-ins that may wait for a check; more are answered 429 at once.
-pub const PASSWORD_CHECKS_WAITING_MAX: usize = 64;
+pub(crate) const PASSWORD_CHECKS_WAITING_MAX: usize = 64;
 /// Blocking store calls at a time; more wait for their turn within the request's time limit.
-pub const STORE_CALLS_MAX: usize = 64;
+pub(crate) const STORE_CALLS_MAX: usize = 64;
 
 /// Where the clock of an [`ApiState`] comes from; tests put their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -200,10 +200,17 @@ impl ApiState {
     /// One of the few places for a password check.
     pub(crate) async fn password_check_turn(&self) -> Reply<tokio::sync::SemaphorePermit<'_>> {
         let busy = || {
-            Problem::new(Code::TooManyRequests, "too many people are signing in at once")
-                .retry_after_s(2)
+            Problem::new(
+                Code::TooManyRequests,
+                "too many people are signing in at once",
+            )
+            .retry_after_s(2)
         };
-        let waiting = self.0.meters.sign_ins_waiting.enter(PASSWORD_CHECKS_WAITING_MAX);
+        let waiting = self
+            .0
+            .meters
+            .sign_ins_waiting
+            .enter(PASSWORD_CHECKS_WAITING_MAX);
         let _waiting = waiting.ok_or_else(busy)?;
         self.0.password_checks.acquire().await.map_err(|_| busy())
     }

@@ -50,7 +50,12 @@ pub(crate) struct Gate {
 pub(crate) struct Gates(HashMap<&'static str, Vec<(Method, Gate)>>);
 
 impl Gates {
-    pub(crate) fn insert(&mut self, method: Method, path: &'static str, gate: Gate) -> Option<Gate> {
+    pub(crate) fn insert(
+        &mut self,
+        method: Method,
+        path: &'static str,
+        gate: Gate,
+    ) -> Option<Gate> {
         let before = self.find(&method, path);
         self.0.entry(path).or_default().push((method, gate));
         before
@@ -58,7 +63,8 @@ impl Gates {
     fn find(&self, method: &Method, path: &str) -> Option<Gate> {
         let of_path = self.0.get(path)?;
         let exact = of_path.iter().find(|(m, _)| m == method);
-        let get = || (method == Method::HEAD).then(|| of_path.iter().find(|(m, _)| m == Method::GET));
+        let get =
+            || (method == Method::HEAD).then(|| of_path.iter().find(|(m, _)| m == Method::GET));
         exact.or_else(|| get().flatten()).map(|(_, gate)| *gate)
     }
 }
@@ -138,8 +144,10 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
         Ok(Ok(bytes)) => Ok(bytes),
         // The only failure besides the limit is a client that went away, who reads no answer.
         Ok(Err(_)) => Err(too_large()),
-        Err(_) => Err(Problem::new(Code::Timeout, "the body took too long to arrive")
-            .with_status(axum::http::StatusCode::REQUEST_TIMEOUT)),
+        Err(_) => Err(
+            Problem::new(Code::Timeout, "the body took too long to arrive")
+                .with_status(axum::http::StatusCode::REQUEST_TIMEOUT),
+        ),
     }
 }
 
@@ -150,7 +158,12 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
 pub(crate) async fn admit(state: &ApiState, method: &Method, headers: &HeaderMap) -> Reply<Caller> {
     let credential = credential(state, headers)
         .ok_or_else(|| Problem::new(Code::Unauthenticated, "sign in first"))?;
-    let refused = || Problem::new(Code::Unauthenticated, "this sign-in is not valid (any more)");
+    let refused = || {
+        Problem::new(
+            Code::Unauthenticated,
+            "this sign-in is not valid (any more)",
+        )
+    };
     match credential {
         Credential::Bearer(t) if t.starts_with(token::SESSION_PREFIX) => {
             let (session, user) = session(state, &t).await?.ok_or_else(refused)?;
@@ -197,7 +210,11 @@ pub(crate) fn session_cookie(state: &ApiState, headers: &HeaderMap) -> Option<St
 }
 
 pub(crate) fn cookie_name(state: &ApiState) -> &'static str {
-    if state.0.settings.tls { "__Host-cp_session" } else { "cp_session" }
+    if state.0.settings.tls {
+        "__Host-cp_session"
+    } else {
+        "cp_session"
+    }
 }
 
 async fn session(state: &ApiState, token: &str) -> Reply<Option<(Session, User)>> {

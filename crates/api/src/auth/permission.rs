@@ -74,7 +74,11 @@ impl fmt::Display for Permission {
 impl FromStr for Permission {
     type Err = ();
     fn from_str(s: &str) -> Result<Self, ()> {
-        Self::ALL.iter().copied().find(|p| p.as_str() == s).ok_or(())
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|p| p.as_str() == s)
+            .ok_or(())
     }
 }
 
@@ -105,7 +109,10 @@ impl Permissions {
         Self(self.0 & other.0)
     }
     pub fn iter(self) -> impl Iterator<Item = Permission> {
-        Permission::ALL.iter().copied().filter(move |p| self.has(*p))
+        Permission::ALL
+            .iter()
+            .copied()
+            .filter(move |p| self.has(*p))
     }
 }
 
@@ -143,7 +150,10 @@ mod tests {
         assert!(supervisor.has(Permission::SuperviseBarge));
         assert!(!supervisor.has(Permission::UsersWrite));
         assert!(administrator.has(Permission::UsersWrite));
-        assert!(!administrator.has(Permission::NodeDrain), "a tenant may not drain the node");
+        assert!(
+            !administrator.has(Permission::NodeDrain),
+            "a tenant may not drain the node"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::auth::Caller;
 use crate::auth::permission::Permission;
 use crate::extract::{Body, Id};
 use crate::operation::{Api, Op, post, put};
-use crate::problem::Reply;
+use crate::problem::{FieldError, Problem, Reply};
 use crate::schema::vocabulary as published;
 use crate::state::ApiState;
 use axum::extract::State;
@@ -16,6 +16,9 @@ use cp_vocab::model::Presence;
 use cp_vocab::{AgentId, Command, InteractionId, OfferId, WrapUpCodeId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// Longest presence reason of a tenant's own.
+const REASON_CHARS_MAX: usize = 40;
 
 const PRESENCE: &[Permission] = &[Permission::PresenceSet, Permission::PresenceSetOwn];
 
@@ -48,30 +51,54 @@ struct ExtendInput {
 
 pub(crate) fn add(api: &mut Api) {
     let tag = "Agents";
-    let of_agent = |op: Op| op.path_id(AgentId::PREFIX).idempotent().replies::<Done>(200, "Done");
+    let of_agent = |op: Op| {
+        op.path_id(AgentId::PREFIX)
+            .idempotent()
+            .replies::<Done>(200, "Done")
+    };
     api.add(
-        of_agent(put("/v1/agents/{id}/presence", "setPresence", tag, "Set presence"))
-            .describe("While work is going on it becomes the next status.")
-            .needs(PRESENCE)
-            .body::<PresenceInput>(),
+        of_agent(put(
+            "/v1/agents/{id}/presence",
+            "setPresence",
+            tag,
+            "Set presence",
+        ))
+        .describe("While work is going on it becomes the next status.")
+        .needs(PRESENCE)
+        .body::<PresenceInput>(),
         set_presence,
     );
     api.add(
-        of_agent(post("/v1/agents/{id}/wrap-up", "noteWrapUp", tag, "Give code and note for the work just done"))
-            .needs(super::CONTROL)
-            .body::<WrapUpInput>(),
+        of_agent(post(
+            "/v1/agents/{id}/wrap-up",
+            "noteWrapUp",
+            tag,
+            "Give code and note for the work just done",
+        ))
+        .needs(super::CONTROL)
+        .body::<WrapUpInput>(),
         note_wrap_up,
     );
     api.add(
-        of_agent(post("/v1/agents/{id}/wrap-up/finish", "finishWrapUp", tag, "End wrap-up"))
-            .needs(super::CONTROL)
-            .optional_body::<Nothing>(),
+        of_agent(post(
+            "/v1/agents/{id}/wrap-up/finish",
+            "finishWrapUp",
+            tag,
+            "End wrap-up",
+        ))
+        .needs(super::CONTROL)
+        .optional_body::<Nothing>(),
         finish_wrap_up,
     );
     api.add(
-        of_agent(post("/v1/agents/{id}/wrap-up/extend", "extendWrapUp", tag, "Take more time to wrap up"))
-            .needs(super::CONTROL)
-            .body::<ExtendInput>(),
+        of_agent(post(
+            "/v1/agents/{id}/wrap-up/extend",
+            "extendWrapUp",
+            tag,
+            "Take more time to wrap up",
+        ))
+        .needs(super::CONTROL)
+        .body::<ExtendInput>(),
         extend_wrap_up,
     );
     let of_offer = |op: Op| {
@@ -81,8 +108,24 @@ pub(crate) fn add(api: &mut Api) {
             .idempotent()
             .replies::<Done>(200, "Done")
     };
-    api.add(of_offer(post("/v1/offers/{id}/accept", "acceptOffer", "Offers", "Take the work")), accept);
-    api.add(of_offer(post("/v1/offers/{id}/reject", "rejectOffer", "Offers", "Leave it to others")), reject);
+    api.add(
+        of_offer(post(
+            "/v1/offers/{id}/accept",
+            "acceptOffer",
+            "Offers",
+            "Take the work",
+        )),
+        accept,
+    );
+    api.add(
+        of_offer(post(
+            "/v1/offers/{id}/reject",
+            "rejectOffer",
+            "Offers",
+            "Leave it to others",
+        )),
+        reject,
+    );
 }
 
 async fn set_presence(
@@ -93,18 +136,55 @@ async fn set_presence(
 ) -> Reply {
     agent_of_tenant(&state, &caller, agent).await?;
     caller.own_unless(agent, Permission::PresenceSet)?;
+    check_reason(&input.presence)?;
     let command = Command::SetPresence {
         agent,
         presence: input.presence,
     };
-    run(&state, &caller, Permission::PresenceSet, command, StatusCode::OK).await
+    run(
+        &state,
+        &caller,
+        Permission::PresenceSet,
+        command,
+        StatusCode::OK,
+    )
+    .await
+}
+
+/// A reason of the tenant's own is a short text.
+fn check_reason(presence: &Presence) -> Result<(), Problem> {
+    match presence {
+        Presence::Other(reason)
+            if reason.trim().is_empty() || reason.chars().count() > REASON_CHARS_MAX =>
+        {
+            let detail = format!("a reason has 1 to {REASON_CHARS_MAX} characters");
+            Err(Problem::invalid(vec![FieldError::new(
+                "/presence/other",
+                "format",
+                detail,
+            )]))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A command about an agent's wrap-up, by the agent or by who controls calls.
-async fn about_wrap_up(state: &ApiState, caller: &Caller, agent: AgentId, command: Command) -> Reply {
+async fn about_wrap_up(
+    state: &ApiState,
+    caller: &Caller,
+    agent: AgentId,
+    command: Command,
+) -> Reply {
     agent_of_tenant(state, caller, agent).await?;
     caller.own_unless(agent, Permission::CallsControl)?;
-    run(state, caller, Permission::CallsControl, command, StatusCode::OK).await
+    run(
+        state,
+        caller,
+        Permission::CallsControl,
+        command,
+        StatusCode::OK,
+    )
+    .await
 }
 
 async fn note_wrap_up(
@@ -122,7 +202,11 @@ async fn note_wrap_up(
     about_wrap_up(&state, &caller, agent, command).await
 }
 
-async fn finish_wrap_up(State(state): State<ApiState>, caller: Caller, Id(agent): Id<AgentId>) -> Reply {
+async fn finish_wrap_up(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Id(agent): Id<AgentId>,
+) -> Reply {
     about_wrap_up(&state, &caller, agent, Command::FinishWrapUp { agent }).await
 }
 

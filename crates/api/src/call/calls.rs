@@ -48,24 +48,40 @@ pub(crate) struct RetrieveInput {
 pub(crate) fn add(api: &mut Api) {
     api.add(
         operation::post("/v1/calls", "placeCall", "Calls", "Place a call")
-            .needs(&[Permission::CallsControl, Permission::CallsControlOwn, Permission::CallsOriginate])
+            .needs(&[
+                Permission::CallsControl,
+                Permission::CallsControlOwn,
+                Permission::CallsOriginate,
+            ])
             .body::<CallInput>()
             .idempotent()
             .replies::<Done>(201, "The call is being set up"),
         place,
     );
     api.add(
-        operation::post("/v1/parked/{slot}/retrieve", "retrieveParked", "Calls", "Pick up a parked call")
-            .needs(super::CONTROL)
-            .path_param("slot", json!({ "type": "string", "minLength": 1, "maxLength": 32 }))
-            .optional_body::<RetrieveInput>()
-            .idempotent()
-            .replies::<Done>(200, "The phone rings"),
+        operation::post(
+            "/v1/parked/{slot}/retrieve",
+            "retrieveParked",
+            "Calls",
+            "Pick up a parked call",
+        )
+        .needs(super::CONTROL)
+        .path_param(
+            "slot",
+            json!({ "type": "string", "minLength": 1, "maxLength": 32 }),
+        )
+        .optional_body::<RetrieveInput>()
+        .idempotent()
+        .replies::<Done>(200, "The phone rings"),
         retrieve,
     );
 }
 
-async fn place(State(state): State<ApiState>, caller: Caller, Body(input): Body<CallInput>) -> Reply {
+async fn place(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Body(input): Body<CallInput>,
+) -> Reply {
     if let Some(destination) = input.destination {
         caller.need(Permission::CallsOriginate)?;
         let originate = Command::Originate {
@@ -81,7 +97,14 @@ async fn place(State(state): State<ApiState>, caller: Caller, Body(input): Body<
         agent,
         target: input.target,
     };
-    run(&state, &caller, Permission::CallsControl, dial, StatusCode::CREATED).await
+    run(
+        &state,
+        &caller,
+        Permission::CallsControl,
+        dial,
+        StatusCode::CREATED,
+    )
+    .await
 }
 
 async fn retrieve(
@@ -93,5 +116,12 @@ async fn retrieve(
     let agent = agent_or_own(&caller, input.agent, Permission::CallsControl)?;
     let slot = slot.chars().take(32).collect();
     let command = Command::Retrieve { slot, agent };
-    run(&state, &caller, Permission::CallsControl, command, StatusCode::OK).await
+    run(
+        &state,
+        &caller,
+        Permission::CallsControl,
+        command,
+        StatusCode::OK,
+    )
+    .await
 }

@@ -62,24 +62,43 @@ struct DigitsInput {
 pub(crate) fn add(api: &mut Api) {
     add_plain(api);
     let at = |path, id, summary| post(path, id, "Legs", summary);
-    add_command(api, at("/v1/legs/{id}/mute", "muteLeg", "Mute or unmute"), |leg, b: MuteInput| {
-        Command::Mute {
+    add_command(
+        api,
+        at("/v1/legs/{id}/mute", "muteLeg", "Mute or unmute"),
+        |leg, b: MuteInput| Command::Mute {
             leg,
             muted: b.muted,
+        },
+    );
+    let transfer = at(
+        "/v1/legs/{id}/transfer",
+        "transferLeg",
+        "Leave, and send the other party there",
+    );
+    add_command(api, transfer, |leg, b: TransferInput| {
+        Command::BlindTransfer {
+            leg,
+            target: b.destination,
         }
     });
-    let transfer = at("/v1/legs/{id}/transfer", "transferLeg", "Leave, and send the other party there");
-    add_command(api, transfer, |leg, b: TransferInput| Command::BlindTransfer {
-        leg,
-        target: b.destination,
-    });
-    let consult = at("/v1/legs/{id}/consult", "consult", "Hold the other party and ring a third one");
+    let consult = at(
+        "/v1/legs/{id}/consult",
+        "consult",
+        "Hold the other party and ring a third one",
+    );
     add_command(api, consult, |leg, b: ConsultInput| Command::Consult {
         leg,
         target: b.target,
     });
-    let park = at("/v1/legs/{id}/park", "parkLeg", "Put the other party where anybody may pick it up");
-    add_command(api, park, |leg, b: ParkInput| Command::Park { leg, slot: b.slot });
+    let park = at(
+        "/v1/legs/{id}/park",
+        "parkLeg",
+        "Put the other party where anybody may pick it up",
+    );
+    add_command(api, park, |leg, b: ParkInput| Command::Park {
+        leg,
+        slot: b.slot,
+    });
     let play = at("/v1/legs/{id}/play", "playToLeg", "Play sounds to this leg");
     add_command(api, play, |leg, b: PlayInput| Command::Play {
         leg,
@@ -87,7 +106,11 @@ pub(crate) fn add(api: &mut Api) {
         barge_in: b.barge_in,
         mix_with_call: b.mix_with_call,
     });
-    let digits = at("/v1/legs/{id}/digits", "sendDigits", "Send digits from this leg");
+    let digits = at(
+        "/v1/legs/{id}/digits",
+        "sendDigits",
+        "Send digits from this leg",
+    );
     add_command(api, digits, |leg, b: DigitsInput| Command::SendDigits {
         leg,
         digits: b.digits,
@@ -98,13 +121,48 @@ pub(crate) fn add(api: &mut Api) {
 fn add_plain(api: &mut Api) {
     type Make = fn(LegId, Nothing) -> Command;
     let plain: [(&'static str, &'static str, &str, Make); 7] = [
-        ("/v1/legs/{id}/hang-up", "hangUpLeg", "End this leg", |leg, _| Command::HangUpLeg { leg }),
-        ("/v1/legs/{id}/hold", "holdLeg", "Put the other parties on hold, with music", |leg, _| Command::Hold { leg }),
-        ("/v1/legs/{id}/resume", "resumeLeg", "Take them off hold", |leg, _| Command::Resume { leg }),
-        ("/v1/legs/{id}/complete", "completeTransfer", "Connect the held with the consulted party and leave", |leg, _| Command::CompleteTransfer { leg }),
-        ("/v1/legs/{id}/merge", "mergeLegs", "All three together", |leg, _| Command::Merge { leg }),
-        ("/v1/legs/{id}/cancel-consult", "cancelConsult", "Drop the consulted party and return", |leg, _| Command::CancelConsult { leg }),
-        ("/v1/legs/{id}/stop-playing", "stopPlaying", "Stop what plays to this leg", |leg, _| Command::StopPlaying { leg }),
+        (
+            "/v1/legs/{id}/hang-up",
+            "hangUpLeg",
+            "End this leg",
+            |leg, _| Command::HangUpLeg { leg },
+        ),
+        (
+            "/v1/legs/{id}/hold",
+            "holdLeg",
+            "Put the other parties on hold, with music",
+            |leg, _| Command::Hold { leg },
+        ),
+        (
+            "/v1/legs/{id}/resume",
+            "resumeLeg",
+            "Take them off hold",
+            |leg, _| Command::Resume { leg },
+        ),
+        (
+            "/v1/legs/{id}/complete",
+            "completeTransfer",
+            "Connect the held with the consulted party and leave",
+            |leg, _| Command::CompleteTransfer { leg },
+        ),
+        (
+            "/v1/legs/{id}/merge",
+            "mergeLegs",
+            "All three together",
+            |leg, _| Command::Merge { leg },
+        ),
+        (
+            "/v1/legs/{id}/cancel-consult",
+            "cancelConsult",
+            "Drop the consulted party and return",
+            |leg, _| Command::CancelConsult { leg },
+        ),
+        (
+            "/v1/legs/{id}/stop-playing",
+            "stopPlaying",
+            "Stop what plays to this leg",
+            |leg, _| Command::StopPlaying { leg },
+        ),
     ];
     for (path, id, summary, make) in plain {
         add_command(api, post(path, id, "Legs", summary), make);

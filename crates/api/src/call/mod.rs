@@ -78,7 +78,9 @@ pub(crate) async fn run_as(
 ) -> Reply<Response> {
     let named = serde_json::to_value(&command).expect("a command of the API is plain data");
     let tenant = caller.tenant;
-    let interaction = named.get("interaction").and_then(|v| v.as_str()?.parse::<InteractionId>().ok());
+    let interaction = named
+        .get("interaction")
+        .and_then(|v| v.as_str()?.parse::<InteractionId>().ok());
     let missing = state
         .store(move |store| {
             if let Some(id) = interaction {
@@ -116,8 +118,18 @@ where
         .optional_body::<B>()
         .idempotent()
         .replies::<Done>(200, "Done");
-    let handler = move |State(state): State<ApiState>, caller: Caller, Id(id): Id<I>, Body(body): Body<B>| async move {
-        run(&state, &caller, Permission::CallsControl, make(id, body), StatusCode::OK).await
+    let handler = move |State(state): State<ApiState>,
+                        caller: Caller,
+                        Id(id): Id<I>,
+                        Body(body): Body<B>| async move {
+        run(
+            &state,
+            &caller,
+            Permission::CallsControl,
+            make(id, body),
+            StatusCode::OK,
+        )
+        .await
     };
     api.add(op, handler);
 }

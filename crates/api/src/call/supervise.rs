@@ -43,31 +43,46 @@ struct ModeInput {
 pub(crate) fn add(api: &mut Api) {
     let tag = "Supervision";
     api.add(
-        post("/v1/interactions/{id}/supervise", "supervise", tag, "Join a call with your phone")
-            .needs(MODES)
-            .path_id(InteractionId::PREFIX)
-            .body::<SuperviseInput>()
-            .idempotent()
-            .replies::<Done>(201, "Your phone rings; `leg` is yours"),
+        post(
+            "/v1/interactions/{id}/supervise",
+            "supervise",
+            tag,
+            "Join a call with your phone",
+        )
+        .needs(MODES)
+        .path_id(InteractionId::PREFIX)
+        .body::<SuperviseInput>()
+        .idempotent()
+        .replies::<Done>(201, "Your phone rings; `leg` is yours"),
         supervise,
     );
     api.add(
-        post("/v1/legs/{id}/supervise-mode", "setSuperviseMode", tag, "Change how you take part")
-            .needs(MODES)
-            .path_id(LegId::PREFIX)
-            .body::<ModeInput>()
-            .idempotent()
-            .replies::<Done>(200, "Changed"),
+        post(
+            "/v1/legs/{id}/supervise-mode",
+            "setSuperviseMode",
+            tag,
+            "Change how you take part",
+        )
+        .needs(MODES)
+        .path_id(LegId::PREFIX)
+        .body::<ModeInput>()
+        .idempotent()
+        .replies::<Done>(200, "Changed"),
         set_mode,
     );
     api.add(
-        post("/v1/legs/{id}/take-over", "takeOver", tag, "Take the agent's place")
-            .describe("`id` is your supervising leg.")
-            .needs(&[Permission::SuperviseTakeOver])
-            .path_id(LegId::PREFIX)
-            .optional_body::<Nothing>()
-            .idempotent()
-            .replies::<Done>(200, "Taken over"),
+        post(
+            "/v1/legs/{id}/take-over",
+            "takeOver",
+            tag,
+            "Take the agent's place",
+        )
+        .describe("`id` is your supervising leg.")
+        .needs(&[Permission::SuperviseTakeOver])
+        .path_id(LegId::PREFIX)
+        .optional_body::<Nothing>()
+        .idempotent()
+        .replies::<Done>(200, "Taken over"),
         take_over,
     );
 }
@@ -93,7 +108,14 @@ async fn supervise(
         agent,
         mode: input.mode,
     };
-    run_as(&state, &caller, caller.actor(), command, StatusCode::CREATED).await
+    run_as(
+        &state,
+        &caller,
+        caller.actor(),
+        command,
+        StatusCode::CREATED,
+    )
+    .await
 }
 
 async fn set_mode(

@@ -1,8 +1,8 @@
 //! What is around every answer: request id, security headers, a log line, figures.
 
+use crate::auth::token;
 use crate::problem::Problem;
 use crate::state::ApiState;
-use crate::auth::token;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
@@ -24,11 +24,21 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
 ];
 
-pub(crate) async fn around(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+pub(crate) async fn around(
+    State(state): State<ApiState>,
+    request: Request,
+    next: Next,
+) -> Response {
     let begun = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
@@ -66,11 +76,15 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
         let fine = |b: &u8| b.is_ascii_alphanumeric() || b"-_.".contains(b);
         !bytes.is_empty() && bytes.len() <= REQUEST_ID_CHARS_MAX && bytes.iter().all(fine)
     };
-    headers.get(REQUEST_ID).filter(harmless).cloned().unwrap_or_else(|| {
-        let mut random = [0u8; 10];
-        token::fill_random(&mut random);
-        HeaderValue::from_str(&token::hex(&random)).expect("hex is header text")
-    })
+    headers
+        .get(REQUEST_ID)
+        .filter(harmless)
+        .cloned()
+        .unwrap_or_else(|| {
+            let mut random = [0u8; 10];
+            token::fill_random(&mut random);
+            HeaderValue::from_str(&token::hex(&random)).expect("hex is header text")
+        })
 }
 
 /// A panic in a handler is ours: it is logged, answered 500, and the connection goes on.

@@ -2,5 +2,5 @@
 
 pub(crate) mod connection;
 pub(crate) mod layers;
-pub mod serve;
+pub(crate) mod serve;
 pub(crate) mod web;

@@ -19,16 +19,16 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// Connections at a time; beyond it the listener does not accept, and clients wait in its backlog.
-pub const CONNECTIONS_MAX: usize = 20_000;
+pub(crate) const CONNECTIONS_MAX: usize = 20_000;
 /// Of these, connections on which nobody has signed in yet; one more is closed at once, so that a
 /// crowd of them cannot take the places of those who work.
-pub const ANONYMOUS_CONNECTIONS_MAX: usize = 1_024;
+pub(crate) const ANONYMOUS_CONNECTIONS_MAX: usize = 1_024;
 /// A request's head must arrive within this time, also the first and the next on a kept connection.
-pub const HEAD_TIME_MAX: Duration = Duration::from_secs(15);
+pub(crate) const HEAD_TIME_MAX: Duration = Duration::from_secs(15);
 /// A request's head is at most this long; longer ones are answered 431.
-pub const HEAD_BYTES_MAX: usize = 32 * 1024;
+pub(crate) const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// After the shutdown signal, requests that run have this long to end.
-pub const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// After a failed accept (no file descriptors) the listener rests this long.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
@@ -106,7 +106,7 @@ async fn converse(
     let mut conversation = pin!(conversation);
     let result = tokio::select! {
         result = conversation.as_mut() => result,
-        _ = closing.wait_for(|c| *c) => {
+        () = closed(&mut closing) => {
             conversation.as_mut().graceful_shutdown();
             conversation.await
         }
@@ -114,4 +114,10 @@ async fn converse(
     if let Err(e) = result {
         tracing::trace!(family = if remote.is_ipv4() { 4 } else { 6 }, error = %e, "connection");
     }
+}
+
+/// Until the node goes down.
+pub(crate) async fn closed(closing: &mut watch::Receiver<bool>) {
+    // An error means that whoever would say it is gone, which is the same.
+    let _gone = closing.wait_for(|c| *c).await.is_err();
 }

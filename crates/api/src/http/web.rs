@@ -16,9 +16,18 @@ struct Files;
 
 pub(crate) fn routes() -> Router<ApiState> {
     Router::new()
-        .route("/", get(|h: HeaderMap| async move { file("index.html", &h) }))
-        .route("/docs", get(|h: HeaderMap| async move { file("docs.html", &h) }))
-        .route("/favicon.ico", get(|h: HeaderMap| async move { file("icon.svg", &h) }))
+        .route(
+            "/",
+            get(|h: HeaderMap| async move { file("index.html", &h) }),
+        )
+        .route(
+            "/docs",
+            get(|h: HeaderMap| async move { file("docs.html", &h) }),
+        )
+        .route(
+            "/favicon.ico",
+            get(|h: HeaderMap| async move { file("icon.svg", &h) }),
+        )
         .route("/assets/{*path}", get(asset))
 }
 
@@ -28,7 +37,10 @@ async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Reply {
 
 fn file(path: &str, headers: &HeaderMap) -> Reply {
     let found = Files::get(path).ok_or_else(|| Problem::not_found("file"))?;
-    let tag = format!("\"{}\"", &crate::auth::token::hex(&found.metadata.sha256_hash())[..20]);
+    let tag = format!(
+        "\"{}\"",
+        &crate::auth::token::hex(&found.metadata.sha256_hash())[..20]
+    );
     let tag = HeaderValue::from_str(&tag).expect("hex is header text");
     if none_match(headers, &tag) {
         return Ok(not_modified(tag));

@@ -49,7 +49,13 @@ impl Resource for Agents {
     type Row = Agent;
     type Input = AgentInput;
     const PATHS: (&'static str, &'static str) = ("/v1/agents", "/v1/agents/{id}");
-    const IDS: [&'static str; 5] = ["listAgents", "createAgent", "getAgent", "changeAgent", "removeAgent"];
+    const IDS: [&'static str; 5] = [
+        "listAgents",
+        "createAgent",
+        "getAgent",
+        "changeAgent",
+        "removeAgent",
+    ];
     const TAG: &'static str = "Agents";
     const SCHEMA: &'static str = "Agent";
     const READ: &'static [Permission] = &[Permission::AgentsRead];
@@ -70,10 +76,7 @@ impl Resource for Agents {
             wrap_up_ms: row.wrap_up_ms,
         }
     }
-    fn build(
-        input: AgentInput,
-        of: &Making<'_, AgentId, Agent>,
-    ) -> Result<Agent, Vec<FieldError>> {
+    fn build(input: AgentInput, of: &Making<'_, AgentId, Agent>) -> Result<Agent, Vec<FieldError>> {
         let errors = faults(&input, of);
         if !errors.is_empty() {
             return Err(errors);

@@ -1,14 +1,14 @@
 //! Keys for programs: shown once, kept as a hash.
 
+use crate::auth::permission::Permission;
 use crate::auth::permission::Permissions;
 use crate::auth::{Caller, token};
 use crate::crud;
-use crate::auth::permission::Permission;
 use crate::crud::{Making, Resource};
-use crate::problem::FieldError;
 use crate::extract::Body;
 use crate::idempotency::{MaybeKey, replay};
 use crate::operation::{self, Api};
+use crate::problem::FieldError;
 use crate::problem::{Problem, Reply};
 use crate::schema::vocabulary as published;
 use crate::state::ApiState;
@@ -45,7 +45,13 @@ impl Resource for ApiKeys {
     type Row = ApiKey;
     type Input = ApiKeyInput;
     const PATHS: (&'static str, &'static str) = ("/v1/api-keys", "/v1/api-keys/{id}");
-    const IDS: [&'static str; 5] = ["listApiKeys", "createApiKey", "getApiKey", "changeApiKey", "removeApiKey"];
+    const IDS: [&'static str; 5] = [
+        "listApiKeys",
+        "createApiKey",
+        "getApiKey",
+        "changeApiKey",
+        "removeApiKey",
+    ];
     const TAG: &'static str = "API keys";
     const SCHEMA: &'static str = "ApiKey";
     const READ: &'static [Permission] = &[Permission::ApiKeysRead];
@@ -101,19 +107,27 @@ pub(crate) fn add(api: &mut Api) {
     crud::add_changing::<ApiKeys>(api);
     crud::add_removing::<ApiKeys>(api);
     api.add(
-        operation::post("/v1/api-keys", "createApiKey", ApiKeys::TAG, "Make an API key")
-            .describe("The secret is told in this answer only.")
-            .needs(ApiKeys::WRITE)
-            .body::<ApiKeyInput>()
-            .idempotent_edit()
-            .replies::<ApiKeyMade>(201, "Made"),
+        operation::post(
+            "/v1/api-keys",
+            "createApiKey",
+            ApiKeys::TAG,
+            "Make an API key",
+        )
+        .describe("The secret is told in this answer only.")
+        .needs(ApiKeys::WRITE)
+        .body::<ApiKeyInput>()
+        .idempotent_edit()
+        .replies::<ApiKeyMade>(201, "Made"),
         create,
     );
 }
 
 /// What a key may do.
 pub(crate) fn permissions(key: &ApiKey) -> Permissions {
-    let scopes = key.scopes.iter().filter_map(|s| s.parse::<Permission>().ok());
+    let scopes = key
+        .scopes
+        .iter()
+        .filter_map(|s| s.parse::<Permission>().ok());
     let of_roles = Permissions::of_roles(&key.roles);
     scopes.chain(of_roles.iter()).collect()
 }
@@ -166,11 +180,19 @@ fn check_scopes(input: &ApiKeyInput) -> Result<(), Problem> {
     for (i, scope) in input.scopes.iter().enumerate() {
         if scope.parse::<Permission>().is_err() {
             let detail = "there is no such permission; /openapi.json lists them";
-            errors.push(FieldError::new(format!("/scopes/{i}"), "not_one_of", detail));
+            errors.push(FieldError::new(
+                format!("/scopes/{i}"),
+                "not_one_of",
+                detail,
+            ));
         }
     }
     if input.scopes.is_empty() && input.roles.is_empty() {
-        errors.push(FieldError::new("/scopes", "required", "give scopes or roles"));
+        errors.push(FieldError::new(
+            "/scopes",
+            "required",
+            "give scopes or roles",
+        ));
     }
     if errors.is_empty() {
         return Ok(());

@@ -31,7 +31,13 @@ impl Resource for Conferences {
     type Row = Conference;
     type Input = ConferenceInput;
     const PATHS: (&'static str, &'static str) = ("/v1/conferences", "/v1/conferences/{id}");
-    const IDS: [&'static str; 5] = ["listConferences", "createConference", "getConference", "changeConference", "removeConference"];
+    const IDS: [&'static str; 5] = [
+        "listConferences",
+        "createConference",
+        "getConference",
+        "changeConference",
+        "removeConference",
+    ];
     const TAG: &'static str = "Conferences";
     const SCHEMA: &'static str = "Conference";
     const READ: &'static [Permission] = &[Permission::ConferencesRead];

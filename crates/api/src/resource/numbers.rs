@@ -33,7 +33,13 @@ impl Resource for Numbers {
     type Row = Number;
     type Input = NumberInput;
     const PATHS: (&'static str, &'static str) = ("/v1/numbers", "/v1/numbers/{id}");
-    const IDS: [&'static str; 5] = ["listNumbers", "createNumber", "getNumber", "changeNumber", "removeNumber"];
+    const IDS: [&'static str; 5] = [
+        "listNumbers",
+        "createNumber",
+        "getNumber",
+        "changeNumber",
+        "removeNumber",
+    ];
     const TAG: &'static str = "Numbers";
     const SCHEMA: &'static str = "Number";
     const READ: &'static [Permission] = &[Permission::NumbersRead];

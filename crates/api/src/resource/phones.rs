@@ -5,9 +5,9 @@ use crate::auth::Caller;
 use crate::auth::password::{DigestSecrets, digest_secrets};
 use crate::auth::permission::Permission;
 use crate::crud::{Making, Resource};
-use crate::problem::FieldError;
 use crate::extract::Id;
 use crate::operation::{self, Api};
+use crate::problem::FieldError;
 use crate::problem::{Problem, Reply};
 use crate::resource::{Written, check_dialable, link, realm};
 use crate::schema::vocabulary as published;
@@ -53,7 +53,13 @@ impl Resource for Phones {
     type Row = Phone;
     type Input = PhoneInput;
     const PATHS: (&'static str, &'static str) = ("/v1/phones", "/v1/phones/{id}");
-    const IDS: [&'static str; 5] = ["listPhones", "createPhone", "getPhone", "changePhone", "removePhone"];
+    const IDS: [&'static str; 5] = [
+        "listPhones",
+        "createPhone",
+        "getPhone",
+        "changePhone",
+        "removePhone",
+    ];
     const TAG: &'static str = "Phones";
     const SCHEMA: &'static str = "Phone";
     const READ: &'static [Permission] = &[Permission::PhonesRead, Permission::PhonesReadOwn];
@@ -72,10 +78,7 @@ impl Resource for Phones {
             may_dial_out: row.may_dial_out,
         }
     }
-    fn build(
-        input: PhoneInput,
-        of: &Making<'_, PhoneId, Phone>,
-    ) -> Result<Phone, Vec<FieldError>> {
+    fn build(input: PhoneInput, of: &Making<'_, PhoneId, Phone>) -> Result<Phone, Vec<FieldError>> {
         let mut errors = Vec::new();
         check_dialable(&input.user, "/user", &mut errors);
         let secrets = secrets(&input, of, &mut errors);
@@ -123,12 +126,17 @@ fn secrets(
             ha1_sha256: b.ha1_sha256.expose().clone(),
         }),
         Some(_) => {
-            let detail = "a new user part needs the password again: what is kept was made with the old one";
+            let detail =
+                "a new user part needs the password again: what is kept was made with the old one";
             errors.push(FieldError::new("/password", "required", detail));
             None
         }
         None => {
-            errors.push(FieldError::new("/password", "required", "password is required"));
+            errors.push(FieldError::new(
+                "/password",
+                "required",
+                "password is required",
+            ));
             None
         }
     }

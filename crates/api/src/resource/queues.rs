@@ -72,7 +72,13 @@ impl Resource for Queues {
     type Row = Queue;
     type Input = QueueInput;
     const PATHS: (&'static str, &'static str) = ("/v1/queues", "/v1/queues/{id}");
-    const IDS: [&'static str; 5] = ["listQueues", "createQueue", "getQueue", "changeQueue", "removeQueue"];
+    const IDS: [&'static str; 5] = [
+        "listQueues",
+        "createQueue",
+        "getQueue",
+        "changeQueue",
+        "removeQueue",
+    ];
     const TAG: &'static str = "Queues";
     const SCHEMA: &'static str = "Queue";
     const READ: &'static [Permission] = &[Permission::QueuesRead];
@@ -103,10 +109,7 @@ impl Resource for Queues {
             refuse_when_unstaffed: row.refuse_when_unstaffed,
         }
     }
-    fn build(
-        input: QueueInput,
-        of: &Making<'_, QueueId, Queue>,
-    ) -> Result<Queue, Vec<FieldError>> {
+    fn build(input: QueueInput, of: &Making<'_, QueueId, Queue>) -> Result<Queue, Vec<FieldError>> {
         let errors = faults(&input, of.id);
         if !errors.is_empty() {
             return Err(errors);

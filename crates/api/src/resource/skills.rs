@@ -22,7 +22,13 @@ impl Resource for Skills {
     type Row = Skill;
     type Input = SkillInput;
     const PATHS: (&'static str, &'static str) = ("/v1/skills", "/v1/skills/{id}");
-    const IDS: [&'static str; 5] = ["listSkills", "createSkill", "getSkill", "changeSkill", "removeSkill"];
+    const IDS: [&'static str; 5] = [
+        "listSkills",
+        "createSkill",
+        "getSkill",
+        "changeSkill",
+        "removeSkill",
+    ];
     const TAG: &'static str = "Skills";
     const SCHEMA: &'static str = "Skill";
     const READ: &'static [Permission] = &[Permission::SkillsRead];
@@ -36,10 +42,7 @@ impl Resource for Skills {
             name: row.name.clone(),
         }
     }
-    fn build(
-        input: SkillInput,
-        of: &Making<'_, SkillId, Skill>,
-    ) -> Result<Skill, Vec<FieldError>> {
+    fn build(input: SkillInput, of: &Making<'_, SkillId, Skill>) -> Result<Skill, Vec<FieldError>> {
         Ok(Skill {
             id: of.id,
             tenant: of.tenant,

@@ -61,7 +61,9 @@ fn view(row: &Versioned<Tenant>) -> Value {
 
 async fn read(State(state): State<ApiState>, caller: Caller) -> Reply {
     let tenant = caller.tenant;
-    let row = state.store(move |s| s.get::<Tenant>(tenant, tenant)).await?;
+    let row = state
+        .store(move |s| s.get::<Tenant>(tenant, tenant))
+        .await?;
     Ok(with_tag(StatusCode::OK, row.version, view(&row)))
 }
 

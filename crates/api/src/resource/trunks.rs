@@ -100,7 +100,13 @@ impl Resource for Trunks {
     type Row = Trunk;
     type Input = TrunkInput;
     const PATHS: (&'static str, &'static str) = ("/v1/trunks", "/v1/trunks/{id}");
-    const IDS: [&'static str; 5] = ["listTrunks", "createTrunk", "getTrunk", "changeTrunk", "removeTrunk"];
+    const IDS: [&'static str; 5] = [
+        "listTrunks",
+        "createTrunk",
+        "getTrunk",
+        "changeTrunk",
+        "removeTrunk",
+    ];
     const TAG: &'static str = "Trunks";
     const SCHEMA: &'static str = "Trunk";
     const READ: &'static [Permission] = &[Permission::TrunksRead];
@@ -135,10 +141,7 @@ impl Resource for Trunks {
             dial_prefixes: row.dial_prefixes.clone(),
         }
     }
-    fn build(
-        input: TrunkInput,
-        of: &Making<'_, TrunkId, Trunk>,
-    ) -> Result<Trunk, Vec<FieldError>> {
+    fn build(input: TrunkInput, of: &Making<'_, TrunkId, Trunk>) -> Result<Trunk, Vec<FieldError>> {
         let mut errors = Vec::new();
         let auth = auth(input.auth, of, &mut errors);
         if input.register && (input.host.is_empty() || input.user.is_empty()) {

@@ -2,8 +2,8 @@
 
 use crate::auth::Caller;
 use crate::auth::password;
-use crate::auth::permission::Permissions;
 use crate::auth::permission::Permission;
+use crate::auth::permission::Permissions;
 use crate::crud::{Making, Resource};
 use crate::problem::FieldError;
 use crate::problem::{Problem, Reply};
@@ -39,7 +39,13 @@ impl Resource for Users {
     type Row = User;
     type Input = UserInput;
     const PATHS: (&'static str, &'static str) = ("/v1/users", "/v1/users/{id}");
-    const IDS: [&'static str; 5] = ["listUsers", "createUser", "getUser", "changeUser", "removeUser"];
+    const IDS: [&'static str; 5] = [
+        "listUsers",
+        "createUser",
+        "getUser",
+        "changeUser",
+        "removeUser",
+    ];
     const TAG: &'static str = "Users";
     const SCHEMA: &'static str = "User";
     const READ: &'static [Permission] = &[Permission::UsersRead];
@@ -59,10 +65,7 @@ impl Resource for Users {
             disabled: row.disabled,
         }
     }
-    fn build(
-        input: UserInput,
-        of: &Making<'_, UserId, User>,
-    ) -> Result<User, Vec<FieldError>> {
+    fn build(input: UserInput, of: &Making<'_, UserId, User>) -> Result<User, Vec<FieldError>> {
         if input.login.trim() != input.login {
             let detail = "login must not begin or end with a space";
             return Err(vec![FieldError::new("/login", "format", detail)]);

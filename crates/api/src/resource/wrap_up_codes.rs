@@ -22,7 +22,13 @@ impl Resource for WrapUpCodes {
     type Row = WrapUpCode;
     type Input = WrapUpCodeInput;
     const PATHS: (&'static str, &'static str) = ("/v1/wrap-up-codes", "/v1/wrap-up-codes/{id}");
-    const IDS: [&'static str; 5] = ["listWrapUpCodes", "createWrapUpCode", "getWrapUpCode", "changeWrapUpCode", "removeWrapUpCode"];
+    const IDS: [&'static str; 5] = [
+        "listWrapUpCodes",
+        "createWrapUpCode",
+        "getWrapUpCode",
+        "changeWrapUpCode",
+        "removeWrapUpCode",
+    ];
     const TAG: &'static str = "Wrap-up codes";
     const SCHEMA: &'static str = "WrapUpCode";
     const READ: &'static [Permission] = &[Permission::WrapUpCodesRead];

@@ -1,6 +1,6 @@
 //! JSON Schemas: of the vocabulary's types, of ids, and the check of bodies against them.
 
-pub mod validate;
+pub(crate) mod validate;
 pub(crate) mod vocabulary;
 
 use serde_json::{Value, json};

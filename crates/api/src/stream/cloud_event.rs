@@ -74,7 +74,9 @@ pub(crate) fn readable_times(value: &mut Value) {
     match value {
         Value::Object(map) => {
             for (name, item) in map {
-                let instant = name.ends_with("_at") || name.ends_with("_since") || matches!(name.as_str(), "deadline" | "until" | "since");
+                let instant = name.ends_with("_at")
+                    || name.ends_with("_since")
+                    || matches!(name.as_str(), "deadline" | "until" | "since");
                 match item.as_u64() {
                     Some(us) if instant => *item = Timestamp(us).to_rfc3339().into(),
                     _ => readable_times(item),
@@ -127,7 +129,8 @@ mod tests {
                 "offer": "off_00000000000000000000000003",
                 "queue": null
               }
-            }"#]].assert_eq(&serde_json::to_string_pretty(&CloudEvent::of(&record, Some(99))).unwrap());
+            }"#]]
+        .assert_eq(&serde_json::to_string_pretty(&CloudEvent::of(&record, Some(99))).unwrap());
         assert!(json.get("tenant").is_none());
     }
 }

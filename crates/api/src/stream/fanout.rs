@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify, broadcast, watch};
 
 /// Records kept for sockets; who is further behind reads the log again.
-pub const RING_RECORDS: usize = 4_096;
+pub(crate) const RING_RECORDS: usize = 4_096;
 /// Records read from the log at a time.
-pub const READ_RECORDS: usize = 500;
+pub(crate) const READ_RECORDS: usize = 500;
 /// The log is looked at this often without being woken.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -60,7 +60,10 @@ impl Default for Fanout {
 
 impl Fanout {
     /// Records committed from now on. The reader runs while anybody listens.
-    pub(crate) async fn subscribe(&self, state: &ApiState) -> Reply<broadcast::Receiver<Arc<Committed>>> {
+    pub(crate) async fn subscribe(
+        &self,
+        state: &ApiState,
+    ) -> Reply<broadcast::Receiver<Arc<Committed>>> {
         let mut running = self.running.lock().await;
         let receiver = self.ring.subscribe();
         if !*running {

@@ -35,7 +35,9 @@ impl Leases {
     /// Whether no socket of the session opened since the mark; then it is forgotten.
     pub(crate) fn gone(&self, session: SessionId, mark: u64) -> bool {
         let mut map = self.0.lock().expect("no panic while held");
-        let gone = map.get(&session).is_some_and(|c| c.open == 0 && c.opened == mark);
+        let gone = map
+            .get(&session)
+            .is_some_and(|c| c.open == 0 && c.opened == mark);
         if gone {
             map.remove(&session);
         }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 /// Interactions a socket remembers whether they are its agent's. At the limit all are forgotten
 /// and looked up again when they move.
-pub const INTERACTIONS_REMEMBERED_MAX: usize = 10_000;
+pub(crate) const INTERACTIONS_REMEMBERED_MAX: usize = 10_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
@@ -58,7 +58,12 @@ impl Scope {
         }
     }
 
-    fn judge_interaction(&mut self, id: InteractionId, agent: AgentId, record: &EventRecord) -> Verdict {
+    fn judge_interaction(
+        &mut self,
+        id: InteractionId,
+        agent: AgentId,
+        record: &EventRecord,
+    ) -> Verdict {
         if brings_in(&record.event, agent) {
             self.learn(id, true);
         } else if record.seq == 1 {
@@ -143,7 +148,12 @@ mod tests {
 
     #[test]
     fn nobody_sees_another_tenant() {
-        for role in [Role::Agent, Role::Supervisor, Role::Administrator, Role::Operator] {
+        for role in [
+            Role::Agent,
+            Role::Supervisor,
+            Role::Administrator,
+            Role::Operator,
+        ] {
             let foreign = record(2, call(1).1, 1, ended());
             assert_eq!(scope(role).judge(&foreign), Verdict::Skip, "{role:?}");
         }
@@ -153,11 +163,20 @@ mod tests {
     fn an_agent_sees_a_call_from_the_offer_on() {
         let (_, stream) = call(5);
         let mut s = scope(Role::Agent);
-        let queued = || Event::LegRinging { leg: LegId::from_u128(1), early_media: false };
+        let queued = || Event::LegRinging {
+            leg: LegId::from_u128(1),
+            early_media: false,
+        };
         assert_eq!(s.judge(&record(TENANT, stream, 1, queued())), Verdict::Skip);
-        assert_eq!(s.judge(&record(TENANT, stream, 2, offer_to(11))), Verdict::Skip);
+        assert_eq!(
+            s.judge(&record(TENANT, stream, 2, offer_to(11))),
+            Verdict::Skip
+        );
         assert_eq!(s.judge(&record(TENANT, stream, 3, queued())), Verdict::Skip);
-        assert_eq!(s.judge(&record(TENANT, stream, 4, offer_to(10))), Verdict::Send);
+        assert_eq!(
+            s.judge(&record(TENANT, stream, 4, offer_to(10))),
+            Verdict::Send
+        );
         assert_eq!(s.judge(&record(TENANT, stream, 5, ended())), Verdict::Send);
     }
 
@@ -166,9 +185,15 @@ mod tests {
         let (id, stream) = call(6);
         let mut s = scope(Role::Agent);
         let agent = AgentId::from_u128(10);
-        assert_eq!(s.judge(&record(TENANT, stream, 7, offer_to(11))), Verdict::LookUp(id, agent));
+        assert_eq!(
+            s.judge(&record(TENANT, stream, 7, offer_to(11))),
+            Verdict::LookUp(id, agent)
+        );
         s.learn(id, true);
-        assert_eq!(s.judge(&record(TENANT, stream, 7, offer_to(11))), Verdict::Send);
+        assert_eq!(
+            s.judge(&record(TENANT, stream, 7, offer_to(11))),
+            Verdict::Send
+        );
     }
 
     #[test]
@@ -185,11 +210,26 @@ mod tests {
             state: model::RoutingState::Interacting,
             interaction: None,
         };
-        let gone = || Event::PhoneUnregistered { phone: PhoneId::from_u128(21), why: String::new() };
-        assert_eq!(s.judge(&record(TENANT, StreamId::Agent(other), 1, presence)), Verdict::Send);
-        assert_eq!(s.judge(&record(TENANT, StreamId::Agent(other), 2, state)), Verdict::Skip);
+        let gone = || Event::PhoneUnregistered {
+            phone: PhoneId::from_u128(21),
+            why: String::new(),
+        };
+        assert_eq!(
+            s.judge(&record(TENANT, StreamId::Agent(other), 1, presence)),
+            Verdict::Send
+        );
+        assert_eq!(
+            s.judge(&record(TENANT, StreamId::Agent(other), 2, state)),
+            Verdict::Skip
+        );
         let phone = |n| StreamId::Phone(PhoneId::from_u128(n));
-        assert_eq!(s.judge(&record(TENANT, phone(21), 1, gone())), Verdict::Skip);
-        assert_eq!(s.judge(&record(TENANT, phone(20), 1, gone())), Verdict::Send);
+        assert_eq!(
+            s.judge(&record(TENANT, phone(21), 1, gone())),
+            Verdict::Skip
+        );
+        assert_eq!(
+            s.judge(&record(TENANT, phone(20), 1, gone())),
+            Verdict::Send
+        );
     }
 }

@@ -10,12 +10,13 @@ use crate::auth::gate::admit;
 use crate::auth::permission::Permission;
 use crate::auth::{Caller, Principal};
 use crate::extract::Query;
+use crate::http::serve::closed;
 use crate::involvement::involves;
 use crate::operation::{self, Api};
 use crate::problem::{Problem, Reply};
 use crate::state::ApiState;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
 use cp_vocab::command::Actor;
@@ -30,20 +31,20 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::Instant;
 
 /// Open sockets at a time; one more is answered 503.
-pub const SOCKETS_MAX: usize = 10_000;
+pub(crate) const SOCKETS_MAX: usize = 10_000;
 /// Sockets of one session (tabs); one more is answered 429.
-pub const SOCKETS_OF_SESSION_MAX: usize = 16;
+pub(crate) const SOCKETS_OF_SESSION_MAX: usize = 16;
 /// The client says this often that it is there.
-pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+pub(crate) const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 /// Without a word for this long the socket is closed, and the agent counts as gone.
-pub const SILENCE_MAX: Duration = Duration::from_secs(20);
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// A reader that takes no frame for this long is cut; it resumes by cursor.
-pub const SEND_TIME_MAX: Duration = Duration::from_secs(10);
+pub(crate) const SEND_TIME_MAX: Duration = Duration::from_secs(10);
 /// After a cut, a desktop has this long to come back (reload, other network) before its session
 /// counts as gone.
-pub const RETURN_TIME_MAX: Duration = Duration::from_secs(3);
+pub(crate) const RETURN_TIME_MAX: Duration = Duration::from_secs(3);
 /// The right to listen is looked at again this often.
-pub const RECHECK_EVERY: Duration = Duration::from_secs(30);
+pub(crate) const RECHECK_EVERY: Duration = Duration::from_secs(30);
 /// Longest message of a client; longer ones close the socket.
 const MESSAGE_BYTES_MAX: usize = 4 * 1024;
 /// Messages of a client between two looks at its rights; more close the socket.
@@ -78,14 +79,19 @@ async fn open(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Reply {
-    let cursor = query.parse("cursor", "a cursor of this stream", |v| v.parse::<u64>().ok());
+    let cursor = query.parse("cursor", "a cursor of this stream", |v| {
+        v.parse::<u64>().ok()
+    });
     query.finish()?;
     let upgrade = upgrade.map_err(|_| Problem::new(Code::BadRequest, "this is a WebSocket"))?;
     refuse_foreign_origin(&headers)?;
     if let Principal::User { session, .. } = caller.principal
         && state.0.leases.sockets_of(session) >= SOCKETS_OF_SESSION_MAX
     {
-        return Err(Problem::new(Code::TooManyRequests, "too many tabs are open"));
+        return Err(Problem::new(
+            Code::TooManyRequests,
+            "too many tabs are open",
+        ));
     }
     let upgrade = upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
@@ -103,7 +109,11 @@ async fn open(
 
 /// Browsers let any page open a socket to anywhere and send the cookie along; the origin tells.
 fn refuse_foreign_origin(headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |name| headers.get(name).and_then(|v: &header::HeaderValue| v.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|v: &header::HeaderValue| v.to_str().ok())
+    };
     let Some(origin) = text(header::ORIGIN) else {
         return Ok(());
     };
@@ -119,14 +129,25 @@ fn refuse_foreign_origin(headers: &HeaderMap) -> Result<(), Problem> {
 /// What proves the caller again later.
 fn credential(headers: &HeaderMap) -> HeaderMap {
     let kept = [header::AUTHORIZATION, header::COOKIE];
-    let pairs = kept.iter().flat_map(|n| headers.get_all(n).iter().map(move |v| (n.clone(), v.clone())));
+    let pairs = kept.iter().flat_map(|n| {
+        headers
+            .get_all(n)
+            .iter()
+            .map(move |v| (n.clone(), v.clone()))
+    });
     pairs.collect()
 }
 
 /// Why a socket ends, as its close frame says it. `None`: the client went away.
 type End = Option<(u16, &'static str)>;
 
-async fn run(state: ApiState, caller: Caller, credential: HeaderMap, cursor: Option<u64>, socket: WebSocket) {
+async fn run(
+    state: ApiState,
+    caller: Caller,
+    credential: HeaderMap,
+    cursor: Option<u64>,
+    socket: WebSocket,
+) {
     let desktop = match (caller.principal, caller.agent) {
         (Principal::User { session, .. }, Some(agent)) => Some((agent, session)),
         _ => None,
@@ -152,7 +173,8 @@ async fn run(state: ApiState, caller: Caller, credential: HeaderMap, cursor: Opt
             code,
             reason: reason.into(),
         };
-        let _ = tokio::time::timeout(SEND_TIME_MAX, talk.sink.send(Message::Close(Some(frame)))).await;
+        let _ =
+            tokio::time::timeout(SEND_TIME_MAX, talk.sink.send(Message::Close(Some(frame)))).await;
     }
     if let Some((agent, session)) = desktop {
         let caller = talk.caller.clone();
@@ -169,7 +191,7 @@ async fn leave(state: ApiState, caller: Caller, agent: AgentId, session: Session
     let mut closing = state.0.fanout.closing();
     tokio::select! {
         () = tokio::time::sleep(RETURN_TIME_MAX) => {}
-        _ = closing.wait_for(|c| *c) => {}
+        () = closed(&mut closing) => {}
     }
     if state.0.leases.gone(session, mark) {
         let end = Command::EndSession { agent, session };
@@ -238,7 +260,7 @@ impl Talk {
         let mut recheck = tokio::time::interval_at(Instant::now() + RECHECK_EVERY, RECHECK_EVERY);
         loop {
             tokio::select! {
-                _ = closing.wait_for(|c| *c) => return Err(Some((GOING_AWAY, "the node goes down; connect again"))),
+                () = closed(&mut closing) => return Err(Some((GOING_AWAY, "the node goes down; connect again"))),
                 () = tokio::time::sleep_until(self.heard + SILENCE_MAX) => return Err(Some((SILENT, "no heartbeat"))),
                 _ = recheck.tick() => self.recheck().await?,
                 message = stream.next() => self.hear(message).await?,
@@ -258,7 +280,7 @@ impl Talk {
             Err(RecvError::Lagged(n)) => Err(TryRecvError::Lagged(n)),
             Err(RecvError::Closed) => return Err(Some((GOING_AWAY, "the node goes down"))),
         };
-        for _ in 0..BATCH_EVENTS {
+        for taken in 1..=BATCH_EVENTS {
             match next {
                 // The ring follows the log without gaps; an older one was caught up with already.
                 Ok(c) if c.cursor <= self.cursor => {}
@@ -266,15 +288,10 @@ impl Talk {
                 Err(TryRecvError::Lagged(_)) => self.catch_up().await?,
                 Err(_) => break,
             }
+            if taken == BATCH_EVENTS {
+                break;
+            }
             next = ring.try_recv();
-        }
-        // The last one taken from the ring must not be dropped with the loop.
-        if let Ok(c) = next
-            && c.cursor > self.cursor
-        {
-            self.pass(&c).await?;
-        } else if let Err(TryRecvError::Lagged(_)) = next {
-            self.catch_up().await?;
         }
         self.flush().await
     }
@@ -284,7 +301,10 @@ impl Talk {
         self.state.0.meters.socket_reads_behind.add(1);
         loop {
             let cursor = self.cursor;
-            let read = self.state.store(move |s| s.follow(cursor, READ_RECORDS)).await;
+            let read = self
+                .state
+                .store(move |s| s.follow(cursor, READ_RECORDS))
+                .await;
             let records = read.map_err(|_| Some((1011, "the log cannot be read at the moment")))?;
             let full = records.len() == READ_RECORDS;
             for (at, record) in records {
@@ -354,7 +374,10 @@ impl Talk {
     async fn lease(&self) {
         if let Some((agent, session)) = self.desktop {
             let beat = Command::Heartbeat { agent, session };
-            let _ = self.state.command(self.caller.tenant, Actor::Agent(agent), beat).await;
+            let _ = self
+                .state
+                .command(self.caller.tenant, Actor::Agent(agent), beat)
+                .await;
         }
     }
 
@@ -363,11 +386,16 @@ impl Talk {
         self.messages = 0;
         let caller = match admit(&self.state, &Method::GET, &self.credential).await {
             Ok(caller) => caller,
-            Err(p) if p.code == Code::Unauthenticated => return Err(Some((SIGNED_OUT, "signed out"))),
+            Err(p) if p.code == Code::Unauthenticated => {
+                return Err(Some((SIGNED_OUT, "signed out")));
+            }
             // A store that fails for a moment signs nobody out.
             Err(_) => return Ok(()),
         };
-        if !caller.permissions.has_any(&[Permission::EventsRead, Permission::EventsReadOwn]) {
+        if !caller
+            .permissions
+            .has_any(&[Permission::EventsRead, Permission::EventsReadOwn])
+        {
             return Err(Some((SIGNED_OUT, "not allowed any more")));
         }
         if caller.permissions != self.caller.permissions || caller.agent != self.caller.agent {

@@ -1102,6 +1102,7 @@ fn api_keys_expire(make: Make) {
         tenant: s.world.tenant,
         name: "crm".into(),
         secret_hash: Pii([7; 32]),
+        scopes: vec![],
         roles: vec![Role::Supervisor],
         created_at: now,
         expires_at: Some(now + Duration::from_secs(10)),
