@@ -34,6 +34,11 @@ pub(crate) fn add(api: &mut Api) {
     api_keys::add(api);
 }
 
+/// For `skip_serializing_if` of what is written and never read back.
+fn secret(_: &Option<String>) -> bool {
+    true
+}
+
 /// The realm of a tenant's digests: its domain.
 fn realm(snapshot: &Snapshot, tenant: TenantId) -> &str {
     let found = snapshot.tenants.iter().find(|t| t.id == tenant);

@@ -9,7 +9,7 @@ use crate::extract::Id;
 use crate::operation::{self, Api};
 use crate::problem::FieldError;
 use crate::problem::{Problem, Reply};
-use crate::resource::{Written, check_dialable, link, realm};
+use crate::resource::{Written, check_dialable, link, realm, secret};
 use crate::schema::vocabulary as published;
 use crate::state::ApiState;
 use axum::extract::State;
@@ -28,7 +28,7 @@ pub(crate) struct PhoneInput {
     #[schema(min_length = 1, max_length = 32)]
     pub(crate) user: String,
     /// Needed to make one; in a change, sets a new one. Never given out.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "secret")]
     #[schema(write_only, min_length = 8, max_length = 128)]
     pub(crate) password: Option<String>,
     #[serde(default)]

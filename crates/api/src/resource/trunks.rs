@@ -4,7 +4,7 @@ use crate::auth::password::digest_secrets;
 use crate::auth::permission::Permission;
 use crate::crud::{Making, Resource};
 use crate::problem::FieldError;
-use crate::resource::realm;
+use crate::resource::{realm, secret};
 use crate::schema::vocabulary as published;
 use cp_vocab::media::Codec;
 use cp_vocab::model::{Network, Trunk, TrunkAuth};
@@ -27,7 +27,7 @@ pub(crate) enum TrunkAuthInput {
     Digest {
         #[schema(min_length = 1, max_length = 64)]
         user: String,
-        #[serde(default, skip_serializing)]
+        #[serde(default, skip_serializing_if = "secret")]
         #[schema(write_only, min_length = 8, max_length = 128)]
         password: Option<String>,
     },
@@ -56,7 +56,7 @@ pub(crate) struct TrunkInput {
     #[schema(max_length = 64)]
     pub(crate) user: String,
     /// Goes with `user`. Kept, since the carrier names the realm; never given out.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "secret")]
     #[schema(write_only, max_length = 128)]
     pub(crate) password: Option<String>,
     /// Whether we register there.

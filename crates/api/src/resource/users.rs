@@ -7,6 +7,7 @@ use crate::auth::permission::Permissions;
 use crate::crud::{Making, Resource};
 use crate::problem::FieldError;
 use crate::problem::{Problem, Reply};
+use crate::resource::secret;
 use crate::schema::vocabulary as published;
 use cp_store::{PAGE_ROWS_MAX, PageRequest, Role, Store, StoreError, StoreExt, User};
 use cp_vocab::{Code, Pii, UserId};
@@ -23,7 +24,7 @@ pub(crate) struct UserInput {
     pub(crate) name: String,
     /// Kept as argon2id; never given out. A new one ends the person's sessions. Without one the
     /// person cannot sign in.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "secret")]
     #[schema(write_only, min_length = 8, max_length = 256)]
     pub(crate) password: Option<String>,
     #[schema(value_type = Vec<published::Role>, max_items = 4)]
