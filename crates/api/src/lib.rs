@@ -1,1 +1,73 @@
-//! Placeholder: filled in the commits that follow.
+//! Crosspoint over HTTP: REST under `/v1`, events over WebSocket, the OpenAPI document, metrics
+//! and health, and the page that agents, supervisors and administrators work with.
+//!
+//! The engine is not known here: commands go through [`Backend`], which the server's driver
+//! implements; rows, sessions and the log come from the store. Every operation is added once to a
+//! table ([`operation`]) that makes the route, the permission gate and the documentation of it.
+
+pub mod auth;
+mod backend;
+mod call;
+mod crud;
+mod extract;
+mod http;
+mod idempotency;
+mod interactions;
+mod involvement;
+mod live;
+mod openapi;
+mod operation;
+mod ops;
+mod problem;
+mod recordings;
+mod references;
+mod resource;
+mod schema;
+mod session;
+mod state;
+mod stream;
+
+pub use backend::{Backend, Check, Readiness};
+pub use http::serve::serve;
+pub use openapi::{openapi, openapi_text};
+pub use problem::{FieldError, Problem};
+pub use state::{ApiState, Clock, Settings, SipAddresses};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use cp_vocab::Code;
+
+/// Every operation there is.
+pub(crate) fn operations() -> operation::Api {
+    let mut api = operation::Api::default();
+    session::add(&mut api);
+    live::add(&mut api);
+    interactions::add(&mut api);
+    call::add(&mut api);
+    recordings::add(&mut api);
+    stream::socket::add(&mut api);
+    resource::add(&mut api);
+    ops::add(&mut api);
+    api
+}
+
+/// The whole API and page as one service. One per [`ApiState`].
+pub fn router(state: ApiState) -> Router {
+    let (routes, gates, _) = operations().into_parts();
+    let _ = state.0.gates.set(gates);
+    routes
+        .route_layer(from_fn_with_state(state.clone(), auth::gate::gate))
+        .merge(http::web::routes())
+        .fallback(|| async { Problem::new(Code::NotFound, "there is nothing here; see /docs") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                Code::BadRequest,
+                "this path does not know that method; see /docs",
+            )
+            .with_status(StatusCode::METHOD_NOT_ALLOWED)
+        })
+        .layer(from_fn_with_state(state.clone(), http::layers::around))
+        .layer(from_fn(http::layers::survive))
+        .with_state(state)
+}

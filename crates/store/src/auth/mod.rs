@@ -40,6 +40,9 @@ pub struct ApiKey {
     /// SHA-256 of the secret, which is shown once and never kept.
     pub secret_hash: Pii<[u8; 32]>,
     pub roles: Vec<Role>,
+    /// Permissions (`resource:action`) besides those of the roles.
+    #[serde(default)]
+    pub scopes: Vec<String>,
     pub created_at: Timestamp,
     #[serde(default)]
     pub expires_at: Option<Timestamp>,

@@ -1,0 +1,43 @@
+//! What the API asks of the process it runs in: the engine's driver implements it.
+
+use cp_vocab::command::{CommandEnvelope, CommandResult};
+use cp_vocab::event::LogPosition;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use tokio::sync::watch;
+
+/// The way from HTTP to the engine. Implemented by the server's driver, doubled in tests.
+pub trait Backend: Send + Sync + 'static {
+    /// Hands a command to the engine and answers when what it did is durable.
+    fn command(&self, envelope: CommandEnvelope) -> BoxFuture<'_, CommandResult>;
+
+    /// Changes whenever records were committed. It is a wake-up and carries nothing: the API reads
+    /// what is new from the store by cursor, so a missed or merged value loses nothing.
+    fn commits(&self) -> watch::Receiver<LogPosition>;
+
+    /// Whether this node should be sent new work.
+    fn readiness(&self) -> Readiness;
+
+    /// Metrics of engine, store and media in the Prometheus text format (whole families, each line
+    /// ended); the API appends its own.
+    fn metrics(&self) -> String;
+}
+
+/// The answer of `/readyz`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Readiness {
+    /// All checks passed and the node is not draining.
+    pub ready: bool,
+    pub draining: bool,
+    /// Each check by name, with what is wrong when it fails.
+    pub checks: Vec<Check>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Check {
+    /// `store`, `sip_udp`, `media`, …
+    pub name: &'static str,
+    pub ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}

@@ -1,0 +1,97 @@
+//! What can be dialled, and where it leads.
+
+use crate::auth::permission::Permission;
+use crate::crud::{Making, Resource};
+use crate::problem::FieldError;
+use crate::resource::check_dialable;
+use crate::schema::vocabulary as published;
+use cp_vocab::NumberId;
+use cp_vocab::model::{Destination, Number};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NumberInput {
+    /// E.164 with `+`, an extension, or a name: as callers and phones dial it.
+    #[schema(min_length = 1, max_length = 64)]
+    pub(crate) number: String,
+    #[serde(default)]
+    #[schema(max_length = 100)]
+    pub(crate) name: String,
+    #[schema(value_type = published::Destination)]
+    pub(crate) destination: Destination,
+    /// Whether trunks may reach it; otherwise only the tenant's own phones.
+    #[serde(default)]
+    pub(crate) public: bool,
+}
+
+pub(crate) struct Numbers;
+
+impl Resource for Numbers {
+    type Id = NumberId;
+    type Row = Number;
+    type Input = NumberInput;
+    const PATHS: (&'static str, &'static str) = ("/v1/numbers", "/v1/numbers/{id}");
+    const IDS: [&'static str; 5] = [
+        "listNumbers",
+        "createNumber",
+        "getNumber",
+        "changeNumber",
+        "removeNumber",
+    ];
+    const TAG: &'static str = "Numbers";
+    const SCHEMA: &'static str = "Number";
+    const READ: &'static [Permission] = &[Permission::NumbersRead];
+    const WRITE: &'static [Permission] = &[Permission::NumbersWrite];
+
+    fn id(row: &Number) -> NumberId {
+        row.id
+    }
+    fn input(row: &Number) -> NumberInput {
+        NumberInput {
+            number: row.number.clone(),
+            name: row.name.clone(),
+            destination: row.destination.clone(),
+            public: row.public,
+        }
+    }
+    fn build(
+        input: NumberInput,
+        of: &Making<'_, NumberId, Number>,
+    ) -> Result<Number, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        check_dialable(&input.number, "/number", &mut errors);
+        check_menus(&input.destination, "/destination", &mut errors);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Number {
+            id: of.id,
+            tenant: of.tenant,
+            number: input.number,
+            name: input.name,
+            destination: input.destination,
+            public: input.public,
+        })
+    }
+}
+
+/// Menus are chosen from by what a telephone can send.
+pub(crate) fn check_menus(destination: &Destination, at: &str, errors: &mut Vec<FieldError>) {
+    let Destination::Menu {
+        choices, fallback, ..
+    } = destination
+    else {
+        return;
+    };
+    for (key, chosen) in choices {
+        let at = format!("{at}/choices/{key}");
+        if !"0123456789*#".contains(*key) {
+            let detail = "a choice is one of 0 to 9, * and #";
+            errors.push(FieldError::new(&at, "format", detail));
+        }
+        check_menus(chosen, &at, errors);
+    }
+    check_menus(fallback, &format!("{at}/fallback"), errors);
+}

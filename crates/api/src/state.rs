@@ -1,0 +1,223 @@
+//! What every handler shares.
+
+use crate::auth::gate::Gates;
+use crate::auth::lockout::Lockout;
+use crate::auth::token;
+use crate::backend::Backend;
+use crate::ops::Meters;
+use crate::problem::{Problem, Reply};
+use crate::stream::Leases;
+use crate::stream::fanout::Fanout;
+use cp_store::Store;
+use cp_vocab::command::{Actor, CommandEnvelope};
+use cp_vocab::id::TypedId;
+use cp_vocab::model::Snapshot;
+use cp_vocab::{Code, Command, CommandReply, IdSource, TenantId, Timestamp};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+use tokio::sync::Semaphore;
+
+/// Password checks at a time: each takes 19 MiB and a core for tens of milliseconds.
+pub(crate) const PASSWORD_CHECKS_MAX: usize = 2;
+/// Sign-ins that may wait for a check; more are answered 429 at once.
+pub(crate) const PASSWORD_CHECKS_WAITING_MAX: usize = 64;
+/// Blocking store calls at a time; more wait for their turn within the request's time limit.
+pub(crate) const STORE_CALLS_MAX: usize = 64;
+
+/// Where the clock of an [`ApiState`] comes from; tests put their own.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What differs between installations.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Folder that recordings' paths are relative to.
+    pub recordings: PathBuf,
+    /// The page is reached over TLS: cookies are `Secure` with the `__Host-` prefix, and answers
+    /// carry `Strict-Transport-Security`.
+    pub tls: bool,
+    /// What people type into a softphone.
+    pub sip: SipAddresses,
+    /// How long a session lasts without being renewed, in seconds.
+    pub session_s: u64,
+    /// Shown by `/healthz` and in the OpenAPI document's server.
+    pub version: &'static str,
+}
+
+/// The SIP side as phones reach it; an absent port is not served.
+#[derive(Clone, Debug, Default)]
+pub struct SipAddresses {
+    pub host: String,
+    pub udp: Option<u16>,
+    pub tcp: Option<u16>,
+    pub tls: Option<u16>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            recordings: PathBuf::from("recordings"),
+            tls: false,
+            sip: SipAddresses {
+                host: "127.0.0.1".into(),
+                udp: Some(5060),
+                tcp: Some(5060),
+                tls: None,
+            },
+            session_s: 12 * 60 * 60,
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+/// Cheap to clone; one per process.
+#[derive(Clone)]
+pub struct ApiState(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Mutex<IdSource>,
+    pub(crate) lockout: Lockout,
+    pub(crate) password_checks: Semaphore,
+    pub(crate) store_calls: Arc<Semaphore>,
+    pub(crate) meters: Meters,
+    pub(crate) fanout: Fanout,
+    pub(crate) leases: Leases,
+    pub(crate) gates: OnceLock<Gates>,
+    /// Held while a snapshot is taken and handed over, so that an older one never comes second.
+    configuring: tokio::sync::Mutex<()>,
+    editing: tokio::sync::Mutex<()>,
+}
+
+impl ApiState {
+    pub fn new(store: Arc<dyn Store>, backend: Arc<dyn Backend>, settings: Settings) -> Self {
+        Self::with_clock(store, backend, settings, Arc::new(wall_clock))
+    }
+
+    /// For tests that move the time.
+    pub fn with_clock(
+        store: Arc<dyn Store>,
+        backend: Arc<dyn Backend>,
+        settings: Settings,
+        clock: Clock,
+    ) -> Self {
+        let mut seed = [0u8; 32];
+        token::fill_random(&mut seed);
+        Self(Arc::new(Inner {
+            store,
+            backend,
+            settings,
+            clock,
+            ids: Mutex::new(IdSource::from_seed(seed)),
+            lockout: Lockout::default(),
+            password_checks: Semaphore::new(PASSWORD_CHECKS_MAX),
+            store_calls: Arc::new(Semaphore::new(STORE_CALLS_MAX)),
+            meters: Meters::default(),
+            fanout: Fanout::default(),
+            leases: Leases::default(),
+            gates: OnceLock::new(),
+            configuring: tokio::sync::Mutex::new(()),
+            editing: tokio::sync::Mutex::new(()),
+        }))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0.clock)()
+    }
+
+    pub(crate) fn new_id<T: TypedId>(&self) -> T {
+        let now = self.now();
+        self.0.ids.lock().expect("no panic while held").next(now)
+    }
+
+    /// Runs calls of the store (and other work that blocks) where blocking is allowed.
+    pub(crate) async fn store<T: Send + 'static, E: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn Store) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let permit = self.0.store_calls.clone().acquire_owned().await;
+        let store = self.0.store.clone();
+        let run = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            call(store.as_ref())
+        });
+        match run.await {
+            Ok(result) => result,
+            Err(e) => std::panic::resume_unwind(e.into_panic()),
+        }
+    }
+
+    /// Reads and changes the configuration with nobody else in between. Rows that mirror each
+    /// other (an agent and its phone) are changed together from what was read here.
+    pub(crate) async fn edit<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn Store) -> Reply<T> + Send + 'static,
+    ) -> Reply<T> {
+        let _turn = self.0.editing.lock().await;
+        self.store(call).await
+    }
+
+    /// Sends a command to the engine and waits until what it did is durable.
+    pub(crate) async fn command(
+        &self,
+        tenant: TenantId,
+        actor: Actor,
+        command: Command,
+    ) -> Reply<CommandReply> {
+        let envelope = CommandEnvelope {
+            id: self.new_id(),
+            tenant,
+            actor,
+            command,
+        };
+        Ok(self.0.backend.command(envelope).await?)
+    }
+
+    /// The configuration as of the last commit.
+    pub(crate) async fn snapshot(&self) -> Reply<Arc<Snapshot>> {
+        Ok(self.store(|s| s.snapshot()).await?)
+    }
+
+    /// Tells the engine that the configuration changed. The change is durable already, so a
+    /// failure here is logged and not told: the next change or start brings it.
+    pub(crate) async fn publish_configuration(&self, tenant: TenantId) {
+        let _turn = self.0.configuring.lock().await;
+        let result = match self.snapshot().await {
+            Ok(snapshot) => {
+                let configure = Command::Configure { snapshot };
+                self.command(tenant, Actor::System, configure).await
+            }
+            Err(e) => Err(e),
+        };
+        if let Err(e) = result {
+            tracing::error!(code = e.code.as_str(), detail = %e.detail, "configuration not taken over");
+        }
+        self.0.fanout.nudge();
+    }
+
+    /// One of the few places for a password check.
+    pub(crate) async fn password_check_turn(&self) -> Reply<tokio::sync::SemaphorePermit<'_>> {
+        let busy = || {
+            Problem::new(
+                Code::TooManyRequests,
+                "too many people are signing in at once",
+            )
+            .retry_after_s(2)
+        };
+        let waiting = self
+            .0
+            .meters
+            .sign_ins_waiting
+            .enter(PASSWORD_CHECKS_WAITING_MAX);
+        let _waiting = waiting.ok_or_else(busy)?;
+        self.0.password_checks.acquire().await.map_err(|_| busy())
+    }
+}
+
+/// Microseconds since 1970 by the operating system.
+fn wall_clock() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp(since.map_or(0, |d| d.as_micros() as u64))
+}
