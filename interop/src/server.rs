@@ -103,6 +103,7 @@ impl Server {
             .env("CROSSPOINT_SIP_UDP", self.sip.to_string())
             .env("CROSSPOINT_SIP_TCP", self.sip.to_string())
             .env("CROSSPOINT_DATA", self.folder.path().join("data"))
+            .env("CROSSPOINT_MEDIA_ADDRESS", "127.0.0.1")
             .env("CROSSPOINT_MEDIA_PORTS", &self.media_ports)
             .env(
                 "CROSSPOINT_PROVISION",

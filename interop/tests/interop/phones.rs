@@ -1,6 +1,6 @@
 //! baresip phones: registration, audio both ways through every codec and SRTP, hold, transfer.
 
-use crate::world::{HIGH, LOW, server};
+use crate::world::{HIGH, LOW, server, world};
 use cp_interop::digest::Algorithm;
 use cp_interop::phone::Setup;
 use cp_interop::probe::Probe;
@@ -225,7 +225,7 @@ fn a_conference_of_three() {
 
 #[test]
 fn a_phone_that_vanishes_is_a_drop() {
-    let server = server();
+    let server = Server::start_with(&world(None), &[("CROSSPOINT_MEDIA_SILENT_MS", "3000")]);
     let (mut a, mut b) = connect(&server, phone("1001"), phone("1002"));
     b.hears(HIGH);
     a.vanish();

@@ -52,7 +52,12 @@ fn messages() -> Option<Vec<(String, Vec<u8>)>> {
         })
         .collect();
     found.sort();
-    assert_eq!(found.len(), 49, "messages in {}", folder.display());
+    assert!(
+        found.len() >= 49,
+        "only {} in {}",
+        found.len(),
+        folder.display()
+    );
     Some(found)
 }
 
