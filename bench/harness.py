@@ -17,8 +17,8 @@ class Failed(Exception):
 
 
 def folder():
-    """The harness lies beside the repository in `shared/harness`, or where CROSSPOINT_HARNESS says."""
-    named = os.environ.get("CROSSPOINT_HARNESS")
+    """The harness lies beside the repository in `shared/harness`, or where CP_HARNESS says."""
+    named = os.environ.get("CP_HARNESS")
     places = [named] if named else [
         os.path.join(server.ROOT, *up, "shared", "harness") for up in ([".."], ["..", ".."])
     ]
@@ -26,7 +26,7 @@ def folder():
         if os.path.isfile(os.path.join(place, "runner.py")):
             return os.path.realpath(place)
     sys.exit(f"The harness is not here: looked for runner.py in {', '.join(map(os.path.normpath, places))}. "
-             "Put it beside the repository as shared/harness, or name it in CROSSPOINT_HARNESS.")
+             "Put it beside the repository as shared/harness, or name it in CP_HARNESS.")
 
 
 def may_have_priority():

@@ -7,8 +7,8 @@ beside the peers measured with the same bodies.
   bench/run.py --list          what there is
 
 Writes target/bench/summary.json (figures) and target/bench/details.json (how they came about).
-Environment: CROSSPOINT_HARNESS (folder of the harness), SERVER_CORE and GEN_CORE (default 0 and 1),
-CROSSPOINT_BIN (a program that is built already)."""
+Environment: CP_HARNESS (folder of the harness), SERVER_CORE and GEN_CORE (default 0 and 1),
+CP_BIN (a program that is built already)."""
 import json
 import os
 import subprocess

@@ -27,14 +27,14 @@ class Failed(Exception):
 
 def program():
     """Path of the release build, made once."""
-    named = os.environ.get("CROSSPOINT_BIN")
+    named = os.environ.get("CP_BIN")
     if named:
         return named
     print("==> Building for release", file=sys.stderr, flush=True)
     subprocess.run(["cargo", "build", "--release", "--package", "crosspoint", "--bin", "crosspoint"], cwd=ROOT, check=True)
     target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
-    os.environ["CROSSPOINT_BIN"] = os.path.join(target, "release", "crosspoint")
-    return os.environ["CROSSPOINT_BIN"]
+    os.environ["CP_BIN"] = os.path.join(target, "release", "crosspoint")
+    return os.environ["CP_BIN"]
 
 
 def provision():
@@ -56,7 +56,7 @@ def provision():
         "numbers": [
             {"number": "answer", "name": "answer", "public": True, "destination": {"to": "answer"}},
             {"number": "bridge", "name": "bridge", "public": True,
-             "destination": {"to": "dial", "target": {"kind": "uri", "uri": f"sip:uas@{CALLEE}"}}},
+             "destination": {"to": "uri", "uri": f"sip:uas@{CALLEE}"}},
             {"number": "conf", "name": "conf", "public": True,
              "destination": {"to": "conference", "conference": "conf"}},
             {"number": "queue", "name": "queue", "public": True,
@@ -88,9 +88,9 @@ class Server:
             json.dump(provision(), f)
         env = dict(os.environ, CROSSPOINT_HTTP_LISTEN="%s:%d" % HTTP, CROSSPOINT_SIP_UDP="%s:%d" % SIP,
                    CROSSPOINT_SIP_TCP="%s:%d" % SIP, CROSSPOINT_DATA=os.path.join(self.folder, "data"),
-                   CROSSPOINT_MEDIA_PORTS="10000-29999", CROSSPOINT_DURABILITY=self.durability,
-                   CROSSPOINT_PROVISION=file)
-        env.setdefault("RUST_LOG", "warn")
+                   CROSSPOINT_MEDIA_PORTS="10000-29999", CROSSPOINT_MEDIA_ADDRESS=SIP[0],
+                   CROSSPOINT_DURABILITY=self.durability,
+                   CROSSPOINT_PROVISION=file, CROSSPOINT_LOG_FILTER="warn")
         self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8", errors="replace")
         command = ["taskset", "-c", SERVER_CORE] + (["chrt", "-r", "10"] if PRIORITY else []) + [path, "serve"]
         self.process = subprocess.Popen(command, cwd=self.folder, env=env, stdin=subprocess.DEVNULL,

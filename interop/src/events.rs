@@ -62,37 +62,25 @@ impl Trail {
         let seqs: Vec<u64> = self
             .events
             .iter()
-            .filter_map(|e| e["seq"].as_u64())
+            .filter_map(|e| e["sequence"].as_u64())
             .collect();
         let want: Vec<u64> = (1..=self.events.len() as u64).collect();
         assert_eq!(seqs, want, "sequence of {}", self.interaction);
     }
 }
 
-/// A record holds the event beside `seq` and `at`, nested or flat.
+/// The fields of the event in a CloudEvent.
 fn body(record: &Value) -> &Value {
-    match record.get("event") {
-        Some(event) if event.is_object() => event,
-        _ => match record.get("data") {
-            Some(data) if data.get("kind").is_some() => data,
-            _ => record,
-        },
-    }
+    &record["data"]
 }
 
 fn kind(record: &Value) -> &str {
-    let body = body(record);
-    let kind = body["kind"].as_str().or_else(|| record["type"].as_str());
-    kind.unwrap_or("?")
+    record["type"].as_str().unwrap_or("?")
 }
 
-/// A list as the API pages it: an array, or an object with the array under a usual name.
+/// The rows of a page.
 pub fn items(page: &Value) -> Vec<Value> {
-    let list = ["items", "data", "events", "interactions"]
-        .iter()
-        .find_map(|key| page[*key].as_array())
-        .or_else(|| page.as_array());
-    list.cloned().unwrap_or_default()
+    page["items"].as_array().cloned().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -105,9 +93,9 @@ mod tests {
         let trail = Trail {
             interaction: "int_1".into(),
             events: vec![
-                json!({"seq": 1, "event": {"kind": "interaction.started"}}),
-                json!({"seq": 2, "event": {"kind": "leg.added", "leg": "leg_1"}}),
-                json!({"seq": 3, "kind": "interaction.ended", "reason": "hung_up"}),
+                json!({"sequence": 1, "type": "interaction.started", "data": {}}),
+                json!({"sequence": 2, "type": "leg.added", "data": {"leg": "leg_1"}}),
+                json!({"sequence": 3, "type": "interaction.ended", "data": {"reason": "hung_up"}}),
             ],
         };
         trail.assert_order(&["interaction.started", "interaction.ended"]);

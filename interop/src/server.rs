@@ -19,11 +19,11 @@ const MEDIA_PORTS: u16 = 400;
 /// "Healthy within 2 s of its start" on a quiet machine; tests share theirs.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// The `crosspoint` binary: `CROSSPOINT_BIN`, or built once by cargo.
+/// The `crosspoint` binary: `CP_BIN`, or built once by cargo.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        if let Some(path) = std::env::var_os("CROSSPOINT_BIN") {
+        if let Some(path) = std::env::var_os("CP_BIN") {
             return path.into();
         }
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -103,6 +103,7 @@ impl Server {
             .env("CROSSPOINT_SIP_UDP", self.sip.to_string())
             .env("CROSSPOINT_SIP_TCP", self.sip.to_string())
             .env("CROSSPOINT_DATA", self.folder.path().join("data"))
+            .env("CROSSPOINT_MEDIA_ADDRESS", "127.0.0.1")
             .env("CROSSPOINT_MEDIA_PORTS", &self.media_ports)
             .env(
                 "CROSSPOINT_PROVISION",
@@ -159,31 +160,18 @@ impl Server {
         self.http.headers = self.session(email, password);
     }
 
-    /// The headers that carry a session of this person.
+    /// The header that carries a session of this person.
     ///
     /// # Panics
     /// When the server does not let them in.
-    pub fn session(&self, email: &str, password: &str) -> Vec<(String, String)> {
-        let answer = Http::new(self.http.addr)
-            .post(
-                "/v1/sessions",
-                &json!({"email": email, "password": password}),
-            )
-            .expect("POST /v1/sessions");
-        assert!(
-            answer.status < 300,
-            "sign in: {} {}",
-            answer.status,
-            answer.text()
-        );
-        let mut headers = Vec::new();
-        if let Some(token) = answer.json()["token"].as_str() {
-            headers.push(("Authorization".into(), format!("Bearer {token}")));
-        } else if let Some(cookie) = answer.header("set-cookie") {
-            let cookie = cookie.split(';').next().unwrap_or(cookie);
-            headers.push(("Cookie".into(), cookie.to_string()));
-        }
-        headers
+    pub fn session(&self, login: &str, password: &str) -> Vec<(String, String)> {
+        let body = json!({"login": login, "password": password, "kind": "token"});
+        let answer = Http::new(self.http.addr).post("/v1/sessions", &body);
+        let answer = answer.expect("POST /v1/sessions");
+        assert_eq!(answer.status, 201, "sign in: {}", answer.text());
+        let view = answer.json();
+        let token = view["token"].as_str().expect("a token for programs");
+        vec![("Authorization".into(), format!("Bearer {token}"))]
     }
 
     /// A client signed in as somebody else.

@@ -144,6 +144,8 @@ impl Sipp {
         for (name, value) in &self.values {
             text = text.replace(&format!("{{{{{name}}}}}"), value);
         }
+        // Further header lines of the first request; most have none.
+        text = text.replace("{{EXTRA}}", "");
         if let Some(at) = text.find("{{") {
             let name: String = text[at..].chars().take(30).collect();
             panic!("scenario {} has no value for {name}", self.scenario);

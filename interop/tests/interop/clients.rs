@@ -20,6 +20,25 @@ fn sipp_calls_sipp() {
 }
 
 #[test]
+fn scenarios_fit_each_other() {
+    let pairs = [
+        ("uac_cancel", "uas_no_answer", ""),
+        ("uac_refused", "uas_refuses", "486"),
+        ("uac_remote_bye", "uas_bye", ""),
+        ("uac", "uas_early", ""),
+    ];
+    for (caller, callee, status) in pairs {
+        let callee = Sipp::new(callee)
+            .from([127, 0, 0, 3])
+            .value("STATUS", status);
+        let callee = callee.start(nobody());
+        let addr = callee.addr;
+        Sipp::new(caller).value("STATUS", status).run(addr);
+        callee.succeed();
+    }
+}
+
+#[test]
 fn two_phones_hear_each_other_through_kamailio() {
     for (codecs, srtp) in [
         ("PCMU", false),

@@ -1,3 +1,10 @@
 //! Real clients against the real program. One binary, a module per kind of thing.
 
+mod calls;
 mod clients;
+mod phones;
+mod queues;
+mod recovery;
+mod torture;
+mod trunks;
+mod world;
