@@ -429,7 +429,7 @@ impl Interaction {
 
     /// Somebody who was in the call is gone. The customer's going ends it unless others talk on;
     /// an agent's going leaves nobody to talk to.
-    fn party_left(
+    pub(crate) fn party_left(
         &mut self,
         ctx: &mut Ctx<'_>,
         was: &Leg,

@@ -239,6 +239,11 @@ impl Interaction {
     pub(crate) fn emit(&mut self, ctx: &mut Ctx<'_>, event: Event) {
         self.state.apply(&event, ctx.wall);
         ctx.out.push(Output::Event(event));
+        // A state of the related calls that lasts no longer than this input is told all the same
+        // (S1.3 rule 5); while everything is being ended only the end is.
+        if self.end_reason.is_none() {
+            self.settle_shared(ctx);
+        }
     }
 
     pub(crate) fn reply(
