@@ -214,6 +214,24 @@ impl Engine {
         }
     }
 
+    /// How full the tables are that must be empty when nobody calls: for metrics, and for tests
+    /// that nothing leaks.
+    pub fn tables(&self) -> [(&'static str, usize); 10] {
+        let sip = self.ua.table_sizes();
+        [
+            ("interactions", self.interactions.len()),
+            ("legs", self.legs.len()),
+            ("calls", self.calls.len()),
+            ("offers", self.offers.len()),
+            ("closing", self.closing.len()),
+            ("recordings", self.recordings.len()),
+            ("rooms", self.rooms.len()),
+            ("parked", self.parked.len()),
+            ("sip_calls", sip.calls),
+            ("sip_requests", sip.requests),
+        ]
+    }
+
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.index.snapshot
     }
@@ -282,7 +300,11 @@ impl Engine {
     pub(crate) fn put_media(&mut self, worker: u16, command: MediaCommand) {
         // What is played names a tenant; opening and closing concern none.
         let tenant = TenantId::from_u128(0);
-        self.pending.push(Output::Media { worker, tenant, command });
+        self.pending.push(Output::Media {
+            worker,
+            tenant,
+            command,
+        });
     }
 
     /// Ends the input: what it promised waits for the last record it made.

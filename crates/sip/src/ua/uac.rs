@@ -58,6 +58,7 @@ impl UserAgent {
             glare: None,
             session: None,
             refer: None,
+            referring: false,
             timers: smallvec![],
         });
         let mut draft = Draft {
