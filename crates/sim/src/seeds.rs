@@ -5,7 +5,8 @@ use crate::check::{Invariant, check_invariants, check_replay};
 use crate::house::{House, PASSWORD};
 use crate::network::Quality;
 use crate::phone::Answer;
-use crate::world::{Fault, World};
+use crate::story::Story;
+use crate::world::{Fault, START, World};
 use cp_vocab::command::{Actor, Command, SuperviseMode};
 use cp_vocab::media::Sound;
 use cp_vocab::model::{Destination, DialTarget, Presence};
@@ -15,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
 /// Actions of one run.
-const ACTIONS: std::ops::Range<u32> = 20..90;
+const ACTIONS: std::ops::Range<u32> = 30..120;
 
 const CALLERS: &[(&str, u8)] = &[("alice", 200), ("anna", 201), ("carl", 202), ("far", 208)];
 const STAFF: &[(&str, &str, u8)] = &[
@@ -60,6 +61,8 @@ const EXTENSIONS: &[&str] = &[
     "announce",
 ];
 
+const PEOPLE: &[&str] = &["1001", "1002", "1003", "1005", "kim", "+4930123456"];
+
 /// What a run leaves when it broke a promise.
 #[derive(Debug)]
 pub struct Broken {
@@ -68,6 +71,7 @@ pub struct Broken {
     /// What was done, in order.
     pub actions: Vec<String>,
     pub ladder: Vec<String>,
+    pub story: Vec<String>,
 }
 
 struct Play {
@@ -109,6 +113,7 @@ pub fn run(seed: u64) -> Result<(), Box<Broken>> {
         world,
         broken,
         actions,
+        house,
         ..
     } = play;
     if broken.is_empty() {
@@ -118,6 +123,11 @@ pub fn run(seed: u64) -> Result<(), Box<Broken>> {
         seed,
         invariants: broken,
         actions,
+        story: {
+            let mut story = Story::new(&house, START);
+            let log = &world.log.durable;
+            log.iter().filter_map(|r| story.line(r)).collect()
+        },
         ladder: world.ladder,
     }))
 }
@@ -171,7 +181,7 @@ impl Play {
     }
 
     fn did(&mut self, what: String) {
-        let at = self.world.now.since(crate::world::START);
+        let at = self.world.now.since(START);
         self.actions
             .push(format!("{:>8.3} {what}", at.as_secs_f64()));
     }
@@ -185,10 +195,11 @@ impl Play {
             3 => Answer::EarlyMedia(ms),
             4 => Answer::Silent,
             5 => Answer::After(Duration::ZERO),
-            _ => Answer::After(ms),
+            6 => Answer::After(ms),
+            _ => Answer::After(ms / 8),
         };
         let talk = match self.rng.random_range(0u32..3) {
-            0 => None,
+            0 | 1 => None,
             _ => Some(Duration::from_millis(self.rng.random_range(100..30_000))),
         };
         self.world.habit(who, habit);
@@ -199,8 +210,13 @@ impl Play {
 
     fn act(&mut self) {
         let who = self.someone();
+        if self.disk_fails && self.rng.random_bool(0.3) {
+            self.disk_fails = false;
+            self.did("disk heals".into());
+            self.world.fault(Fault::DiskFails(false));
+        }
         match self.rng.random_range(0u32..100) {
-            0..=29 => {
+            0..=20 => {
                 let to = match self.rng.random_bool(0.7) {
                     true => self.pick(TARGETS),
                     false => self.pick(EXTENSIONS),
@@ -211,41 +227,41 @@ impl Play {
                     false => self.world.call(who, to),
                 }
             }
-            30..=41 => {
+            21..=26 => {
                 self.did(format!("{who} hangs up"));
                 self.world.hang_up(who);
             }
-            42..=46 => {
+            27..=29 => {
                 let on = self.rng.random_bool(0.5);
                 self.did(format!("{who} holds {on}"));
                 self.world.hold_call(who, on);
             }
-            47..=50 => {
+            30..=32 => {
                 let digit = self.pick(&['1', '2', '#', '7']);
                 self.did(format!("{who} presses {digit}"));
                 self.world.press(who, digit);
             }
-            51..=54 => {
+            33..=36 => {
                 let to = self.pick(EXTENSIONS);
                 self.did(format!("{who} refers to {to}"));
                 self.world.refer(who, Some(to));
             }
-            55..=57 => {
+            37..=39 => {
                 self.did(format!("{who} refers both"));
                 self.world.refer(who, None);
             }
-            58..=60 => {
+            40..=42 => {
                 let of = self.someone();
                 self.did(format!("{who} picks up from {of}"));
                 self.world.pick_up_call(who, of);
             }
-            61..=64 => self.change_habit(who),
-            65..=68 => {
+            43..=45 => self.change_habit(who),
+            46..=48 => {
                 let dead = !self.world.phones[self.world.at(who)].dead;
                 self.did(format!("{who} dead {dead}"));
                 self.world.dead(who, dead);
             }
-            69..=73 => self.fault(),
+            49..=52 => self.fault(),
             _ => self.command(),
         }
     }
@@ -289,6 +305,18 @@ impl Play {
             .flat_map(|s| s.legs.iter().map(|l| (l.id, s.id, l.agent)))
             .collect();
         all.sort();
+        // Mostly somebody who talks, as desktops offer it.
+        let talking: Vec<(LegId, InteractionId, Option<AgentId>)> = all
+            .iter()
+            .filter(|(l, id, agent)| {
+                let state = self.world.engine.interaction(*id);
+                agent.is_some() && state.is_some_and(|s| s.talkers().any(|t| t.id == *l))
+            })
+            .copied()
+            .collect();
+        if !talking.is_empty() && self.rng.random_bool(0.7) {
+            return self.pick(&talking);
+        }
         if all.is_empty() {
             let now = self.world.now;
             return (self.world.ids.next(now), self.world.ids.next(now), None);
@@ -305,7 +333,10 @@ impl Play {
             1 => Actor::System,
             _ => own.map_or(Actor::System, Actor::Agent),
         };
-        let extension = self.pick(EXTENSIONS).to_string();
+        let extension = match self.rng.random_bool(0.6) {
+            true => self.pick(PEOPLE).to_string(),
+            false => self.pick(EXTENSIONS).to_string(),
+        };
         let target = DialTarget::Extension { extension };
         let command = match self.rng.random_range(0u32..4) {
             0 => self.command_of_work(interaction, agent),
@@ -329,15 +360,15 @@ impl Play {
             SuperviseMode::Barge,
         ]);
         let record = false;
-        match self.rng.random_range(0u32..18) {
+        match self.rng.random_range(0u32..22) {
             0 => Command::Hold { leg },
             1 => Command::Resume { leg },
             2 | 3 => Command::BlindTransfer {
                 leg,
                 target: Destination::Dial { target, record },
             },
-            4 | 5 => Command::Consult { leg, target },
-            6 => Command::CompleteTransfer { leg },
+            4 | 5 | 18..=20 => Command::Consult { leg, target },
+            6 | 21 => Command::CompleteTransfer { leg },
             7 => Command::Merge { leg },
             8 => Command::CancelConsult { leg },
             9 => Command::AddParty {
@@ -460,4 +491,19 @@ impl Play {
         self.broken.extend(check_replay(w));
         self.broken.extend(check_invariants(w));
     }
+}
+
+/// What happened in a run, by kind of event: to see that random runs reach everything.
+pub fn kinds(seed: u64) -> std::collections::BTreeMap<&'static str, u32> {
+    let mut play = Play::new(seed);
+    for _ in 0..play.rng.random_range(ACTIONS) {
+        let ms = play.rng.random_range(0..4_000);
+        play.world.run(Duration::from_millis(ms));
+        play.act();
+    }
+    let mut kinds = std::collections::BTreeMap::new();
+    for r in &play.world.log.durable {
+        *kinds.entry(r.event.kind()).or_default() += 1;
+    }
+    kinds
 }
