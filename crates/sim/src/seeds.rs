@@ -81,7 +81,8 @@ struct Play {
     names: Vec<&'static str>,
     actions: Vec<String>,
     broken: Vec<Invariant>,
-    /// Phones that were off at some time: their calls may outlive them for a while.
+    /// Phones that were off at some time: a goodbye to them may have been lost.
+    was_dead: Vec<String>,
     disk_fails: bool,
 }
 
@@ -163,6 +164,7 @@ impl Play {
             names,
             actions: vec![],
             broken: vec![],
+            was_dead: vec![],
             disk_fails: false,
         };
         for name in play.names.clone() {
@@ -259,6 +261,7 @@ impl Play {
             46..=48 => {
                 let dead = !self.world.phones[self.world.at(who)].dead;
                 self.did(format!("{who} dead {dead}"));
+                self.was_dead.push(who.to_string());
                 self.world.dead(who, dead);
             }
             49..=52 => self.fault(),
@@ -472,6 +475,28 @@ impl Play {
         }
     }
 
+    /// The server ends every call: no phone that was always on may still believe in one.
+    fn end_at_the_server(&mut self) {
+        let tenant = self.house.us();
+        let w = &mut self.world;
+        let mut live: Vec<InteractionId> = w.engine.interactions().collect();
+        live.sort();
+        for interaction in live {
+            w.command(tenant, Actor::System, Command::HangUp { interaction });
+        }
+        w.run(Duration::from_secs(70));
+        for p in w.phones.iter().filter(|p| !self.was_dead.contains(&p.name)) {
+            // A phone that rang or called in vain when the process died hears of it by its own timers.
+            let told = |c: &&crate::phone::PhoneCall| c.answered || w.restarts == 0;
+            if let Some(c) = p.live_call().filter(told) {
+                self.broken.push(Invariant {
+                    what: "no phone is left in a ghost call",
+                    detail: format!("{} after the server ended all: {c:?}", p.name),
+                });
+            }
+        }
+    }
+
     /// The weather clears, everybody hangs up, time passes, and the promises must hold.
     fn end(&mut self) {
         let w = &mut self.world;
@@ -484,6 +509,10 @@ impl Play {
         }
         // What was on its way still arrives before the phones are put down.
         w.run(Duration::from_secs(1));
+        if self.rng.random_bool(0.5) {
+            self.end_at_the_server();
+        }
+        let w = &mut self.world;
         for name in &self.names {
             w.hang_up(name);
         }

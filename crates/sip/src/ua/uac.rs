@@ -351,7 +351,7 @@ impl UserAgent {
             .and_then(|c| c.ack.as_ref())
             .filter(|a| a.cseq == cseq)
         {
-            self.io.transmit(&ack.target, &ack.bytes, None);
+            self.io.transmit(&ack.target, &ack.bytes, Some(call));
         }
     }
 
