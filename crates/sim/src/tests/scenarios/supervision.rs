@@ -7,6 +7,7 @@ fn who_hears_whom_under_supervision() {
     talking(
         "sup: supervises bob listen; wait 2s; sup hears only alice bob; alice hears only bob; bob hears only alice; sup: change to whisper; sup hears only alice bob; alice hears only bob; bob hears only alice sup; sup: change to barge; sup hears only alice bob; alice hears only bob sup; bob hears only alice sup; sup: change to listen; alice hears only bob; sup hangs up; wait 1s; alice and bob talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -31,6 +32,7 @@ fn the_supervisor_takes_the_call() {
     served(
         "sup: supervises bob listen; wait 2s; sup: take over; wait 1s; alice and sup talk; bob is free; wait 8s",
         expect![[r#"
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -73,6 +75,10 @@ fn supervision_that_is_refused() {
     holds(&format!(
         "{TALK} bob: supervises bob listen = conflict; eve on eve: supervises bob listen; wait 2s; bob: take over = leg_state; bob: change to barge = leg_state; alice and bob talk"
     ));
-    holds("phones alice bob sup; bob never answers; call alice -> bob-direct; wait 1s; sup: supervises bob listen = leg_state");
-    holds("phones alice bob; call alice -> bob-direct; wait 3s; sup: supervises bob listen = agent_state");
+    holds(
+        "phones alice bob sup; bob never answers; call alice -> bob-direct; wait 1s; sup: supervises bob listen = leg_state",
+    );
+    holds(
+        "phones alice bob; call alice -> bob-direct; wait 3s; sup: supervises bob listen = agent_state",
+    );
 }
