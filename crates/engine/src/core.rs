@@ -115,9 +115,9 @@ pub struct Engine {
     /// Calls that ended before both sides knew of them while the log could not be written.
     pub(crate) unconfirmed: rustc_hash::FxHashSet<CallRef>,
     pub(crate) recent: crate::recent::Recent,
-    /// The next input of this interaction panics.
+    /// The next input of each of these panics.
     #[cfg(test)]
-    pub(crate) panic_in: Option<InteractionId>,
+    pub(crate) panic_in: Vec<InteractionId>,
     pub(crate) draining: bool,
     pub(crate) writable: bool,
     pub(crate) stats: Stats,
@@ -160,7 +160,7 @@ impl Engine {
             unconfirmed: rustc_hash::FxHashSet::default(),
             recent: crate::recent::Recent::default(),
             #[cfg(test)]
-            panic_in: None,
+            panic_in: Vec::new(),
             draining: false,
             writable: true,
             stats: Stats::default(),

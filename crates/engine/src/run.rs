@@ -97,7 +97,10 @@ impl Engine {
         let is_fault = matches!(input, IxInput::Fault);
         let command = command_of(&input);
         #[cfg(test)]
-        let panics = self.panic_in.take_if(|i| *i == id).is_some();
+        let panics = {
+            let at = self.panic_in.iter().position(|i| *i == id);
+            at.map(|at| self.panic_in.remove(at)).is_some()
+        };
         let mut ctx = Ctx {
             now,
             wall,
@@ -106,9 +109,9 @@ impl Engine {
             out: &mut outputs,
         };
         let survived = catch_unwind(AssertUnwindSafe(|| {
-            entry.interaction.handle(&mut ctx, input);
             #[cfg(test)]
             assert!(!panics, "a fault for the test");
+            entry.interaction.handle(&mut ctx, input);
         }));
         // What was decided before a panic is in the state already, so it is carried out all the same.
         let mut replied = false;

@@ -130,7 +130,8 @@ pub struct State {
     pub recording: Option<Recording>,
     pub op: Option<SharedOp>,
     pub shared: SharedState,
-    pub wrap_up: Option<AgentId>,
+    /// Agents who wrap up; several after a transfer.
+    pub wrap_up: SmallVec<[AgentId; 1]>,
     pub ended: Option<EndReason>,
 }
 
@@ -155,7 +156,7 @@ impl State {
             recording: None,
             op: None,
             shared: SharedState::Single,
-            wrap_up: None,
+            wrap_up: SmallVec::new(),
             ended: None,
         }
     }
@@ -258,8 +259,12 @@ impl State {
                 }
             }
             Event::SharedOpChanged { to, .. } => self.shared = *to,
-            Event::WrapUpStarted { agent, .. } => self.wrap_up = Some(*agent),
-            Event::WrapUpEnded { .. } => self.wrap_up = None,
+            Event::WrapUpStarted { agent, .. } => {
+                if !self.wrap_up.contains(agent) {
+                    self.wrap_up.push(*agent);
+                }
+            }
+            Event::WrapUpEnded { agent, .. } => self.wrap_up.retain(|a| a != agent),
             Event::RecordingStarted {
                 recording,
                 left,

@@ -29,6 +29,8 @@ const PHONES: &[(&str, Option<&str>, u8)] = &[
     ("sup", Some("sup"), 5),
     ("kim", Some("kim"), 6),
     ("zed", Some("zed"), 7),
+    // Says it is Bob and does not know the password.
+    ("thief", Some("bob"), 231),
 ];
 
 /// What a scenario leaves to be looked at.
@@ -120,7 +122,10 @@ impl Run {
                 self.fail("no such phone")
             };
             match user {
-                Some(user) => self.world.phone_of(name, user, *host, Some(PASSWORD)),
+                Some(user) => {
+                    let password = if *name == "thief" { "guess" } else { PASSWORD };
+                    self.world.phone_of(name, user, *host, Some(password))
+                }
                 None => self.world.phone(name, *host, None),
             };
         }

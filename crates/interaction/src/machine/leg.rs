@@ -321,7 +321,7 @@ impl Interaction {
                     },
                 );
             }
-            if let Some(agent) = self.state.wrap_up {
+            for agent in self.state.wrap_up.clone() {
                 self.emit(
                     ctx,
                     Event::WrapUpEnded {

@@ -78,7 +78,7 @@ impl Interaction {
                 self.emit(ctx, Event::WrapUpStarted { agent, until })
             }
             RouteEvent::WrapUpEnded { agent, timed_out } => {
-                if self.state.wrap_up == Some(agent) {
+                if self.state.wrap_up.contains(&agent) {
                     self.emit(ctx, Event::WrapUpEnded { agent, timed_out });
                 }
             }

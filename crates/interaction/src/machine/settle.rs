@@ -15,7 +15,7 @@ impl Interaction {
         self.settle_shared(ctx);
         if !self.done
             && self.state.ended.is_some()
-            && self.state.wrap_up.is_none()
+            && self.state.wrap_up.is_empty()
             && self.state.recording.is_none()
             && self.media.is_empty()
         {

@@ -103,6 +103,10 @@ fn unknown_numbers_and_phones_that_are_not_there() {
 #[test]
 fn a_stranger_and_the_neighbour_get_nothing() {
     holds("phones stranger bob; call stranger -> queue; wait 2s; stranger got 401");
+    // Who does not know the password neither registers nor calls.
+    holds(
+        "phones alice thief; call alice -> bob-direct; wait 2s; alice got 480; thief is free; call thief -> queue; wait 2s; thief got 403",
+    );
     // The neighbour's 1001 is the neighbour; ours stays quiet.
     holds("phones zed bob; call zed -> bob-direct; wait 2s; zed got 404; bob is free");
 }

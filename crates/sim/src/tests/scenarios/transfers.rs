@@ -37,6 +37,48 @@ fn a_blind_transfer() {
 }
 
 #[test]
+fn both_agents_of_a_transferred_call_wrap_up() {
+    served(
+        "bob: transfer sales; wait 3s; alice and dan talk; alice hangs up; wait 8s",
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> queue
+              3.001 call 1 leg alice Customer
+              3.001 call 1 alice answered
+              3.001 call 1 queued in support at 1
+              3.001 call 1 offered to bob
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 offer to bob: Accepted
+              3.804 call 1 left support: Answered after 803 ms
+              3.804 call 1 bridged alice, bob
+              6.000 call 1 transfer Queue by bob to queue
+              6.000 call 1 shared: Single -> Pending
+              6.000 call 1 unbridged alice
+              6.000 call 1 transferred
+              6.000 call 1 shared: Pending -> Single
+              6.000 call 1 bob ended: transferred
+              6.000 call 1 bob wraps up
+              6.000 call 1 queued in sales at 1
+              6.000 call 1 offered to dan
+              6.000 call 1 leg dan Agent
+              6.003 call 1 dan rings
+              6.803 call 1 dan answered
+              6.803 call 1 offer to dan: Accepted
+              6.803 call 1 left sales: Answered after 803 ms
+              6.803 call 1 bridged alice, dan
+              9.051 call 1 alice ended: hung_up
+              9.051 call 1 dan ended: hung_up
+              9.051 call 1 ended: hung_up by alice
+              9.051 call 1 dan wraps up
+             11.000 call 1 bob done by timer
+             14.051 call 1 dan done by timer
+        "#]],
+    );
+}
+
+#[test]
 fn a_blind_transfer_that_fails_revives_the_call_under_the_same_uci() {
     talking(
         "eve rejects 486; bob: transfer 1002; wait 5s; alice and bob talk; eve is free",
