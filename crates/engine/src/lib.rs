@@ -21,7 +21,6 @@ mod sipdir;
 pub use core::{Engine, EngineConfig, Stats};
 pub use io::{Input, Note, Output, Restore};
 pub use lookup::PARK_SLOTS;
-pub use sipdir::realm_of;
 
 #[cfg(test)]
 mod tests;

@@ -110,7 +110,7 @@ impl Backend for ServerBackend {
         );
         family("crosspoint_held_outputs", "gauge", "Messages waiting for the log.", shared.held.load(Ordering::Relaxed));
         family("crosspoint_log_position", "gauge", "Last durable record.", shared.committed.load(Ordering::Relaxed));
-        family("crosspoint_log_records_total", "counter", "Records made durable.", figures.records_committed);
+        family("crosspoint_log_records_total", "counter", "Records made durable.", figures.records);
         family("crosspoint_log_commits_total", "counter", "Transactions of the log.", figures.commits);
         text
     }

@@ -308,8 +308,8 @@ impl Driver {
                 transport,
                 secure,
             } => self.signalling.resolve(id, &host, port, transport, secure),
-            Output::Media { worker, command } => {
-                if let Some(command) = self.sounds.resolve(worker, command) {
+            Output::Media { worker, tenant, command } => {
+                if let Some(command) = self.sounds.resolve(worker, tenant, command) {
                     self.media_send(worker, command);
                 }
             }

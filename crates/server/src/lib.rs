@@ -1,6 +1,6 @@
 //! The server: configuration, wiring, and the thread that drives the engine.
 
-// pub mod backend;
+pub mod backend;
 pub mod config;
 pub mod demo;
 pub mod drive;

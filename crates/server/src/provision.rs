@@ -3,23 +3,7 @@
 //! Applied only while the database has no tenant. Everything wrong is reported at once, and nothing
 //! is written then.
 
-mod password {
-    pub struct S {
-        pub ha1_md5: String,
-        pub ha1_sha256: String,
-    }
-    pub fn hash(p: &str) -> String {
-        p.to_string()
-    }
-    pub fn digest_secrets(u: &str, r: &str, p: &str) -> S {
-        use cp_sip::digest::{Algorithm, ha1};
-        S {
-            ha1_md5: ha1(Algorithm::Md5, u, r, p),
-            ha1_sha256: ha1(Algorithm::Sha256, u, r, p),
-        }
-    }
-}
-use cp_engine::realm_of;
+use cp_api::auth::password;
 use cp_store::{Change, ConfigRow, Edit, PageRequest, Role, Store, User};
 use cp_vocab::command::Actor;
 use cp_vocab::media::{Codec, Sound};
@@ -290,6 +274,7 @@ struct Builder<'a> {
     skills: BTreeMap<&'a str, SkillId>,
     users: BTreeMap<&'a str, UserId>,
     unknown: Vec<String>,
+    realm: String,
 }
 
 impl<'a> Builder<'a> {
@@ -347,6 +332,14 @@ impl<'a> Builder<'a> {
             trunks,
             skills,
             users,
+            realm: Tenant {
+                id: tenant,
+                name: spec.name.clone(),
+                domain: spec.domain.clone(),
+                interactions_max: 0,
+                record_by_default: false,
+            }
+            .realm(),
             unknown: vec![],
         }
     }
@@ -506,7 +499,7 @@ impl<'a> Builder<'a> {
     }
 
     fn phone(&mut self, p: &'a PhoneSpec) -> Phone {
-        let secrets = password::digest_secrets(&p.user, &realm_of(&self.spec.domain), &p.password);
+        let secrets = password::digest_secrets(&p.user, &self.realm, &p.password);
         let owner = self
             .spec
             .agents
@@ -560,7 +553,7 @@ impl<'a> Builder<'a> {
                 networks: networks.iter().filter_map(|n| self.network(n)).collect(),
             },
             TrunkAuthSpec::Digest { user, password } => {
-                let s = password::digest_secrets(user, &realm_of(&self.spec.domain), password);
+                let s = password::digest_secrets(user, &self.realm, password);
                 TrunkAuth::Digest {
                     user: user.clone(),
                     ha1_md5: Pii(s.ha1_md5),

@@ -1,10 +1,12 @@
 //! Start to stop: everything is wired here, in order.
 
+use crate::backend::ServerBackend;
 use crate::config::Config;
 use crate::drive::{self, Driver, Handle, Message};
 use crate::sounds::Sounds;
 use crate::{provision, telemetry};
 use anyhow::{Context, Result};
+use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{EventSource, MediaConfig, MediaWorkers, event_queue};
 use cp_edge::signalling::{CertificateFiles, ListenConfig};
 use cp_edge::{Clock, Signalling};
@@ -96,8 +98,7 @@ pub fn start(config: Config) -> Result<Running> {
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let _ = stopped;
-    let http = config.http_listen;
+    let http = start_http(&config, &runtime, store.clone(), &handle, (&sip, own), stopped)?;
     let drain = Duration::from_millis(config.drain_ms_max);
     Ok(Running {
         handle,
@@ -269,6 +270,50 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
         }
     }
     Ok(restore)
+}
+
+fn start_http(
+    config: &Config,
+    runtime: &tokio::runtime::Runtime,
+    store: Arc<dyn Store>,
+    handle: &Handle,
+    (sip, own): (&[(Transport, SocketAddr)], IpAddr),
+    mut stopped: tokio::sync::watch::Receiver<bool>,
+) -> Result<SocketAddr> {
+    let backend = Arc::new(ServerBackend::new(handle.clone(), store.clone()));
+    let settings = Settings {
+        tls: config.http_tls,
+        recordings: config.data.join("recordings"),
+        sip: sip_addresses(sip, own),
+        ..Settings::default()
+    };
+    let state = ApiState::new(store, backend, settings);
+    let address = config.http_listen;
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind(address))
+        .with_context(|| format!("cannot listen on {address} for HTTP; set http.listen (CROSSPOINT_HTTP_LISTEN) to another address"))?;
+    let bound = listener.local_addr()?;
+    runtime.spawn(async move {
+        let shutdown = async move {
+            let _ = stopped.wait_for(|s| *s).await;
+        };
+        if let Err(error) = cp_api::serve(listener, state, shutdown).await {
+            tracing::error!(%error, "HTTP stopped");
+        }
+    });
+    Ok(bound)
+}
+
+/// What people type into a softphone.
+fn sip_addresses(sip: &[(Transport, SocketAddr)], own: IpAddr) -> SipAddresses {
+    let port = |wanted: Transport| sip.iter().find(|(t, _)| *t == wanted).map(|(_, a)| a.port());
+    let listened = sip.first().map(|(_, a)| a.ip()).filter(|ip| !ip.is_unspecified());
+    SipAddresses {
+        host: listened.unwrap_or(own).to_string(),
+        udp: port(Transport::Udp),
+        tcp: port(Transport::Tcp),
+        tls: port(Transport::Tls),
+    }
 }
 
 impl Running {

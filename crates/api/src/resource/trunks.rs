@@ -188,7 +188,7 @@ fn auth(
             user,
             password: Some(p),
         } => {
-            let s = digest_secrets(&user, realm(of.snapshot, of.tenant), &p);
+            let s = digest_secrets(&user, &realm(of.snapshot, of.tenant), &p);
             Some(TrunkAuth::Digest {
                 user,
                 ha1_md5: Pii(s.ha1_md5),

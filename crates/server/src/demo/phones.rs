@@ -209,7 +209,9 @@ impl Phones {
                 self.ua.receive(now, &flow, None, bytes, &server);
             }
             SignalIn::SendFailed { target } => self.ua.send_failed(now, &target),
-            SignalIn::Resolved { id, targets } => self.ua.resolved(now, id, targets),
+            SignalIn::Resolved { id, targets } => {
+                self.ua.resolved(now, id, targets.map_err(|_| ResolveError::NotFound))
+            }
             _ => {}
         }
         self.drain(now);

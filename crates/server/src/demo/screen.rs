@@ -3,7 +3,6 @@
 use super::phones::Figures;
 use super::tenant::{People, SUPPORT_NUMBER};
 use crate::serve::Running;
-use cp_store::Store;
 use cp_vocab::event::EventRecord;
 use cp_vocab::*;
 use std::collections::BTreeMap;
