@@ -226,7 +226,9 @@ impl UserAgent {
             return;
         };
         let mut bytes = self.render(&request.draft, &target, branch);
-        if let Some(tcp) = self.too_large_for_udp(&target, bytes.len()) {
+        // An ACK has no transaction that could fall back, so it goes where the answer came from.
+        let may_switch = request.draft.method != Method::Ack;
+        if let (true, Some(tcp)) = (may_switch, self.too_large_for_udp(&target, bytes.len())) {
             bytes = self.render(&request.draft, &tcp, branch);
             if let Some(request) = self.requests.get_mut(handle) {
                 // Back to UDP should the peer not take TCP (18.1.1).
@@ -413,6 +415,12 @@ impl UserAgent {
             return false;
         };
         if let Some(target) = request.current.take() {
+            if let Target::Flow(flow) = &target
+                && flow.transport.is_reliable()
+                && let Some(address) = without_flow(&request.draft, flow.transport)
+            {
+                request.targets.push_back(address);
+            }
             self.blacklist.failed(self.io.now, target);
         }
         if self.is_cancelling(handle) {
@@ -520,10 +528,11 @@ impl UserAgent {
     /// Forgets a request that was never sent (its name is still being resolved).
     pub(crate) fn abandon_unsent(&mut self, handle: Handle) -> bool {
         let unsent = self.requests.get(handle).is_some_and(|r| r.tx.is_none());
-        if unsent && let Some(request) = self.requests.remove(handle) {
-            if let Some(id) = request.resolve {
-                self.resolving.remove(&id);
-            }
+        if unsent
+            && let Some(request) = self.requests.remove(handle)
+            && let Some(id) = request.resolve
+        {
+            self.resolving.remove(&id);
         }
         unsent
     }
@@ -538,6 +547,22 @@ impl UserAgent {
             dialog.hop = Some(target.clone());
         }
     }
+}
+
+/// A connection is gone: the peer may still listen at the address in its Contact (RFC 5923 4.1
+/// leaves no other way). Browsers and peers behind recorded routers cannot be reached so.
+fn without_flow(draft: &Draft, lost: Transport) -> Option<Target> {
+    if !draft.routes.is_empty() || matches!(lost, Transport::Ws | Transport::Wss) {
+        return None;
+    }
+    let uri = SipUri::parse(&draft.uri)?;
+    let transport = uri_transport(&uri).unwrap_or(lost);
+    let port = uri.port.unwrap_or(default_port(transport));
+    Some(Target::Addr {
+        transport,
+        addr: SocketAddr::new(host_ip(uri.host)?, port),
+        server_name: None,
+    })
 }
 
 /// The transport a URI names.

@@ -6,6 +6,7 @@ use super::config::{NameAddrOwned, OutgoingCall};
 use super::event::{CallRef, DialogEnd, UaError, UaEvent};
 use super::reply::{ALLOW, SUPPORTED};
 use super::request::{Draft, Failure, Owner};
+use super::trunks::trunk_credential;
 use super::uas::sdp_of;
 use crate::dialog::{Dialog, Hop};
 use crate::header::HeaderName;
@@ -94,13 +95,21 @@ impl UserAgent {
                 .push((HeaderName::SessionExpires, text.into()));
         }
         draft.take_headers(outgoing.headers);
+        let by_trunk = outgoing.via_trunk.and_then(|t| self.trunk_way(t));
         let hop = match (outgoing.target, draft.routes.first()) {
             (Some(target), _) => Hop::Target(target),
+            (None, None) if by_trunk.is_some() => by_trunk.unwrap_or(Hop::Targets(vec![])),
             (None, Some(route)) => {
                 Hop::Uri(NameAddr::parse(route).map_or(&**route, |a| a.uri).into())
             }
             (None, None) => Hop::Uri(draft.uri.clone()),
         };
+        if let (Some(trunk), Some(entry)) = (outgoing.via_trunk, self.calls.get_mut(call.handle()))
+            && entry.credential.is_none()
+        {
+            let handle = self.trunks.by_id.get(&trunk).copied();
+            entry.credential = handle.and_then(|h| trunk_credential(&self.trunks, h));
+        }
         self.arm_call(call, CallTimer::Ring, outgoing.ring_timeout);
         let credential = self.call_credential(call);
         let request = self.send_request(draft, hop, Owner::Invite(call), credential);
