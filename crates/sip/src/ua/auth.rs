@@ -3,8 +3,8 @@
 
 use super::UserAgent;
 use super::config::{ClientCredential, Directory, Principal};
+use super::draft::Draft;
 use super::reply::Inbound;
-use super::request::Draft;
 use crate::digest::{Authorization, ClientSession, NonceKeeper, Outcome, Request, Secrets};
 use crate::header::HeaderName;
 use crate::message::{Message, Method};

@@ -4,6 +4,7 @@
 mod auth;
 mod call;
 mod config;
+mod draft;
 mod event;
 mod in_dialog;
 mod orphan;

@@ -3,6 +3,7 @@
 
 use super::UserAgent;
 use super::config::ClientCredential;
+use super::draft::Draft;
 use super::event::{CallRef, ResolveError, UaOutput};
 use crate::build::Builder;
 use crate::dialog::{Hop, host_ip};
@@ -57,28 +58,6 @@ impl Owner {
             _ => None,
         }
     }
-}
-
-/// A request without what depends on where it goes (Via, Contact).
-#[derive(Clone)]
-pub(crate) struct Draft {
-    pub(crate) method: Method,
-    pub(crate) uri: Box<str>,
-    pub(crate) routes: Vec<Box<str>>,
-    /// From and To values with their tags.
-    pub(crate) from: Box<str>,
-    pub(crate) to: Box<str>,
-    pub(crate) call_id: Box<str>,
-    pub(crate) cseq: u32,
-    pub(crate) max_forwards: u8,
-    /// User part of our Contact; `None`: no Contact.
-    pub(crate) contact_user: Option<Box<str>>,
-    pub(crate) contact_params: &'static str,
-    pub(crate) headers: Vec<(HeaderName, Box<str>)>,
-    pub(crate) others: Vec<(Box<str>, Box<str>)>,
-    pub(crate) auth: Option<(HeaderName, Box<str>)>,
-    pub(crate) content_type: &'static str,
-    pub(crate) body: Bytes,
 }
 
 /// A request on its way.
@@ -313,13 +292,9 @@ impl UserAgent {
             format_args!("{} {}", draft.cseq, draft.method),
         );
         if let Some(user) = &draft.contact_user {
-            b.header_fmt(
+            b.header(
                 HeaderName::Contact,
-                format_args!(
-                    "{}{}",
-                    super::reply::contact_uri(user, listen),
-                    draft.contact_params
-                ),
+                &super::reply::contact_uri(user, listen),
             );
         }
         if let Some((name, value)) = &draft.auth {

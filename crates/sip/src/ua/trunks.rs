@@ -2,9 +2,10 @@
 
 use super::UserAgent;
 use super::config::{ClientCredential, TrunkConfig};
+use super::draft::Draft;
 use super::event::UaEvent;
 use super::reply::ALLOW;
-use super::request::{Draft, Failure, Owner, default_port};
+use super::request::{Failure, Owner, default_port};
 use crate::dialog::{Hop, host_ip};
 use crate::header::HeaderName;
 use crate::header_value::host_port;
@@ -263,7 +264,6 @@ impl TrunkState {
             cseq: self.cseq,
             max_forwards: 70,
             contact_user: None,
-            contact_params: "",
             headers: Vec::new(),
             others: Vec::new(),
             auth: None,
