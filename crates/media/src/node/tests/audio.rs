@@ -28,6 +28,22 @@ fn transcoding_carries_a_tone_between_all_codecs() {
 }
 
 #[test]
+fn opus_may_run_at_full_band() {
+    let mut w = World::with(NodeConfig {
+        opus_rate_hz: 48_000,
+        ..NodeConfig::default()
+    });
+    let (a, b) = (w.phone(Codec::Opus), w.phone(Codec::G722));
+    w.bridge(a, b);
+    w.sings(a, 1_000.0);
+    w.sings(b, 3_000.0);
+    w.run(2_000);
+    assert!(w.phones[b].snr(1_000.0, 0.5) > 18.0);
+    assert!(w.phones[a].snr(3_000.0, 0.5) > 18.0);
+    w.assert_continuous(a);
+}
+
+#[test]
 fn everyone_in_a_mix_hears_the_others_and_never_themselves() {
     let mut w = World::new();
     let mix: MixId = w.ids.next(t(0));
