@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::error::EdgeError;
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use crate::sys::icmp;
+use crate::sys::process::prefer_this_thread;
 use cp_media::{MediaCommand, Node, NodeConfig, Sink, WriteOp};
 use cp_vocab::media::MediaEvent;
 use cp_vocab::{LegId, RecordingId, Timestamp};
@@ -155,6 +156,7 @@ impl Worker {
     /// The thread. A panic of the node costs the legs of this worker, which are told as
     /// unreachable, and no more.
     pub(super) fn run(mut self) {
+        prefer_this_thread();
         loop {
             match catch_unwind(AssertUnwindSafe(|| self.serve())) {
                 Ok(()) => return,
