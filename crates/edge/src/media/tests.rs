@@ -45,11 +45,13 @@ fn a_bug_in_the_node_costs_its_legs_and_not_the_worker() {
         let events = wait(&source, |e| !e.is_empty());
         assert_eq!(events, [MediaEvent::Unreachable { leg }]);
     }
+    // Orders given together with the fatal one are not lost with it.
+    media.order(0, Order::Panic).expect("taken");
     media.send(0, open()).expect("taken");
     media.send(0, MediaCommand::Close { leg }).expect("taken");
     let events = wait(&source, |e| !e.is_empty());
     let closed =
         |e: &MediaEvent| matches!(e, MediaEvent::Quality { leg: l, last: true, .. } if *l == leg);
     assert!(events.iter().any(closed), "{events:?}");
-    assert_eq!(media.counters(0).expect("worker 0").panics, 2);
+    assert_eq!(media.counters(0).expect("worker 0").panics, 3);
 }
