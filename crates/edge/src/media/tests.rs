@@ -26,7 +26,7 @@ fn a_bug_in_the_node_costs_its_legs_and_not_the_worker() {
     let config = MediaConfig {
         workers: Some(1),
         pairs_at_start: 2,
-        ..MediaConfig::new(here, 41_900..=41_999, dir.path().to_owned())
+        ..MediaConfig::new(here, 31_900..=31_999, dir.path().to_owned())
     };
     let media = MediaWorkers::start(config, Clock::start(), sink).expect("start");
     let events = wait(&source, |e| !e.is_empty());
