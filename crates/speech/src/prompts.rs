@@ -136,7 +136,10 @@ enum Answer {
 /// What has to be done on a worker.
 enum Task {
     Speak(SpeechRequest),
-    Prompt { tenant: TenantId, name: String },
+    Prompt {
+        tenant: Option<TenantId>,
+        name: String,
+    },
 }
 
 type Done = Box<dyn FnOnce(Samples) + Send>;
@@ -192,14 +195,15 @@ impl Prompts {
         })
     }
 
-    /// Samples of one sound. Never blocks, never fails: what cannot be made is a beep. Of those
+    /// Samples of one sound, with the tenant's own prompts before the house's (`None`: the house's
+    /// alone). Never blocks, never fails: what cannot be made is a beep. Of those
     /// who ask for the same sound meanwhile, all are called back and it is made once.
     ///
     /// Prompt names beside files: `position/<place>` and `position/<place>/<wait in s>` are spoken
     /// as sentences, `digits/<digits>` one by one, `music` is built in.
     pub fn resolve(
         &self,
-        tenant: TenantId,
+        tenant: Option<TenantId>,
         sound: &Sound,
         done: impl FnOnce(Samples) + Send + 'static,
     ) -> Resolved {
@@ -214,10 +218,21 @@ impl Prompts {
         }
     }
 
-    /// All of a sequence, in order; called back once when the last is there.
+    /// What is there now, for who wants to know before asking; makes nothing. What can never be
+    /// made is a beep, as in [`Prompts::resolve`].
+    pub fn ready(&self, tenant: Option<TenantId>, sound: &Sound) -> Option<Samples> {
+        match self.inner.at_once(tenant, sound) {
+            Ok(Answer::Here(samples)) => Some(samples),
+            Ok(Answer::ToMake(..)) => None,
+            Err(error) => Some(self.inner.fallback(&error)),
+        }
+    }
+
+    /// All of a sequence, in order: given back now, or else (`None`) called back once when the last
+    /// is there.
     pub fn resolve_all(
         &self,
-        tenant: TenantId,
+        tenant: Option<TenantId>,
         sounds: &[Sound],
         done: impl FnOnce(Vec<Samples>) + Send + 'static,
     ) -> Option<Vec<Samples>> {
@@ -262,14 +277,14 @@ impl Prompts {
     }
 
     /// Makes what will be wanted soon.
-    pub fn warm(&self, tenant: TenantId, sounds: &[Sound]) {
+    pub fn warm(&self, tenant: Option<TenantId>, sounds: &[Sound]) {
         for sound in sounds {
             self.resolve(tenant, sound, |_| ());
         }
     }
 
     /// A prompt file changed: read it anew at the next use.
-    pub fn forget(&self, tenant: TenantId, name: &str) {
+    pub fn forget(&self, tenant: Option<TenantId>, name: &str) {
         let key = named_key(tenant, name);
         locked(&self.inner.named).remove(&key);
         locked(&self.inner.failures).remove(&key);
@@ -323,8 +338,9 @@ impl Prompts {
     }
 }
 
-fn named_key(tenant: TenantId, name: &str) -> Key {
-    Key::Named(SpeechKey::of(["prompt", &tenant.to_string(), name]))
+fn named_key(tenant: Option<TenantId>, name: &str) -> Key {
+    let tenant = tenant.map(|t| t.to_string()).unwrap_or_default();
+    Key::Named(SpeechKey::of(["prompt", &tenant, name]))
 }
 
 /// Letters, digits, `_`, `-`, `.` inside, `/` only for the house's templates: never a way out of a folder.
@@ -364,7 +380,7 @@ fn template(name: &str) -> Option<Result<String, SpeechError>> {
 }
 
 impl Inner {
-    fn at_once(&self, tenant: TenantId, sound: &Sound) -> Result<Answer, SpeechError> {
+    fn at_once(&self, tenant: Option<TenantId>, sound: &Sound) -> Result<Answer, SpeechError> {
         let (key, task) = match sound {
             Sound::Tone { tone: kind } => {
                 return Ok(Answer::Here(tone(self.config.tones, *kind)));
@@ -478,10 +494,10 @@ impl Inner {
     }
 
     /// Tenant's file, house's file, built in, spoken.
-    fn prompt(&self, tenant: TenantId, name: &str) -> Result<Samples, SpeechError> {
+    fn prompt(&self, tenant: Option<TenantId>, name: &str) -> Result<Samples, SpeechError> {
         let file = format!("{name}.wav");
-        let own = self.config.tenants.as_ref();
-        let own = own.map(|f| f.join(tenant.to_string()).join(&file));
+        let own = self.config.tenants.as_ref().zip(tenant);
+        let own = own.map(|(folder, tenant)| folder.join(tenant.to_string()).join(&file));
         let house = self.config.house.as_ref().map(|f| f.join(&file));
         for path in own.into_iter().chain(house) {
             let Ok(meta) = std::fs::metadata(&path) else {

@@ -1,7 +1,7 @@
 use super::*;
 use cp_vocab::id::TypedId;
 use cp_vocab::media::Tone;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Speaks as many samples as the text has letters, when let go; panics or fails on demand.
 struct Fake {
@@ -29,8 +29,8 @@ impl TextToSpeech for Fake {
     }
 }
 
-fn tenant(n: u128) -> TenantId {
-    TenantId::from_u128(n)
+fn tenant(n: u128) -> Option<TenantId> {
+    Some(TenantId::from_u128(n))
 }
 
 fn speech(text: &str) -> Sound {
@@ -44,8 +44,8 @@ fn prompt(name: &str) -> Sound {
     Sound::Prompt { name: name.into() }
 }
 
-fn prompts(config: PromptsConfig, gated: bool) -> (Prompts, Arc<Fake>, Sender<()>) {
-    let (open, gate) = channel();
+fn prompts(config: PromptsConfig, gated: bool) -> (Prompts, Arc<Fake>, SyncSender<()>) {
+    let (open, gate) = sync_channel(1_000);
     let fake = Arc::new(Fake {
         calls: AtomicU64::new(0),
         gate: gated.then(|| Mutex::new(gate)),
@@ -55,8 +55,8 @@ fn prompts(config: PromptsConfig, gated: bool) -> (Prompts, Arc<Fake>, Sender<()
 }
 
 /// Resolves and waits for a pending one.
-fn get(prompts: &Prompts, tenant: TenantId, sound: &Sound) -> Samples {
-    let (tell, told) = channel();
+fn get(prompts: &Prompts, tenant: Option<TenantId>, sound: &Sound) -> Samples {
+    let (tell, told) = sync_channel(1_000);
     match prompts.resolve(tenant, sound, move |s| tell.send(s).unwrap()) {
         Resolved::Ready(samples) => samples,
         Resolved::Pending => told.recv().unwrap(),
@@ -78,7 +78,7 @@ fn spoken_once_then_ready() {
 #[test]
 fn many_who_ask_meanwhile_are_one_flight() {
     let (prompts, fake, open) = prompts(PromptsConfig::default(), true);
-    let (tell, told) = channel();
+    let (tell, told) = sync_channel(1_000);
     for _ in 0..10 {
         let tell = tell.clone();
         let resolved = prompts.resolve(tenant(1), &speech("hello"), move |s| tell.send(s).unwrap());
@@ -122,7 +122,7 @@ fn without_a_provider_words_beep_and_tones_sound() {
 fn tenants_prompts_go_before_the_houses() {
     let folder = tempfile::tempdir().unwrap();
     let (house, own) = (folder.path().join("house"), folder.path().join("tenants"));
-    let mine = own.join(tenant(1).to_string());
+    let mine = own.join(tenant(1).unwrap().to_string());
     for dir in [&house, &mine] {
         std::fs::create_dir_all(dir).unwrap();
     }
@@ -146,6 +146,9 @@ fn tenants_prompts_go_before_the_houses() {
     let (prompts, _, _) = prompts(config, false);
     assert_eq!(get(&prompts, tenant(1), &prompt("hold")).data[0], 2);
     assert_eq!(get(&prompts, tenant(2), &prompt("hold")).data[0], 1);
+    assert_eq!(prompts.ready(None, &prompt("hold")), None);
+    assert_eq!(get(&prompts, None, &prompt("hold")).data[0], 1);
+    assert!(prompts.ready(None, &prompt("hold")).is_some());
     for name in [
         "bad",
         "nowhere",
@@ -198,7 +201,7 @@ fn a_sequence_comes_whole_and_in_order() {
         speech("seven77"),
         speech("four"),
     ];
-    let (tell, told) = channel();
+    let (tell, told) = sync_channel(1_000);
     let now = prompts.resolve_all(tenant(1), &sounds, move |all| tell.send(all).unwrap());
     assert_eq!(now, None);
     for _ in 0..2 {
@@ -218,7 +221,7 @@ fn too_many_at_once_beep_and_the_rest_is_made() {
         ..PromptsConfig::default()
     };
     let (prompts, fake, open) = prompts(config, true);
-    let (tell, told) = channel();
+    let (tell, told) = sync_channel(1_000);
     let mut ready = 0;
     let texts: Vec<_> = (0..PENDING_MAX + 20).map(|n| format!("text {n}")).collect();
     for text in &texts {
@@ -264,7 +267,7 @@ fn a_restart_finds_what_was_spoken() {
 #[test]
 fn a_dropped_resolver_ends_its_threads() {
     let (prompts, _, open) = prompts(PromptsConfig::default(), true);
-    let (tell, told) = channel::<()>();
+    let (tell, told) = sync_channel::<()>(1_000);
     for n in 0..5 {
         let tell = tell.clone();
         prompts.resolve(tenant(1), &speech(&format!("t{n}")), move |_| drop(tell));
