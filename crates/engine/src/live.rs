@@ -60,7 +60,7 @@ impl Engine {
         let offer = view.as_ref().and_then(|v| v.offer).and_then(|id| {
             let interaction = *self.offers.get(&id)?;
             let state = self.interactions.get(&interaction)?.interaction.state();
-            let deadline = self.wall(state.offer.as_ref()?.deadline);
+            let deadline = state.offer.as_ref()?.deadline;
             Some(LiveOffer {
                 id,
                 interaction,

@@ -256,9 +256,10 @@ impl Engine {
             l.interaction = here;
         }
         let leg = far.id;
+        // Before anything else can happen to the two; and an agent moves without being idle between.
         self.work
-            .push_back((from, IxInput::Release { leg, to: here }));
-        self.work.push_back((
+            .push_front((from, IxInput::Release { leg, to: here }));
+        self.work.push_front((
             here,
             IxInput::Adopt {
                 leg: Box::new(far),

@@ -359,11 +359,17 @@ impl State {
                 }
                 l.early_media |= early_media;
             }),
-            Event::LegAnswered { leg, dialog, .. } => self.each(&[*leg], |l| {
-                l.status = LegStatus::Answered;
-                l.since = at;
-                l.dialog = dialog.clone();
-            }),
+            Event::LegAnswered { leg, dialog, .. } => {
+                self.each(&[*leg], |l| {
+                    l.status = LegStatus::Answered;
+                    l.since = at;
+                    l.dialog = dialog.clone();
+                });
+                // The original call is back: the operation is over.
+                if self.op.as_ref().is_some_and(|o| o.revival == Some(*leg)) {
+                    self.op = None;
+                }
+            }
             Event::LegHeld { leg, by_far_end } => self.each(&[*leg], |l| {
                 if *by_far_end {
                     l.holding = true
@@ -443,8 +449,11 @@ impl State {
                 });
             }
             Event::TransferCompleted { to_leg, .. } => {
-                if let Some(op) = &mut self.op {
-                    op.second = *to_leg;
+                match (to_leg, &mut self.op) {
+                    (Some(_), Some(op)) => op.second = *to_leg,
+                    // To a queue or a menu: the caller goes on by itself, there is no second call.
+                    (None, op) => *op = None,
+                    _ => {}
                 }
                 if let Some(l) = to_leg.and_then(|t| self.leg_mut(t))
                     && l.role == LegRole::Consulted
@@ -456,7 +465,12 @@ impl State {
                     };
                 }
             }
-            Event::TransferFailed { .. } => {}
+            // With the user still there all is as before; else the original is to be revived.
+            Event::TransferFailed { by, .. } => {
+                if self.leg(*by).is_some_and(Leg::is_live) {
+                    self.op = None;
+                }
+            }
             _ => {}
         }
     }

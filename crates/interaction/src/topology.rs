@@ -36,21 +36,11 @@ pub fn mix_of_conference(conference: ConferenceId) -> MixId {
 
 /// Legs that are talking now: in the talk room, answered, not held, not away in a consultation.
 fn conversation(state: &State) -> SmallVec<[&Leg; 4]> {
-    let away = state
-        .consult
-        .as_ref()
-        .filter(|c| consult_is_up(state, c.leg))
-        .map(|c| c.by);
+    let away = state.consult.as_ref().map(|c| c.by);
     state
         .talkers()
         .filter(|l| !l.held && !l.holding && Some(l.id) != away)
         .collect()
-}
-
-fn consult_is_up(state: &State, leg: LegId) -> bool {
-    state
-        .leg(leg)
-        .is_some_and(|l| l.is_answered() || l.early_media)
 }
 
 /// The path of one live leg.

@@ -294,6 +294,13 @@ impl Interaction {
     ) {
         self.end_reason.get_or_insert((reason, by, detail));
         self.plan = None;
+        if self.state.waiting.is_some() {
+            let exit = match self.end_reason {
+                Some((EndReason::Abandoned | EndReason::HungUp, _, _)) => QueueExit::Abandoned,
+                _ => QueueExit::Released,
+            };
+            self.leave_queue(ctx, exit, true);
+        }
         let legs: SmallVec<[LegId; 4]> = self.state.live_legs().map(|l| l.id).collect();
         for leg in legs {
             self.end_leg(ctx, leg, reason);
@@ -350,9 +357,8 @@ impl Interaction {
         );
         let purpose = self.take_purpose(leg);
         self.agent_freed(ctx, &was, &purpose);
-        if self.state.ended.is_some()
-            || self.end_reason.is_some() && self.state.live_legs().next().is_none()
-        {
+        // When everything is being ended, no leg's end means anything for the others any more.
+        if self.state.ended.is_some() || self.end_reason.is_some() {
             return;
         }
         if let Some(c) = consult.filter(|c| c.by == leg || c.leg == leg) {
@@ -372,10 +378,13 @@ impl Interaction {
         if self.state.live_legs().any(|l| l.agent == Some(agent)) {
             return;
         }
+        // Who called in has no work to wrap up, agent or not.
+        let called_in = self.state.legs.first().is_some_and(|l| l.id == was.id)
+            && was.direction == Direction::Inbound;
         let wrap_up = self.state.served_by.is_some()
             && was.is_answered()
             && was.role == LegRole::Agent
-            && was.room == crate::state::Room::Talk;
+            && !called_in;
         self.ask(ctx, RouteAsk::WorkEnded { agent, wrap_up });
     }
 
@@ -410,13 +419,17 @@ impl Interaction {
             Purpose::Revival => self.end_all(ctx, EndReason::Unavailable, Some(was.id), detail),
             Purpose::ParkReturn(slot) => self.park_return_failed(ctx, slot),
             Purpose::Retrieve(_) | Purpose::Consult | Purpose::Supervise(_) | Purpose::AddParty => {
+                let talking = self.state.talkers().count();
+                if talking == 1 || self.state.live_legs().next().is_none() {
+                    self.left_alone(ctx, was, reason, detail);
+                }
             }
         }
     }
 
     /// Somebody who was in the call is gone. The customer's going ends it unless others talk on;
     /// an agent's going leaves nobody to talk to.
-    fn party_left(
+    pub(crate) fn party_left(
         &mut self,
         ctx: &mut Ctx<'_>,
         was: &Leg,
@@ -430,23 +443,71 @@ impl Interaction {
         {
             return;
         }
-        let talkers = self.state.talkers().count();
-        if talkers >= 2 {
+        let transferring = self
+            .state
+            .op
+            .as_ref()
+            .filter(|op| op.user == was.id)
+            .and_then(|op| self.state.leg(op.second?))
+            .is_some_and(Leg::is_live);
+        if transferring || self.state.talkers().count() >= 2 {
             return;
         }
         if was.role == LegRole::Customer {
-            let reason = if self.state.waiting.is_some() && reason == EndReason::HungUp {
+            let abandoned = self.state.waiting.is_some() && reason == EndReason::HungUp;
+            let reason = if abandoned {
                 EndReason::Abandoned
             } else {
                 reason
             };
-            if self.state.waiting.is_some() {
-                self.leave_queue(ctx, QueueExit::Abandoned, true);
-            }
             return self.end_all(ctx, reason, Some(was.id), detail);
         }
-        let someone_coming = self.state.live_legs().any(|l| !l.is_answered());
-        if someone_coming || self.state.waiting.is_some() || self.parked_slot().is_some() {
+        self.left_alone(ctx, was, reason, detail);
+    }
+
+    /// Somebody is gone, or did not come: whoever is left may be alone, or rung for nobody.
+    fn left_alone(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        was: &Leg,
+        reason: EndReason,
+        detail: Option<String>,
+    ) {
+        if self.state.talkers().count() >= 2 {
+            return;
+        }
+        // Those for whom the others ring: answered, or a caller we have not answered yet.
+        let waits = |l: &&Leg| {
+            l.supervise.is_none()
+                && l.role != LegRole::Supervisor
+                && (l.is_answered() || l.direction == Direction::Inbound)
+        };
+        let waiting = self.state.live_legs().filter(waits).count();
+        if waiting == 0 {
+            let abandoned = self.state.waiting.is_some() && reason == EndReason::HungUp;
+            let reason = if abandoned {
+                EndReason::Abandoned
+            } else {
+                reason
+            };
+            return self.end_all(ctx, reason, Some(was.id), detail);
+        }
+        let in_room = waiting > 1
+            || self
+                .state
+                .live_legs()
+                .any(|l| matches!(l.room, crate::state::Room::Conference(_)));
+        let someone_coming = self
+            .state
+            .live_legs()
+            .any(|l| !l.is_answered() && l.role != LegRole::Supervisor);
+        if in_room
+            || someone_coming
+            || self.state.waiting.is_some()
+            || self.parked_slot().is_some()
+            || self.menu.is_some()
+            || self.prompt.as_ref().is_some_and(|p| p.then != Then::Nothing)
+        {
             return;
         }
         if reason.is_drop()

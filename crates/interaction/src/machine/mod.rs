@@ -30,6 +30,10 @@ pub(crate) const RING_MS_DEFAULT: u64 = 30_000;
 /// A menu without a time-out of its own waits this long for a digit.
 pub(crate) const MENU_MS_DEFAULT: u64 = 5_000;
 
+/// Queues a caller may overflow through; then it is let go, so that queues that overflow into each
+/// other cannot send it round for ever.
+pub(crate) const OVERFLOWS_MAX: u8 = 5;
+
 /// What a decision may use. `now` runs on the monotonic line, `wall` is what the log shows.
 pub struct Ctx<'a> {
     pub now: Timestamp,
@@ -102,6 +106,7 @@ pub struct Interaction {
     pub(crate) referrer: Option<LegId>,
     pub(crate) end_reason: Option<(EndReason, Option<LegId>, Option<String>)>,
     pub(crate) park_attempts: u32,
+    pub(crate) overflows: u8,
     pub(crate) parked_by: Option<(LegId, Endpoint, Option<AgentId>, Address)>,
     pub(crate) done: bool,
 }
@@ -126,6 +131,7 @@ impl Interaction {
             referrer: None,
             end_reason: None,
             park_attempts: 0,
+            overflows: 0,
             parked_by: None,
             done: false,
         }
@@ -233,6 +239,11 @@ impl Interaction {
     pub(crate) fn emit(&mut self, ctx: &mut Ctx<'_>, event: Event) {
         self.state.apply(&event, ctx.wall);
         ctx.out.push(Output::Event(event));
+        // A state of the related calls that lasts no longer than this input is told all the same
+        // (S1.3 rule 5); while everything is being ended only the end is.
+        if self.end_reason.is_none() {
+            self.settle_shared(ctx);
+        }
     }
 
     pub(crate) fn reply(

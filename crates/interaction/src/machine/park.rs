@@ -16,16 +16,32 @@ impl Interaction {
             .leg(by)
             .cloned()
             .expect("the command named a live leg");
-        let rest = self
+        if self.state.consult.is_some() {
+            return Err(Refusal::new(
+                Code::Conflict,
+                "A consultation is going on. End it first.",
+            ));
+        }
+        let others: SmallVec<[LegId; 4]> = self
             .state
             .live_legs()
-            .find(|l| l.id != by && l.is_answered() && l.supervise.is_none())
-            .map(|l| l.id);
-        let Some(rest) = rest else {
-            return Err(Refusal::new(
-                Code::LegState,
-                "There is nobody in the call who could be parked.",
-            ));
+            .filter(|l| l.id != by && l.is_answered() && l.supervise.is_none())
+            .map(|l| l.id)
+            .collect();
+        let rest = match others[..] {
+            [rest] => rest,
+            [] => {
+                return Err(Refusal::new(
+                    Code::LegState,
+                    "There is nobody in the call who could be parked.",
+                ));
+            }
+            _ => {
+                return Err(Refusal::new(
+                    Code::Conflict,
+                    "A call of more than two parties cannot be parked.",
+                ));
+            }
         };
         let Some(slot) = ctx.directory.park_slot(self.state.tenant, wanted) else {
             return Err(Refusal::new(
@@ -43,7 +59,6 @@ impl Interaction {
                 to,
             },
         );
-        self.settle(ctx); // parking: the call to the park service is being made
         self.emit(
             ctx,
             Event::Parked {
@@ -52,7 +67,6 @@ impl Interaction {
                 by: Some(by),
             },
         );
-        self.settle(ctx); // success pending: it is there, the original still lives
         self.end_leg(ctx, by, EndReason::SelfTerminated);
         let at = ctx.now + std::time::Duration::from_millis(PARK_RETURN_MS);
         ctx.out.push(Output::Timer {
@@ -120,6 +134,7 @@ impl Interaction {
                     .map(|(l, _)| *l)
                     .collect();
                 for l in others {
+                    self.take_purpose(l);
                     self.end_leg(ctx, l, EndReason::Cancelled);
                 }
             }

@@ -43,6 +43,11 @@ impl Interaction {
                 position,
                 wait_estimate_ms,
             } => {
+                // It ended, or went on, while the routing took it in.
+                if self.waiting_party().is_none() {
+                    let exit = QueueExit::Abandoned;
+                    return self.ask(ctx, RouteAsk::Remove { exit });
+                }
                 self.emit(
                     ctx,
                     Event::Queued {
@@ -110,10 +115,20 @@ impl Interaction {
 
     fn waiting_leg(&self) -> Option<LegId> {
         self.state.waiting.as_ref()?;
+        self.waiting_party()
+    }
+
+    /// Who would wait in a queue: the customer, or whoever else is there and answered.
+    fn waiting_party(&self) -> Option<LegId> {
+        if self.state.ended.is_some() || self.end_reason.is_some() {
+            return None;
+        }
+        let here = |l: &&Leg| l.is_answered() && l.supervise.is_none();
         self.state
             .live_legs()
-            .find(|l| l.role == LegRole::Customer)
-            .or(self.state.live_legs().next())
+            .filter(|l| l.role == LegRole::Customer)
+            .find(here)
+            .or_else(|| self.state.live_legs().find(here))
             .map(|l| l.id)
     }
 
@@ -126,16 +141,22 @@ impl Interaction {
         deadline: Timestamp,
         explain: String,
     ) {
+        if self.waiting_leg().is_none() {
+            let exit = QueueExit::Abandoned;
+            return self.ask(ctx, RouteAsk::Remove { exit });
+        }
         let resolved = ctx
             .directory
             .resolve(self.state.tenant, &DialTarget::Agent { agent });
+        // The log shows wall-clock time; the routing counts on the monotonic line.
+        let shown = ctx.wall + deadline.since(ctx.now);
         self.emit(
             ctx,
             Event::OfferMade {
                 offer,
                 agent,
                 queue,
-                deadline,
+                deadline: shown,
                 explain,
             },
         );
@@ -161,9 +182,13 @@ impl Interaction {
             return;
         }
         self.emit(ctx, Event::OfferEnded { offer, agent, how });
-        if how == OfferEnd::Accepted {
-            return;
+        if how != OfferEnd::Accepted {
+            self.stop_ringing(ctx, offer, how);
         }
+    }
+
+    /// The phone that rings for an offer which is over.
+    fn stop_ringing(&mut self, ctx: &mut Ctx<'_>, offer: OfferId, how: OfferEnd) {
         let ringing = self
             .purposes
             .iter()
@@ -225,6 +250,12 @@ impl Interaction {
     /// Leaves the queue; `tell`: the routing does not know yet.
     pub(crate) fn leave_queue(&mut self, ctx: &mut Ctx<'_>, exit: QueueExit, tell: bool) {
         if let Some(w) = self.state.waiting.clone() {
+            if let Some(o) = self.state.offer.clone().filter(|_| tell) {
+                let (offer, how) = (o.offer, OfferEnd::Cancelled);
+                let agent = o.agent;
+                self.emit(ctx, Event::OfferEnded { offer, agent, how });
+                self.stop_ringing(ctx, offer, how);
+            }
             let waited_ms = ctx.wall.since(w.since).as_millis() as u64;
             self.emit(
                 ctx,
@@ -247,18 +278,16 @@ impl Interaction {
         to: Option<Destination>,
         why: QueueExit,
     ) {
-        let leg = self
-            .waiting_leg()
-            .or_else(|| self.state.customer().map(|l| l.id));
+        let leg = self.waiting_party();
         if self.state.waiting.is_some() {
             self.leave_queue(ctx, why, false);
         }
-        let Some(leg) = leg.or_else(|| self.state.live_legs().next().map(|l| l.id)) else {
-            return;
-        };
+        let Some(leg) = leg else { return };
         self.stop_prompt(ctx);
+        self.overflows += 1;
         match to {
             Some(Destination::Queue { queue: next }) if next == queue => self.farewell(ctx, leg),
+            _ if self.overflows > OVERFLOWS_MAX => self.farewell(ctx, leg),
             Some(plan) => self.run(ctx, leg, plan),
             None => self.farewell(ctx, leg),
         }

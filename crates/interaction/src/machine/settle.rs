@@ -164,7 +164,7 @@ impl Interaction {
         }
     }
 
-    fn settle_shared(&mut self, ctx: &mut Ctx<'_>) {
+    pub(crate) fn settle_shared(&mut self, ctx: &mut Ctx<'_>) {
         let now = shared::global(&self.state);
         let before = self.state.shared;
         // Interactions that never had a second call say nothing: one call is one entry (rule 11).

@@ -83,6 +83,9 @@ impl Interaction {
                 "There is no agent to take over from.",
             ));
         };
+        if self.state.consult.as_ref().is_some_and(|c| c.by == from) {
+            self.drop_consult(ctx);
+        }
         self.emit(ctx, Event::TakenOver { by, from });
         self.end_leg(ctx, from, EndReason::Transferred);
         Ok(CommandReply::default())

@@ -9,7 +9,9 @@ impl Interaction {
     /// The other party that `by` would leave behind: the customer, or whoever else is in the call.
     fn other_party(&self, by: LegId) -> Option<&Leg> {
         let consulted = self.state.consult.as_ref().map(|c| c.leg);
-        let fits = |l: &&Leg| l.id != by && Some(l.id) != consulted && l.supervise.is_none();
+        let fits = |l: &&Leg| {
+            l.id != by && Some(l.id) != consulted && l.supervise.is_none() && l.is_answered()
+        };
         self.state
             .live_legs()
             .filter(|l| l.role == LegRole::Customer)
@@ -267,6 +269,15 @@ impl Interaction {
     /// The phone sent REFER: a blind transfer to what it dialled.
     pub(crate) fn referred(&mut self, ctx: &mut Ctx<'_>, leg: LegId, to: &str) {
         self.referrer = Some(leg);
+        if !self
+            .state
+            .leg(leg)
+            .is_some_and(|l| l.room == crate::state::Room::Talk)
+        {
+            self.refer_progress(ctx, 481);
+            self.referrer = None;
+            return;
+        }
         let extension = to.to_string();
         let target = Destination::Dial {
             target: DialTarget::Extension { extension },
@@ -426,7 +437,12 @@ impl Interaction {
                 let answered = self.state.leg(c.leg).is_some_and(Leg::is_answered);
                 self.finish_consult(ctx, c, was.id, rest, answered);
             }
-            _ => self.end_all(ctx, reason, Some(was.id), None),
+            // The asker's phone was lost: the third party knows too little to be left with the call.
+            _ => {
+                self.take_purpose(c.leg);
+                self.end_leg(ctx, c.leg, EndReason::Cancelled);
+                self.party_left(ctx, was, reason, None);
+            }
         }
     }
 
@@ -441,7 +457,7 @@ impl Interaction {
         Ok(CommandReply::default())
     }
 
-    fn drop_consult(&mut self, ctx: &mut Ctx<'_>) {
+    pub(crate) fn drop_consult(&mut self, ctx: &mut Ctx<'_>) {
         if let Some(c) = self.state.consult.clone() {
             self.end_leg(ctx, c.leg, EndReason::Released);
         }
@@ -498,9 +514,6 @@ impl Interaction {
 
     /// INVITE with Replaces: the new leg takes the place of `old`.
     pub(crate) fn replace(&mut self, ctx: &mut Ctx<'_>, old: LegId, new: NewLeg) {
-        let Some(was) = self.state.leg(old).filter(|l| l.is_live()).cloned() else {
-            return;
-        };
         let NewLeg {
             leg,
             endpoint,
@@ -508,14 +521,35 @@ impl Interaction {
             address,
             call_id,
         } = new;
+        let was = self.state.leg(old).filter(|l| l.is_live()).cloned();
+        // A consultation would lose its meaning when one of its sides became somebody else.
+        let consulting = self
+            .state
+            .consult
+            .as_ref()
+            .is_some_and(|c| c.by == old || c.leg == old);
+        let Some(was) = was.filter(|_| !consulting) else {
+            let command = LegCommand::End {
+                reason: EndReason::Cancelled,
+                reject_status: Some(481),
+            };
+            let direction = Direction::Inbound;
+            ctx.out.push(Output::Leg {
+                leg,
+                direction,
+                command,
+            });
+            return;
+        };
+        let parked = matches!(was.room, crate::state::Room::Parked(_));
         self.emit(
             ctx,
             Event::LegAdded {
                 leg,
-                role: if agent.is_some() {
-                    LegRole::Agent
-                } else {
-                    was.role
+                role: match (agent, parked) {
+                    (Some(_), _) => LegRole::Agent,
+                    (None, true) => LegRole::Party,
+                    (None, false) => was.role,
                 },
                 direction: Direction::Inbound,
                 endpoint,
@@ -573,6 +607,9 @@ impl Interaction {
         );
         let (id, answered) = (moved.id, moved.is_answered());
         self.media.push(id);
+        if let Some(agent) = moved.agent {
+            self.ask(ctx, RouteAsk::Occupy { agent });
+        }
         self.emit(
             ctx,
             Event::LegMovedIn {
@@ -617,9 +654,22 @@ impl Interaction {
 
     /// This interaction gives a leg away and ends.
     pub(crate) fn release(&mut self, ctx: &mut Ctx<'_>, leg: LegId, to: InteractionId) {
+        let agent = self.state.leg(leg).and_then(|l| l.agent);
         self.emit(ctx, Event::LegMovedOut { leg, to });
         self.media.retain(|l| *l != leg);
         self.take_purpose(leg);
+        if let Some(agent) = agent {
+            let wrap_up = false;
+            self.ask(ctx, RouteAsk::WorkEnded { agent, wrap_up });
+        }
+        // Its worker keeps it: what played to it here must not go on there.
+        let played = self.sent_ambient.iter().filter(|(l, _, _)| *l == leg);
+        let mut stop: SmallVec<[PlaybackId; 2]> = played.map(|(_, _, p)| *p).collect();
+        stop.extend(self.prompt.take_if(|p| p.leg == leg).map(|p| p.playback));
+        for playback in stop {
+            let command = media::MediaCommand::Stop { leg, playback };
+            ctx.out.push(Output::Media(command));
+        }
         self.end_all(ctx, EndReason::Transferred, None, None);
     }
 }
