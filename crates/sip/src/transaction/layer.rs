@@ -442,6 +442,13 @@ impl Layer {
             server.response = Some(bytes);
             self.server_input(io, handle, ServerInput::Respond(status));
         }
+        // What stays for half a minute should not keep the builder's spare room with it.
+        if let Some(server) = self.servers.get_mut(handle)
+            && server.machine.state == ServerState::Completed
+            && let Some(response) = &mut server.response
+        {
+            *response = Bytes::copy_from_slice(response);
+        }
     }
 
     pub(crate) fn server_timer(
