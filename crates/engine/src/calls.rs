@@ -193,6 +193,7 @@ impl Engine {
                 interaction,
                 tenant,
                 worker,
+                seq: 0,
                 timers: FxHashMap::default(),
             },
         );
@@ -261,6 +262,7 @@ impl Engine {
                 plan: None,
                 inbound: true,
                 answered: false,
+                confirmed: false,
                 open: false,
                 flowing: false,
                 holding: false,
@@ -434,6 +436,7 @@ impl Engine {
         };
         let id = entry.interaction;
         entry.answered = true;
+        entry.confirmed = true;
         let losers: smallvec::SmallVec<[CallRef; 4]> =
             entry.calls.iter().copied().filter(|c| *c != call).collect();
         entry.calls = smallvec![call];
@@ -491,9 +494,13 @@ impl Engine {
         let Some(leg) = self.calls.get(&call).copied() else {
             return;
         };
-        let Some(entry) = self.legs.get(&leg).filter(|l| l.plan.is_none()) else {
+        let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
+        entry.confirmed = true;
+        if entry.plan.is_some() {
+            return;
+        }
         let id = entry.interaction;
         match sdp.map(|s| sdp::complete(&entry.local, &s)) {
             Some(Ok(plan)) => self.open(leg, plan),

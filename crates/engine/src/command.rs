@@ -210,6 +210,7 @@ impl Engine {
                 interaction,
                 tenant,
                 worker,
+                seq: 0,
                 timers: FxHashMap::default(),
             },
         );
@@ -248,7 +249,10 @@ impl Engine {
             | Command::TakeOver { leg }
             | Command::Play { leg, .. }
             | Command::StopPlaying { leg }
-            | Command::SendDigits { leg, .. } => (self.interaction_of(*leg), Some(*leg)),
+            | Command::SendDigits { leg, .. } => {
+                let id = self.interaction_of(*leg);
+                (id.or_else(|| self.recent.interaction_of(*leg)), Some(*leg))
+            }
             Command::AcceptOffer { offer } | Command::RejectOffer { offer } => {
                 let gone = || Refusal::new(Code::OfferGone, "The offer is no longer open.");
                 (Some(*self.offers.get(offer).ok_or_else(gone)?), None)
@@ -265,6 +269,12 @@ impl Engine {
         };
         let missing = || Refusal::new(Code::NotFound, "There is no such interaction or leg now.");
         let id = interaction.ok_or_else(missing)?;
+        if self.recent.ended(id, tenant) {
+            return Err(Refusal::new(
+                Code::InteractionEnded,
+                "The interaction has ended.",
+            ));
+        }
         let entry = self
             .interactions
             .get(&id)
@@ -310,6 +320,9 @@ impl Engine {
                             | Command::SendDigits { .. }
                     );
                     at_own || (light && interaction.agent_leg(me).is_some())
+                }
+                None if interaction.state().ended.is_some() => {
+                    interaction.state().legs.iter().any(|l| l.agent == Some(me))
                 }
                 None => interaction.agent_leg(me).is_some(),
             },

@@ -72,6 +72,8 @@ pub(crate) struct Entry {
     pub tenant: TenantId,
     /// The media worker that carries all its legs.
     pub worker: u16,
+    /// Number of the last record in its log.
+    pub seq: u64,
     /// Timers by kind; a timer whose time differs from the entry's was cancelled.
     pub timers: FxHashMap<TimerKind, Timestamp>,
 }
@@ -110,6 +112,10 @@ pub struct Engine {
     out: VecDeque<Output>,
     /// On whose behalf the presence change that is being carried out is.
     pub(crate) presence_by: Option<cp_vocab::command::Actor>,
+    pub(crate) recent: crate::recent::Recent,
+    /// The next input of this interaction panics.
+    #[cfg(test)]
+    pub(crate) panic_in: Option<InteractionId>,
     pub(crate) draining: bool,
     pub(crate) writable: bool,
     pub(crate) stats: Stats,
@@ -149,6 +155,9 @@ impl Engine {
             pending: Vec::new(),
             out: VecDeque::new(),
             presence_by: None,
+            recent: crate::recent::Recent::default(),
+            #[cfg(test)]
+            panic_in: None,
             draining: false,
             writable: true,
             stats: Stats::default(),
@@ -295,7 +304,8 @@ impl Engine {
         }
         for mut output in self.pending.drain(..) {
             match &mut output {
-                Output::Transmit { after: a, .. } if *a != NOW => *a = after,
+                // Also a repetition waits for what it repeats: never ahead of the log.
+                Output::Transmit { after: a, .. } if *a != NOW => *a = self.position,
                 Output::Transmit { after: a, .. } => *a = LogPosition::default(),
                 Output::Reply { after: a, .. } => *a = after,
                 _ => {}

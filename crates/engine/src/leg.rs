@@ -34,6 +34,8 @@ pub(crate) struct LegEntry {
     pub plan: Option<MediaPlan>,
     pub inbound: bool,
     pub answered: bool,
+    /// The dialog stands on both sides: acknowledged.
+    pub confirmed: bool,
     /// The media worker has it.
     pub open: bool,
     pub flowing: bool,
@@ -152,6 +154,7 @@ impl Engine {
             plan: None,
             inbound: false,
             answered: false,
+            confirmed: false,
             open: false,
             flowing: false,
             holding: false,
@@ -454,6 +457,7 @@ impl Engine {
         let Some(entry) = self.legs.remove(&leg) else {
             return;
         };
+        self.recent.leg(leg, entry.interaction);
         for call in &entry.calls {
             self.calls.remove(call);
         }

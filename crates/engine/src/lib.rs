@@ -5,6 +5,7 @@
 mod calls;
 mod command;
 mod core;
+mod gate;
 pub mod guard;
 pub mod index;
 mod io;
@@ -13,6 +14,7 @@ mod live;
 mod lookup;
 mod media;
 mod ports;
+mod recent;
 mod restore;
 mod route;
 mod run;
@@ -21,6 +23,7 @@ mod sipdir;
 pub use core::{Engine, EngineConfig, Stats};
 pub use io::{Input, Note, Output, Restore};
 pub use lookup::PARK_SLOTS;
+pub use recent::RECENT_MAX;
 
 #[cfg(test)]
 mod tests;

@@ -54,6 +54,7 @@ impl Engine {
             for dialog in state.live_legs().filter_map(|l| l.dialog.clone()) {
                 let _ = self.ua.end_orphan(now, &dialog);
             }
+            let seq = records.len() as u64;
             let interaction = Interaction::from_state(state);
             self.interactions.insert(
                 id,
@@ -61,6 +62,7 @@ impl Engine {
                     interaction,
                     tenant,
                     worker: 0,
+                    seq,
                     timers: FxHashMap::default(),
                 },
             );

@@ -133,7 +133,7 @@ impl Engine {
                 priority,
                 position,
                 wait_estimate_ms,
-            } => self.tell(
+            } if self.interactions.contains_key(&interaction) => self.tell(
                 interaction,
                 RouteEvent::Queued {
                     queue,
@@ -142,6 +142,11 @@ impl Engine {
                     wait_estimate_ms,
                 },
             ),
+            // It ended while it was being taken in.
+            RouterOutput::Queued { interaction, .. } => {
+                let exit = QueueExit::Abandoned;
+                self.route(now, RouterInput::Remove { interaction, exit });
+            }
             RouterOutput::Announce {
                 interaction,
                 queue,

@@ -1,8 +1,10 @@
 //! Runs what one input set off until nothing is left: SIP events, routing decisions, interactions.
 
 use crate::core::{Engine, NOW};
+use crate::gate;
 use crate::io::*;
 use cp_interaction::{Ctx, Input as IxInput, Output as IxOutput, State};
+use cp_routing::RouterInput;
 use cp_sip::ua::UaOutput;
 use cp_vocab::event::{EventRecord, LogPosition, StreamId};
 use cp_vocab::*;
@@ -36,10 +38,11 @@ impl Engine {
                 bytes,
                 call,
             } => {
-                let after = if call.is_some() {
-                    LogPosition::default()
-                } else {
+                let live = !self.writable && call.is_some_and(|c| self.confirmed_call(c));
+                let after = if live || !gate::promises(&bytes, call.is_some()) {
                     NOW
+                } else {
+                    LogPosition::default()
                 };
                 self.put(Output::Transmit {
                     target,
@@ -65,6 +68,12 @@ impl Engine {
         }
     }
 
+    /// While the log cannot be written, calls that are up live on ungated.
+    fn confirmed_call(&self, call: cp_sip::ua::CallRef) -> bool {
+        let leg = self.calls.get(&call).and_then(|l| self.legs.get(l));
+        leg.is_some_and(|l| l.confirmed)
+    }
+
     /// One input of one interaction. A panic stays inside it: it is ended politely, the others go on.
     fn step(&mut self, now: Timestamp, id: InteractionId, input: IxInput) {
         let wall = self.wall(now);
@@ -80,8 +89,11 @@ impl Engine {
             parked: &self.parked,
             emergency_live: self.config.emergency_live,
         };
-        let before = entry.interaction.state().seq;
+        let mut seq = entry.seq;
         let is_fault = matches!(input, IxInput::Fault);
+        let command = command_of(&input);
+        #[cfg(test)]
+        let panics = self.panic_in.take_if(|i| *i == id).is_some();
         let mut ctx = Ctx {
             now,
             wall,
@@ -90,20 +102,20 @@ impl Engine {
             out: &mut outputs,
         };
         let survived = catch_unwind(AssertUnwindSafe(|| {
-            entry.interaction.handle(&mut ctx, input)
+            entry.interaction.handle(&mut ctx, input);
+            #[cfg(test)]
+            assert!(!panics, "a fault for the test");
         }));
-        if let Err(panic) = survived {
-            let what = panic_text(panic.as_ref());
-            self.fault(now, id, what, is_fault);
-            outputs.clear();
-            self.scratch = outputs;
-            return;
-        }
-        let mut seq = before;
+        // What was decided before a panic is in the state already, so it is carried out all the same.
+        let mut replied = false;
         for output in outputs.drain(..) {
+            replied |= matches!(output, IxOutput::Reply { .. });
             match output {
                 IxOutput::Event(event) => {
                     seq += 1;
+                    if let Some(e) = self.interactions.get_mut(&id) {
+                        e.seq = seq;
+                    }
                     self.note_event(id, tenant, &event);
                     self.append(EventRecord {
                         stream: StreamId::Interaction(id),
@@ -117,6 +129,19 @@ impl Engine {
             }
         }
         self.scratch = outputs;
+        if let Err(panic) = survived {
+            if let Some(command) = command.filter(|_| !replied) {
+                let detail = "A fault of ours; the call was ended.";
+                self.put(Output::Reply {
+                    command,
+                    result: Err(Refusal::new(Code::Internal, detail)),
+                    after: LogPosition::default(),
+                });
+            }
+            self.fault(now, id, panic_text(panic.as_ref()), is_fault);
+        } else if is_fault {
+            self.end_leftovers(now, id);
+        }
     }
 
     fn interaction_output(&mut self, now: Timestamp, id: InteractionId, output: IxOutput) {
@@ -188,42 +213,96 @@ impl Engine {
         }
     }
 
-    /// An interaction panicked: its durable state is what was logged before, so it is rebuilt from
-    /// that and ended.
+    /// An interaction panicked: it is asked to end everything politely; when even that fails, it is
+    /// done for it.
     fn fault(&mut self, now: Timestamp, id: InteractionId, what: String, again: bool) {
         self.stats.faults += 1;
         self.put(Output::Note(Note::Fault {
             interaction: id,
             what,
         }));
+        let started = self
+            .interactions
+            .get(&id)
+            .is_some_and(|e| e.interaction.state().started);
+        if again || !started {
+            return self.abandon(now, id);
+        }
+        self.work.push_front((id, IxInput::Fault));
+    }
+
+    /// Legs that the faulty interaction had not noted yet.
+    fn end_leftovers(&mut self, now: Timestamp, id: InteractionId) {
         let legs: Vec<LegId> = self
             .legs
             .iter()
             .filter(|(_, l)| l.interaction == id)
             .map(|(l, _)| *l)
             .collect();
-        if again {
-            // Even the polite end failed: let go of what it held.
-            for leg in legs {
-                self.leg_command(
-                    now,
-                    id,
-                    leg,
-                    cp_interaction::LegCommand::End {
-                        reason: EndReason::Internal,
-                        reject_status: None,
-                    },
-                );
-            }
-            self.forget(id);
-            return;
+        for leg in legs {
+            self.end_leg(now, leg, EndReason::Internal, None);
         }
-        self.work.push_front((id, IxInput::Fault));
+    }
+
+    /// Ends an interaction that cannot end itself, so that its log has an end and nobody waits for it.
+    fn abandon(&mut self, now: Timestamp, id: InteractionId) {
+        self.end_leftovers(now, id);
+        let Some(entry) = self.interactions.remove(&id) else {
+            return;
+        };
+        let state = entry.interaction.state();
+        let reason = EndReason::Internal;
+        let mut events = Vec::new();
+        for l in state.live_legs() {
+            events.push(Event::LegEnded {
+                leg: l.id,
+                reason,
+                detail: None,
+            });
+            if let Some(agent) = l.agent {
+                let ended = RouterInput::WorkEnded {
+                    agent,
+                    interaction: id,
+                    wrap_up: false,
+                };
+                self.route(now, ended);
+            }
+        }
+        if state.started && state.ended.is_none() {
+            events.push(Event::Ended {
+                reason,
+                by: None,
+                detail: None,
+            });
+        }
+        let exit = cp_vocab::event::QueueExit::Released;
+        self.route(
+            now,
+            RouterInput::Remove {
+                interaction: id,
+                exit,
+            },
+        );
+        let at = self.wall(now);
+        for (i, event) in events.into_iter().enumerate() {
+            self.note_event(id, entry.tenant, &event);
+            self.append(EventRecord {
+                stream: StreamId::Interaction(id),
+                seq: entry.seq + 1 + i as u64,
+                at,
+                tenant: entry.tenant,
+                event,
+            });
+        }
+        self.offers.retain(|_, i| *i != id);
+        self.recordings.retain(|_, i| *i != id);
     }
 
     /// Nothing of the interaction is left but its log.
     fn forget(&mut self, id: InteractionId) {
-        self.interactions.remove(&id);
+        if let Some(entry) = self.interactions.remove(&id) {
+            self.recent.interaction(id, entry.tenant);
+        }
     }
 
     /// An attended transfer between two calls of one phone: the far leg of `from` comes here.
@@ -276,6 +355,15 @@ fn far_leg(state: &State, beside: LegId) -> Option<cp_interaction::Leg> {
         .live_legs()
         .find(|l| l.id != beside && l.supervise.is_none())
         .cloned()
+}
+
+/// The command that waits for a reply to this input.
+fn command_of(input: &IxInput) -> Option<CommandId> {
+    match input {
+        IxInput::Command { id, .. } => Some(*id),
+        IxInput::Dial { command, .. } | IxInput::Originate { command, .. } => Some(*command),
+        _ => None,
+    }
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

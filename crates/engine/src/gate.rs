@@ -1,0 +1,61 @@
+//! Which messages promise something that the log must hold first.
+
+/// Whether a message must wait for the log. What ends, acknowledges or asks for proof promises
+/// nothing: a BYE that leaves before its record is at worst told again after a crash.
+pub(crate) fn promises(message: &[u8], of_call: bool) -> bool {
+    let Some(rest) = message.strip_prefix(b"SIP/2.0 ") else {
+        let ends = [&b"ACK "[..], b"BYE ", b"CANCEL "];
+        return of_call && !ends.iter().any(|m| message.starts_with(m));
+    };
+    if rest.starts_with(b"100") {
+        return false;
+    }
+    match (method(message), of_call) {
+        (b"BYE" | b"CANCEL", _) => false,
+        (b"REGISTER", _) => rest.starts_with(b"2"),
+        (_, of_call) => of_call,
+    }
+}
+
+/// The method in the CSeq of a response of ours, which we write in the long form.
+fn method(message: &[u8]) -> &[u8] {
+    const NAME: &[u8] = b"\r\nCSeq: ";
+    let Some(at) = message.windows(NAME.len()).position(|w| w == NAME) else {
+        return b"";
+    };
+    let line = &message[at + NAME.len()..];
+    let end = line.iter().position(|b| *b == b'\r').unwrap_or(line.len());
+    line[..end].rsplit(|b| *b == b' ').next().unwrap_or(b"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_the_log() {
+        let response = |status: &str, method: &str| {
+            format!("SIP/2.0 {status}\r\nVia: x\r\nCSeq: 7 {method}\r\n\r\n").into_bytes()
+        };
+        let table = [
+            (b"INVITE sip:a SIP/2.0\r\n".to_vec(), true, true),
+            (b"BYE sip:a SIP/2.0\r\n".to_vec(), true, false),
+            (b"CANCEL sip:a SIP/2.0\r\n".to_vec(), true, false),
+            (b"ACK sip:a SIP/2.0\r\n".to_vec(), true, false),
+            (b"OPTIONS sip:a SIP/2.0\r\n".to_vec(), false, false),
+            (response("100 Trying", "INVITE"), true, false),
+            (response("180 Ringing", "INVITE"), true, true),
+            (response("200 OK", "INVITE"), true, true),
+            (response("200 OK", "BYE"), true, false),
+            (response("200 OK", "CANCEL"), true, false),
+            (response("200 OK", "REGISTER"), false, true),
+            (response("401 Unauthorized", "REGISTER"), false, false),
+            (response("401 Unauthorized", "INVITE"), false, false),
+            (response("200 OK", "OPTIONS"), false, false),
+        ];
+        for (message, of_call, want) in table {
+            let text = String::from_utf8_lossy(&message).into_owned();
+            assert_eq!(promises(&message, of_call), want, "{text}");
+        }
+    }
+}
