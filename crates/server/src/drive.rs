@@ -26,6 +26,10 @@ const INBOX_PER_ROUND: usize = 1_024;
 /// Answers held for the log at most. Beyond it new calls are refused (the store is not keeping up).
 const HELD_MAX: usize = 100_000;
 
+/// Batches the store has not taken yet at most (a disk that hangs for minutes under load). At the
+/// limit signalling is not read on until some are taken.
+const BATCHES_MAX: usize = 500_000;
+
 /// What other threads bring to the engine.
 pub enum Message {
     Command {
@@ -55,6 +59,9 @@ pub struct Handle {
 /// What the driver shows to others without being asked.
 pub struct Shared {
     pub committed: AtomicU64,
+    /// Batches the log refused for good (a fault of ours): what waited for them must not leave.
+    refused: Mutex<Vec<LogPosition>>,
+    any_refused: AtomicBool,
     pub draining: AtomicBool,
     pub writable: AtomicBool,
     pub stats: Mutex<Stats>,
@@ -62,6 +69,19 @@ pub struct Shared {
     pub faults: AtomicU64,
     pub held: AtomicU64,
     pub commits: watch::Sender<LogPosition>,
+}
+
+impl Shared {
+    pub fn refuse(&self, position: LogPosition) {
+        if let Ok(mut refused) = self.refused.lock() {
+            refused.push(position);
+        }
+        self.any_refused.store(true, Ordering::Release);
+    }
+
+    fn is_refused(&self, position: LogPosition) -> bool {
+        self.any_refused.load(Ordering::Acquire) && self.refused.lock().is_ok_and(|r| r.contains(&position))
+    }
 }
 
 impl Handle {
@@ -94,6 +114,8 @@ pub fn channel(waker: cp_edge::Waker) -> (Handle, Receiver<Message>) {
     let (inbox, receiver) = sync_channel(INBOX_MAX);
     let shared = Arc::new(Shared {
         committed: AtomicU64::new(0),
+        refused: Mutex::default(),
+        any_refused: AtomicBool::new(false),
         draining: AtomicBool::new(false),
         writable: AtomicBool::new(true),
         stats: Mutex::new(Stats::default()),
@@ -134,11 +156,9 @@ pub struct Driver {
     pub clock: Clock,
     inbox: Receiver<Message>,
     shared: Arc<Shared>,
-    /// Made true in this round, or refused by a full store before: to be appended next.
-    records: Vec<EventRecord>,
-    upto: LogPosition,
-    /// A batch the store gave back; it goes before any newer one.
-    refused: Option<(Vec<EventRecord>, LogPosition)>,
+    /// What became true and the store has not taken yet: one batch for each input, so that a fault
+    /// in one interaction refuses its own records only.
+    batches: VecDeque<(Vec<EventRecord>, LogPosition)>,
     held: VecDeque<(LogPosition, Held)>,
     replies: HashMap<CommandId, oneshot::Sender<CommandResult>>,
     choked: bool,
@@ -168,9 +188,7 @@ impl Driver {
             clock,
             inbox,
             shared: handle.shared.clone(),
-            records: Vec::new(),
-            upto: LogPosition::default(),
-            refused: None,
+            batches: VecDeque::new(),
             held: VecDeque::new(),
             replies: HashMap::new(),
             choked: false,
@@ -184,8 +202,13 @@ impl Driver {
         while !self.stopping {
             let deadline = self.engine.next_timeout();
             let now = self.signalling.poll(deadline, &mut batch);
+            // Beyond the limit nothing more is taken in: phones repeat themselves, and what was
+            // acknowledged stays whole. See BATCHES_MAX.
+            let full = self.batches.len() >= BATCHES_MAX;
             for input in batch.drain(..) {
-                self.signal(now, input);
+                if !full {
+                    self.signal(now, input);
+                }
             }
             self.take_media(now);
             self.take_inbox(now);
@@ -272,10 +295,7 @@ impl Driver {
 
     fn carry(&mut self, output: Output) {
         match output {
-            Output::Append { mut records, upto } => {
-                self.records.append(&mut records);
-                self.upto = upto;
-            }
+            Output::Append { records, upto } => self.batches.push_back((records, upto)),
             Output::Transmit {
                 target,
                 bytes,
@@ -339,23 +359,16 @@ impl Driver {
         }
     }
 
-    /// Hands the round's records to the store: one batch, one position.
+    /// Hands the round's batches to the store, in order.
     fn commit(&mut self) {
-        if let Some((batch, position)) = self.refused.take()
-            && let Err(Refused { batch, .. }) = self.store.append(batch, position)
-        {
-            self.refused = Some((batch, position));
-            return;
-        }
-        if self.records.is_empty() {
-            return;
-        }
-        let batch = std::mem::take(&mut self.records);
-        if let Err(Refused { batch, error }) = self.store.append(batch, self.upto) {
-            if !matches!(error, StoreError::Backlogged { .. }) {
-                tracing::error!(error = %error, "the log takes no records");
+        while let Some((batch, position)) = self.batches.pop_front() {
+            if let Err(Refused { batch, error }) = self.store.append(batch, position) {
+                if !matches!(error, StoreError::Backlogged { .. }) {
+                    tracing::error!(error = %error, "the log takes no records");
+                }
+                self.batches.push_front((batch, position));
+                return;
             }
-            self.refused = Some((batch, self.upto));
         }
     }
 
@@ -368,6 +381,7 @@ impl Driver {
             .is_some_and(|(after, _)| after.0 <= committed)
         {
             match self.held.pop_front() {
+                Some((after, held)) if self.shared.is_refused(after) => self.take_back(held),
                 Some((_, Held::Transmit { target, bytes })) => self.signalling.send(target, bytes),
                 Some((_, Held::Reply { command, result })) => self.reply(command, result),
                 None => {}
@@ -381,9 +395,17 @@ impl Driver {
         }
     }
 
+    /// The log refused what this rests on: nothing is sent, and who asked is told.
+    fn take_back(&mut self, held: Held) {
+        if let Held::Reply { command, .. } = held {
+            let refusal = Refusal::new(Code::Internal, "The log refused what this command did.");
+            self.reply(command, Err(refusal));
+        }
+    }
+
     /// A store that does not keep up means no new calls; running ones go on.
     fn watch_pressure(&mut self, now: Timestamp) {
-        let choked = self.refused.is_some() || self.held.len() > HELD_MAX;
+        let choked = !self.batches.is_empty() || self.held.len() > HELD_MAX;
         if choked != self.choked {
             self.choked = choked;
             let writable = !choked && self.shared.writable.load(Ordering::Relaxed);

@@ -77,7 +77,7 @@ pub fn start(config: Config) -> Result<Running> {
 
     let media = start_media(&config, clock, own, signalling.waker())?;
     let engine = Engine::new(engine_config(&config, &sip, own)?);
-    let sounds = Sounds::new(crate::sounds::House::new(), handle.clone());
+    let sounds = Sounds::new(crate::sounds::prompts(&config)?, handle.clone());
 
     watch_store(&store, &handle);
     let restore = restore(store.as_ref(), clock.now())?;
@@ -99,6 +99,7 @@ pub fn start(config: Config) -> Result<Running> {
 
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
     let http = start_http(&config, &runtime, store.clone(), &handle, (&sip, own), stopped)?;
+    runtime.spawn(sweep(store.clone(), clock));
     let drain = Duration::from_millis(config.drain_ms_max);
     Ok(Running {
         handle,
@@ -110,6 +111,19 @@ pub fn start(config: Config) -> Result<Running> {
         stop_http,
         drain,
     })
+}
+
+/// Expired sessions and idempotency keys go every few minutes.
+async fn sweep(store: Arc<dyn Store>, clock: Clock) {
+    let mut every = tokio::time::interval(Duration::from_secs(300));
+    loop {
+        every.tick().await;
+        let store = store.clone();
+        let swept = tokio::task::spawn_blocking(move || store.sweep(clock.now())).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(%error, "expired rows could not be removed");
+        }
+    }
 }
 
 fn open_store(config: &Config, ids: &mut IdSource, clock: Clock) -> Result<Arc<dyn Store>> {
@@ -218,18 +232,29 @@ fn start_media(
     );
     media.advertised = advertised;
     media.workers = config.media_workers;
+    media.pairs_at_start = pairs_at_start(config);
     media.node.silent_after = Duration::from_millis(config.media_silent_ms);
     let (sink, source) = event_queue(waker);
     Ok((MediaWorkers::start(media, clock, sink)?, source))
 }
 
+/// Port pairs bound before the first call: a few hundred, and never more than half of the range, so
+/// that every worker gets its share.
+fn pairs_at_start(config: &Config) -> usize {
+    let pairs = config.media_ports.len() / 2;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = config.media_workers.unwrap_or(cores).max(1);
+    (pairs / (2 * workers)).clamp(1, 256)
+}
+
 fn watch_store(store: &Arc<dyn Store>, handle: &Handle) {
     let committed = handle.clone();
     store.on_commit(Box::new(move |outcome| {
+        let shared = committed.shared();
         if let Some(error) = &outcome.error {
             tracing::error!(%error, position = outcome.upto.0, "records were refused by the log");
+            shared.refuse(outcome.upto);
         }
-        let shared = committed.shared();
         shared.committed.store(outcome.upto.0, Ordering::Release);
         shared.commits.send_replace(outcome.upto);
         committed.wake();

@@ -1,28 +1,62 @@
-//! Between the engine, which names sounds, and the media workers, which play samples: prompts that
-//! are ready go through at once, spoken ones when the speech provider has made them.
+//! Between the engine, which names sounds, and the media workers, which play samples: what is ready
+//! goes through at once, spoken words when the speech provider has made them.
 
+use crate::config::Config;
 use crate::drive::{Handle, Message};
+use anyhow::{Context, Result};
+use cp_speech::{Espeak, EspeakConfig, Prompts, PromptsConfig, SpeechRequest, TextToSpeech};
 use cp_vocab::media::{MediaCommand, Playback, Samples, Sound};
 use cp_vocab::*;
 use std::collections::HashSet;
+use std::sync::Arc;
 
-/// Playbacks that may wait for their words; a further one plays without what is not ready.
+/// Playbacks that may wait for their words; a further one plays a beep for what is not ready.
 const WAITING_MAX: usize = 10_000;
 
 pub struct Sounds {
-    prompts: House,
+    prompts: Arc<Prompts>,
     handle: Handle,
     /// Playbacks whose words are being made. Stopped ones are taken out and never start.
     waiting: HashSet<PlaybackId>,
 }
 
+/// The speech provider of the configuration; `None` when none is set.
+fn provider(config: &Config) -> Option<Arc<dyn TextToSpeech>> {
+    if config.speech_command.is_empty() {
+        return None;
+    }
+    let espeak = Espeak::new(EspeakConfig {
+        program: config.speech_command.clone().into(),
+        voice: config.speech_voice.clone(),
+        ..EspeakConfig::default()
+    });
+    if let Err(error) = espeak.probe() {
+        tracing::warn!(%error, program = config.speech_command, "nothing speaks: prompts become a beep");
+    }
+    Some(Arc::new(espeak))
+}
+
+/// Prompts of the house and of the tenants, and a cache of what was spoken.
+pub fn prompts(config: &Config) -> Result<Arc<Prompts>> {
+    let settings = PromptsConfig {
+        house: Some(config.data.join("prompts/house")),
+        tenants: Some(config.data.join("prompts")),
+        cache: Some(config.data.join("speech-cache")),
+        ..PromptsConfig::default()
+    };
+    let prompts = Prompts::new(settings, provider(config)).context("the prompt cache cannot be opened")?;
+    Ok(Arc::new(prompts))
+}
+
+/// Speaks a text now; for the demo's virtual people. `None` when nothing speaks here.
+pub fn speak(config: &Config, text: &str) -> Option<Samples> {
+    let request = SpeechRequest::new(text, None).ok()?;
+    provider(config)?.speak(&request).ok()
+}
+
 impl Sounds {
-    pub fn new(prompts: House, handle: Handle) -> Self {
-        Self {
-            prompts,
-            handle,
-            waiting: HashSet::new(),
-        }
+    pub fn new(prompts: Arc<Prompts>, handle: Handle) -> Self {
+        Self { prompts, handle, waiting: HashSet::new() }
     }
 
     /// The command for the worker, or `None` when it follows later (or never).
@@ -42,102 +76,53 @@ impl Sounds {
             MediaCommand::Speak { leg, into } => MediaCommand::Speak { leg, into },
             MediaCommand::Mute { leg, muted } => MediaCommand::Mute { leg, muted },
             MediaCommand::SendDigits { leg, digits } => MediaCommand::SendDigits { leg, digits },
-            MediaCommand::Record {
-                recording,
-                left,
-                right,
-                path,
-            } => MediaCommand::Record {
-                recording,
-                left,
-                right,
-                path,
-            },
-            MediaCommand::PauseRecording { recording, paused } => {
-                MediaCommand::PauseRecording { recording, paused }
+            MediaCommand::Record { recording, left, right, path } => {
+                MediaCommand::Record { recording, left, right, path }
             }
+            MediaCommand::PauseRecording { recording, paused } => MediaCommand::PauseRecording { recording, paused },
             MediaCommand::StopRecording { recording } => MediaCommand::StopRecording { recording },
         })
     }
 
     /// Whether a playback that became ready was not stopped meanwhile.
-    pub fn still_wanted(
-        &mut self,
-        command: MediaCommand<Samples>,
-    ) -> Option<MediaCommand<Samples>> {
+    pub fn still_wanted(&mut self, command: MediaCommand<Samples>) -> Option<MediaCommand<Samples>> {
         match &command {
-            MediaCommand::Play { playback, .. } => {
-                self.waiting.remove(&playback.id).then_some(command)
-            }
+            MediaCommand::Play { playback, .. } => self.waiting.remove(&playback.id).then_some(command),
             _ => Some(command),
         }
     }
 
-    fn play(&mut self, worker: u16, _tenant: TenantId, leg: LegId,
+    fn play(
+        &mut self,
+        worker: u16,
+        tenant: TenantId,
+        leg: LegId,
         playback: Playback,
     ) -> Option<MediaCommand<Samples>> {
-        let Playback {
-            id,
-            sounds,
-            repeat,
-            barge_in,
-            mix_with_call,
-        } = playback;
+        let Playback { id, sounds, repeat, barge_in, mix_with_call } = playback;
         let finish = move |samples: Vec<Samples>| MediaCommand::Play {
             leg,
-            playback: Playback {
-                id,
-                sounds: samples,
-                repeat,
-                barge_in,
-                mix_with_call,
-            },
+            playback: Playback { id, sounds: samples, repeat, barge_in, mix_with_call },
         };
-        let ready: Option<Vec<Samples>> = sounds.iter().map(|s| self.prompts.ready(s)).collect();
-        if let Some(samples) = ready {
-            return Some(finish(samples));
+        // Tones are the same memory every time, so that a worker encodes them once for all.
+        if let [Sound::Tone { tone }] = sounds.as_slice() {
+            return Some(finish(vec![cp_media::tones::samples(*tone)]));
         }
         if self.waiting.len() >= WAITING_MAX {
-            let some = sounds
-                .iter()
-                .filter_map(|s: &Sound| self.prompts.ready(s))
-                .collect();
-            return Some(finish(some));
+            let ready = |s: &Sound| self.prompts.ready(Some(tenant), s).unwrap_or_else(cp_speech::beep);
+            return Some(finish(sounds.iter().map(ready).collect()));
         }
+        // Before the question: the answer may come from another thread at any time.
         self.waiting.insert(id);
         let handle = self.handle.clone();
-        self.prompts.resolve_all(
-            sounds,
-            Box::new(move |samples| {
-                let command = finish(samples);
-                handle.send_waiting(Message::Ready { worker, command });
-            }),
-        );
-        None
-    }
-}
-
-/// TEMPORARY until the speech crate lands.
-pub struct House {
-    music: Samples,
-}
-impl House {
-    pub fn new() -> Self {
-        Self {
-            music: cp_media::music::samples(),
-        }
-    }
-    fn ready(&self, sound: &Sound) -> Option<Samples> {
-        Some(match sound {
-            Sound::Prompt { name } if name == "music" => self.music.clone(),
-            Sound::Tone { tone } => cp_media::tones::samples(*tone),
-            Sound::Silence { ms } => cp_media::tones::silence(*ms),
-            _ => cp_media::tones::samples(cp_vocab::media::Tone::Beep),
+        let late = move |samples| {
+            handle.send_waiting(Message::Ready { worker, command: finish(samples) });
+        };
+        let samples = self.prompts.resolve_all(Some(tenant), &sounds, late)?;
+        self.waiting.remove(&id);
+        Some(MediaCommand::Play {
+            leg,
+            playback: Playback { id, sounds: samples, repeat, barge_in, mix_with_call },
         })
     }
-    fn resolve_all(&self, _: Vec<Sound>, _: Box<dyn FnOnce(Vec<Samples>) + Send>) {}
-}
-/// TEMPORARY
-pub fn speak(_: &crate::config::Config, _: &str) -> Option<Samples> {
-    Some(cp_media::music::samples())
 }
