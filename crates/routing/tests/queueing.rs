@@ -26,6 +26,8 @@ enum Happens {
 #[derive(Clone, Copy, Debug)]
 struct Call {
     arrived: Timestamp,
+    /// Drawn at the arrival, so that every rule meets the same calls.
+    service_s: f64,
     /// What the router estimated, when it had to wait.
     estimate_s: Option<f64>,
     wait_s: Option<f64>,
@@ -36,7 +38,24 @@ struct Centre {
     calls_per_s: f64,
     service_s: f64,
     patience_s: Option<f64>,
-    agents: u32,
+    /// Queues, each with an equal part of the calls.
+    queues: u128,
+    /// Queues of each agent.
+    agents: Vec<Vec<u128>>,
+    rule: SelectionRule,
+}
+
+impl Centre {
+    fn plain(calls_per_s: f64, service_s: f64, patience_s: Option<f64>, agents: u32) -> Self {
+        Self {
+            calls_per_s,
+            service_s,
+            patience_s,
+            queues: 1,
+            agents: vec![vec![0]; agents as usize],
+            rule: SelectionRule::LongestIdle,
+        }
+    }
 }
 
 struct Simulation {
@@ -52,8 +71,8 @@ struct Simulation {
     made: u128,
 }
 
-fn queue_id() -> QueueId {
-    QueueId::from_u128(1)
+fn queue_id(n: u128) -> QueueId {
+    QueueId::from_u128(1 + n)
 }
 fn tenant() -> TenantId {
     TenantId::from_u128(1)
@@ -61,19 +80,27 @@ fn tenant() -> TenantId {
 
 impl Simulation {
     fn new(centre: Centre, seed: u64) -> Self {
-        let mut queue = Queue::with_defaults(queue_id(), tenant(), "q");
-        queue.wrap_up_ms = 0;
-        queue.wait_ms_max = 0;
-        queue.announce_every_ms = 0;
-        let agents: Vec<Agent> = (0..centre.agents)
-            .map(|n| Agent {
-                id: AgentId::from_u128(n.into()),
+        let queues: Vec<Queue> = (0..centre.queues)
+            .map(|n| Queue {
+                wrap_up_ms: 0,
+                wait_ms_max: 0,
+                announce_every_ms: 0,
+                selection: centre.rule,
+                ..Queue::with_defaults(queue_id(n), tenant(), "q")
+            })
+            .collect();
+        let agents: Vec<Agent> = centre
+            .agents
+            .iter()
+            .enumerate()
+            .map(|(n, queues)| Agent {
+                id: AgentId::from_u128(n as u128),
                 tenant: tenant(),
                 user: None,
                 name: String::new(),
                 extension: String::new(),
                 skills: vec![],
-                queues: vec![queue_id()],
+                queues: queues.iter().map(|q| queue_id(*q)).collect(),
                 phone: None,
                 available_when_registered: true,
                 wrap_up_ms: None,
@@ -91,7 +118,6 @@ impl Simulation {
             made: 0,
         };
         let ids: Vec<AgentId> = agents.iter().map(|a| a.id).collect();
-        let queues = vec![queue];
         simulation.give(RouterInput::Configure { agents, queues });
         for agent in ids {
             let (kind, until) = (LeaseKind::Phone, Timestamp::FAR);
@@ -145,8 +171,7 @@ impl Simulation {
             let mut call = self.calls.remove(&interaction).unwrap();
             call.wait_s = Some(self.waited(&call));
             self.done.push(call);
-            let service = self.exponential(self.centre.service_s);
-            self.after(service, Happens::ServiceEnds(agent, interaction));
+            self.after(call.service_s, Happens::ServiceEnds(agent, interaction));
             self.give(RouterInput::Accepted { offer });
         }
     }
@@ -158,6 +183,7 @@ impl Simulation {
         let interaction = InteractionId::from_u128(self.made);
         let call = Call {
             arrived: self.now,
+            service_s: self.exponential(self.centre.service_s),
             estimate_s: None,
             wait_s: None,
             abandoned: false,
@@ -167,10 +193,11 @@ impl Simulation {
             let patience = self.exponential(patience);
             self.after(patience, Happens::Abandon(interaction));
         }
+        let queue = queue_id(self.rng.random_range(0..self.centre.queues));
         self.give(RouterInput::Enqueue(Ticket {
             interaction,
             tenant: tenant(),
-            queue: queue_id(),
+            queue,
             priority: 0,
             skills: SmallVec::new(),
             since: self.now,
@@ -239,12 +266,7 @@ fn waited(call: &Call) -> f64 {
 #[test]
 fn without_abandonment_it_is_erlang_c() {
     for (seed, agents) in [(1, 10), (2, 8)] {
-        let centre = Centre {
-            calls_per_s: 100.0 / 3_600.0,
-            service_s: 180.0,
-            patience_s: None,
-            agents,
-        };
+        let centre = Centre::plain(100.0 / 3_600.0, 180.0, None, agents);
         let theory = ErlangC::new(centre.calls_per_s, centre.service_s, agents);
         let mut simulation = Simulation::new(centre, seed);
         simulation.run(if agents == 10 { 120_000 } else { 60_000 });
@@ -257,12 +279,7 @@ fn without_abandonment_it_is_erlang_c() {
 #[test]
 fn with_abandonment_it_is_erlang_a() {
     for (seed, agents) in [(3, 24), (4, 20)] {
-        let centre = Centre {
-            calls_per_s: 0.1,
-            service_s: 240.0,
-            patience_s: Some(180.0),
-            agents,
-        };
+        let centre = Centre::plain(0.1, 240.0, Some(180.0), agents);
         let theory = ErlangA::new(0.1, 240.0, 180.0, agents);
         let mut simulation = Simulation::new(centre, seed);
         simulation.run(50_000);
@@ -283,7 +300,7 @@ fn with_abandonment_it_is_erlang_a() {
         );
         let stats = simulation
             .router
-            .queue_stats(queue_id(), simulation.now)
+            .queue_stats(queue_id(0), simulation.now)
             .unwrap();
         assert!((150_000..400_000).contains(&stats.handle_ms), "{stats:?}");
         assert!((90_000..400_000).contains(&stats.patience_ms), "{stats:?}");
@@ -307,12 +324,7 @@ fn errors(pairs: &[(f64, f64)]) -> (f64, f64) {
 #[test]
 fn the_estimate_beats_the_average_that_others_announce() {
     // Fifty agents a little overloaded, as in the golden comparison of estimators.
-    let centre = Centre {
-        calls_per_s: 50.0 / 240.0 * 1.15,
-        service_s: 240.0,
-        patience_s: Some(240.0),
-        agents: 50,
-    };
+    let centre = Centre::plain(50.0 / 240.0 * 1.15, 240.0, Some(240.0), 50);
     let mut simulation = Simulation::new(centre, 5);
     simulation.run(40_000);
     let (mut ours, mut average) = (Vec::new(), Vec::new());
@@ -344,4 +356,50 @@ fn the_estimate_beats_the_average_that_others_announce() {
         ours.1 < 0.65 * average.1,
         "mae {ours:?} against {average:?}"
     );
+}
+
+/// Four lines of work with five specialists each and five who can do all, at 70 % load.
+fn mixed_crew(rule: SelectionRule) -> (f64, Vec<f64>) {
+    let specialists = (0..4).flat_map(|q| vec![vec![q]; 5]);
+    let generalists = vec![(0..4).collect::<Vec<u128>>(); 5];
+    let centre = Centre {
+        calls_per_s: 0.7 * 25.0 / 240.0,
+        service_s: 240.0,
+        patience_s: None,
+        queues: 4,
+        agents: specialists.chain(generalists).collect(),
+        rule,
+    };
+    let agents = centre.agents.len() as u128;
+    let mut simulation = Simulation::new(centre, 6);
+    simulation.run(60_000);
+    let (wait, _) = measure(&simulation.done, |c| c.wait_s.unwrap());
+    let view = |n| {
+        simulation
+            .router
+            .agent_view(AgentId::from_u128(n), simulation.now)
+    };
+    let answered = (0..agents).map(|n| view(n).unwrap().answered as f64);
+    let answered: Vec<f64> = answered.collect();
+    (wait, answered)
+}
+
+/// Jain's index of fairness: 1 when all answered the same number.
+fn jain(answered: &[f64]) -> f64 {
+    let sum: f64 = answered.iter().sum();
+    let squares: f64 = answered.iter().map(|a| a * a).sum();
+    sum * sum / (answered.len() as f64 * squares)
+}
+
+#[test]
+fn keeping_the_able_free_shortens_the_wait_and_evening_out_is_fairer() {
+    let (longest_idle, by_idle) = mixed_crew(SelectionRule::LongestIdle);
+    let (least_flexible, _) = mixed_crew(SelectionRule::LeastFlexible);
+    let (least_occupied, by_occupancy) = mixed_crew(SelectionRule::LeastOccupied);
+    println!(
+        "mean wait: longest idle {longest_idle:.1} s, least flexible {least_flexible:.1} s, least occupied {least_occupied:.1} s"
+    );
+    assert!(least_flexible < 0.97 * longest_idle);
+    assert!(least_occupied < longest_idle);
+    assert!(jain(&by_occupancy) > jain(&by_idle));
 }
