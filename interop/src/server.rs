@@ -14,8 +14,8 @@ use tempfile::TempDir;
 
 pub const ADMIN: (&str, &str) = ("admin@interop.test", "a long enough password");
 pub const DOMAIN: &str = "interop.test";
-/// Media ports a server gets; each call leg takes two.
-const MEDIA_PORTS: u16 = 400;
+/// Media ports a server gets; each call leg takes two, each of two workers binds 256 pairs at once.
+const MEDIA_PORTS: u16 = 1_100;
 /// "Healthy within 2 s of its start" on a quiet machine; tests share theirs.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
