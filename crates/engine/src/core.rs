@@ -282,7 +282,11 @@ impl Engine {
     pub(crate) fn put_media(&mut self, worker: u16, command: MediaCommand) {
         // What is played names a tenant; opening and closing concern none.
         let tenant = TenantId::from_u128(0);
-        self.pending.push(Output::Media { worker, tenant, command });
+        self.pending.push(Output::Media {
+            worker,
+            tenant,
+            command,
+        });
     }
 
     /// Ends the input: what it promised waits for the last record it made.

@@ -149,8 +149,14 @@ impl Engine {
             IxOutput::Event(_) => {}
             IxOutput::Leg { leg, command, .. } => self.leg_command(now, id, leg, command),
             IxOutput::Media(command) => {
-                if let Some((worker, tenant)) = self.interactions.get(&id).map(|e| (e.worker, e.tenant)) {
-                    self.put(Output::Media { worker, tenant, command });
+                if let Some((worker, tenant)) =
+                    self.interactions.get(&id).map(|e| (e.worker, e.tenant))
+                {
+                    self.put(Output::Media {
+                        worker,
+                        tenant,
+                        command,
+                    });
                 }
             }
             IxOutput::Route(ask) => self.route_ask(now, id, ask),

@@ -24,9 +24,7 @@ impl Directory for Index {
         }
         let host = host_of(request.uri());
         match self.tenant_of_domain(host) {
-            Some(t) => Admission::Challenge {
-                realm: t.realm(),
-            },
+            Some(t) => Admission::Challenge { realm: t.realm() },
             None => Admission::Challenge {
                 realm: NOBODY.to_string(),
             },
@@ -34,11 +32,7 @@ impl Directory for Index {
     }
 
     fn credential(&self, realm: &str, user: &str) -> Option<Credential> {
-        let tenant = self
-            .snapshot
-            .tenants
-            .iter()
-            .find(|t| t.realm() == realm)?;
+        let tenant = self.snapshot.tenants.iter().find(|t| t.realm() == realm)?;
         if let Some(p) = self.phone_by_user(tenant.id, user) {
             return Some(Credential {
                 ha1_md5: p.ha1_md5.expose().clone(),

@@ -80,7 +80,8 @@ impl Shared {
     }
 
     fn is_refused(&self, position: LogPosition) -> bool {
-        self.any_refused.load(Ordering::Acquire) && self.refused.lock().is_ok_and(|r| r.contains(&position))
+        self.any_refused.load(Ordering::Acquire)
+            && self.refused.lock().is_ok_and(|r| r.contains(&position))
     }
 }
 
@@ -328,7 +329,11 @@ impl Driver {
                 transport,
                 secure,
             } => self.signalling.resolve(id, &host, port, transport, secure),
-            Output::Media { worker, tenant, command } => {
+            Output::Media {
+                worker,
+                tenant,
+                command,
+            } => {
                 if let Some(command) = self.sounds.resolve(worker, tenant, command) {
                     self.media_send(worker, command);
                 }

@@ -98,7 +98,14 @@ pub fn start(config: Config) -> Result<Running> {
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let http = start_http(&config, &runtime, store.clone(), &handle, (&sip, own), stopped)?;
+    let http = start_http(
+        &config,
+        &runtime,
+        store.clone(),
+        &handle,
+        (&sip, own),
+        stopped,
+    )?;
     runtime.spawn(sweep(store.clone(), clock));
     let drain = Duration::from_millis(config.drain_ms_max);
     Ok(Running {
@@ -331,8 +338,15 @@ fn start_http(
 
 /// What people type into a softphone.
 fn sip_addresses(sip: &[(Transport, SocketAddr)], own: IpAddr) -> SipAddresses {
-    let port = |wanted: Transport| sip.iter().find(|(t, _)| *t == wanted).map(|(_, a)| a.port());
-    let listened = sip.first().map(|(_, a)| a.ip()).filter(|ip| !ip.is_unspecified());
+    let port = |wanted: Transport| {
+        sip.iter()
+            .find(|(t, _)| *t == wanted)
+            .map(|(_, a)| a.port())
+    };
+    let listened = sip
+        .first()
+        .map(|(_, a)| a.ip())
+        .filter(|ip| !ip.is_unspecified());
     SipAddresses {
         host: listened.unwrap_or(own).to_string(),
         udp: port(Transport::Udp),
@@ -378,10 +392,9 @@ impl Running {
         let mut commits = shared.commits.subscribe();
         while left() > 0 && std::time::Instant::now() < until {
             // Each end of a call is a commit; the time-out covers the last look.
-            let _ = self.runtime.block_on(tokio::time::timeout(
-                Duration::from_millis(200),
-                commits.changed(),
-            ));
+            let wait =
+                async { tokio::time::timeout(Duration::from_millis(200), commits.changed()).await };
+            let _ = self.runtime.block_on(wait);
         }
         let cut = left();
         if cut > 0 {

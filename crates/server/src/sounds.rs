@@ -44,7 +44,8 @@ pub fn prompts(config: &Config) -> Result<Arc<Prompts>> {
         cache: Some(config.data.join("speech-cache")),
         ..PromptsConfig::default()
     };
-    let prompts = Prompts::new(settings, provider(config)).context("the prompt cache cannot be opened")?;
+    let prompts =
+        Prompts::new(settings, provider(config)).context("the prompt cache cannot be opened")?;
     Ok(Arc::new(prompts))
 }
 
@@ -56,13 +57,24 @@ pub fn speak(config: &Config, text: &str) -> Option<Samples> {
 
 impl Sounds {
     pub fn new(prompts: Arc<Prompts>, handle: Handle) -> Self {
-        Self { prompts, handle, waiting: HashSet::new() }
+        Self {
+            prompts,
+            handle,
+            waiting: HashSet::new(),
+        }
     }
 
     /// The command for the worker, or `None` when it follows later (or never).
-    pub fn resolve(&mut self, worker: u16, tenant: TenantId, command: MediaCommand) -> Option<MediaCommand<Samples>> {
+    pub fn resolve(
+        &mut self,
+        worker: u16,
+        tenant: TenantId,
+        command: MediaCommand,
+    ) -> Option<MediaCommand<Samples>> {
         Some(match command {
-            MediaCommand::Play { leg, playback } => return self.play(worker, tenant, leg, playback),
+            MediaCommand::Play { leg, playback } => {
+                return self.play(worker, tenant, leg, playback);
+            }
             MediaCommand::Stop { leg, playback } => {
                 if self.waiting.remove(&playback) {
                     return None;
@@ -76,18 +88,33 @@ impl Sounds {
             MediaCommand::Speak { leg, into } => MediaCommand::Speak { leg, into },
             MediaCommand::Mute { leg, muted } => MediaCommand::Mute { leg, muted },
             MediaCommand::SendDigits { leg, digits } => MediaCommand::SendDigits { leg, digits },
-            MediaCommand::Record { recording, left, right, path } => {
-                MediaCommand::Record { recording, left, right, path }
+            MediaCommand::Record {
+                recording,
+                left,
+                right,
+                path,
+            } => MediaCommand::Record {
+                recording,
+                left,
+                right,
+                path,
+            },
+            MediaCommand::PauseRecording { recording, paused } => {
+                MediaCommand::PauseRecording { recording, paused }
             }
-            MediaCommand::PauseRecording { recording, paused } => MediaCommand::PauseRecording { recording, paused },
             MediaCommand::StopRecording { recording } => MediaCommand::StopRecording { recording },
         })
     }
 
     /// Whether a playback that became ready was not stopped meanwhile.
-    pub fn still_wanted(&mut self, command: MediaCommand<Samples>) -> Option<MediaCommand<Samples>> {
+    pub fn still_wanted(
+        &mut self,
+        command: MediaCommand<Samples>,
+    ) -> Option<MediaCommand<Samples>> {
         match &command {
-            MediaCommand::Play { playback, .. } => self.waiting.remove(&playback.id).then_some(command),
+            MediaCommand::Play { playback, .. } => {
+                self.waiting.remove(&playback.id).then_some(command)
+            }
             _ => Some(command),
         }
     }
@@ -99,30 +126,55 @@ impl Sounds {
         leg: LegId,
         playback: Playback,
     ) -> Option<MediaCommand<Samples>> {
-        let Playback { id, sounds, repeat, barge_in, mix_with_call } = playback;
+        let Playback {
+            id,
+            sounds,
+            repeat,
+            barge_in,
+            mix_with_call,
+        } = playback;
         let finish = move |samples: Vec<Samples>| MediaCommand::Play {
             leg,
-            playback: Playback { id, sounds: samples, repeat, barge_in, mix_with_call },
+            playback: Playback {
+                id,
+                sounds: samples,
+                repeat,
+                barge_in,
+                mix_with_call,
+            },
         };
         // Tones are the same memory every time, so that a worker encodes them once for all.
         if let [Sound::Tone { tone }] = sounds.as_slice() {
             return Some(finish(vec![cp_media::tones::samples(*tone)]));
         }
         if self.waiting.len() >= WAITING_MAX {
-            let ready = |s: &Sound| self.prompts.ready(Some(tenant), s).unwrap_or_else(cp_speech::beep);
+            let ready = |s: &Sound| {
+                self.prompts
+                    .ready(Some(tenant), s)
+                    .unwrap_or_else(cp_speech::beep)
+            };
             return Some(finish(sounds.iter().map(ready).collect()));
         }
         // Before the question: the answer may come from another thread at any time.
         self.waiting.insert(id);
         let handle = self.handle.clone();
         let late = move |samples| {
-            handle.send_waiting(Message::Ready { worker, command: finish(samples) });
+            handle.send_waiting(Message::Ready {
+                worker,
+                command: finish(samples),
+            });
         };
         let samples = self.prompts.resolve_all(Some(tenant), &sounds, late)?;
         self.waiting.remove(&id);
         Some(MediaCommand::Play {
             leg,
-            playback: Playback { id, sounds: samples, repeat, barge_in, mix_with_call },
+            playback: Playback {
+                id,
+                sounds: samples,
+                repeat,
+                barge_in,
+                mix_with_call,
+            },
         })
     }
 }

@@ -26,7 +26,11 @@ pub struct Tenant {
 impl Tenant {
     /// The digest realm of its phones: the domain in lower case, or the product's name without one.
     pub fn realm(&self) -> String {
-        if self.domain.is_empty() { "crosspoint".to_string() } else { self.domain.to_ascii_lowercase() }
+        if self.domain.is_empty() {
+            "crosspoint".to_string()
+        } else {
+            self.domain.to_ascii_lowercase()
+        }
     }
 }
 

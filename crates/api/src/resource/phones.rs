@@ -177,8 +177,16 @@ async fn settings(State(state): State<ApiState>, caller: Caller, Id(id): Id<Phon
     }
     let snapshot = state.snapshot().await?;
     let sip = &state.0.settings.sip;
-    let own = snapshot.tenants.iter().find(|t| t.id == tenant).map_or("", |t| t.domain.as_str());
-    let domain = if own.is_empty() { sip.host.as_str() } else { own };
+    let own = snapshot
+        .tenants
+        .iter()
+        .find(|t| t.id == tenant)
+        .map_or("", |t| t.domain.as_str());
+    let domain = if own.is_empty() {
+        sip.host.as_str()
+    } else {
+        own
+    };
     let settings = PhoneSettings {
         address: format!("sip:{}@{domain}", phone.user),
         user: phone.user,

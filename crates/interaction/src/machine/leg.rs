@@ -506,7 +506,10 @@ impl Interaction {
             || self.state.waiting.is_some()
             || self.parked_slot().is_some()
             || self.menu.is_some()
-            || self.prompt.as_ref().is_some_and(|p| p.then != Then::Nothing)
+            || self
+                .prompt
+                .as_ref()
+                .is_some_and(|p| p.then != Then::Nothing)
         {
             return;
         }

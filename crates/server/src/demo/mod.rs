@@ -34,13 +34,16 @@ const CALLER_WORDS: &[&str] = &[
     "Hi there. My invoice shows the wrong amount, can you help me with that?",
     "Good day. I want to change the address of my contract, please.",
 ];
-const ROBOT_WORDS: &[&str] =
-    &["Hello, this is the Crosspoint demo. I am a robot agent. I am looking into it, one moment please."];
+const ROBOT_WORDS: &[&str] = &[
+    "Hello, this is the Crosspoint demo. I am a robot agent. I am looking into it, one moment please.",
+];
 
 /// Runs the demo until it is stopped.
 pub fn run(options: Options) -> Result<()> {
     let text = match &options.config {
-        Some(p) => std::fs::read_to_string(p).with_context(|| format!("cannot read {}", p.display()))?,
+        Some(p) => {
+            std::fs::read_to_string(p).with_context(|| format!("cannot read {}", p.display()))?
+        }
         None => String::new(),
     };
     let mut config = Config::load(&text, std::env::vars())?;
@@ -49,7 +52,8 @@ pub fn run(options: Options) -> Result<()> {
     if std::env::var_os("CROSSPOINT_LOG_FILTER").is_none() {
         config.log_filter = "warn".into();
     }
-    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("cannot make {}", config.data.display()))?;
     let people = tenant::people(&config.data)?;
     if config.provision.is_none() {
         config.provision = Some(tenant::provision_file(&config.data, &people)?);
@@ -60,7 +64,11 @@ pub fn run(options: Options) -> Result<()> {
     screen::print_welcome(&running, &people);
 
     let lines = start_lines(&options, &running, &people, &speech);
-    let screen = screen::start(&running, options.plain, lines.iter().map(Line::figures).collect());
+    let screen = screen::start(
+        &running,
+        options.plain,
+        lines.iter().map(Line::figures).collect(),
+    );
     running.wait_for_signal()?;
     screen.stop();
     for line in lines {
@@ -70,25 +78,48 @@ pub fn run(options: Options) -> Result<()> {
 }
 
 /// The virtual phones. What fails here is said and does not stop the demo: people can still call.
-fn start_lines(options: &Options, running: &serve::Running, people: &tenant::People, config: &Config) -> Vec<Line> {
+fn start_lines(
+    options: &Options,
+    running: &serve::Running,
+    people: &tenant::People,
+    config: &Config,
+) -> Vec<Line> {
     let mut lines = Vec::new();
-    let Some(server) = running.sip.iter().find(|(t, _)| *t == cp_vocab::net::Transport::Udp).map(|(_, a)| *a) else {
+    let Some(server) = running
+        .sip
+        .iter()
+        .find(|(t, _)| *t == cp_vocab::net::Transport::Udp)
+        .map(|(_, a)| *a)
+    else {
         return lines;
     };
     let mut start = |role: Role, words: &[&str], host: u8| {
-        let voices: Vec<Samples> = words.iter().filter_map(|w| crate::sounds::speak(config, w)).collect();
+        let voices: Vec<Samples> = words
+            .iter()
+            .filter_map(|w| crate::sounds::speak(config, w))
+            .collect();
         match Line::start(role, voices, host, server.port(), running.runtime()) {
             Ok(line) => lines.push(line),
             Err(error) => eprintln!("a virtual phone could not start: {error:#}"),
         }
     };
     for robot in people.robots.iter().take(usize::from(options.robots)) {
-        let role = Role::Agent { user: robot.user.clone(), password: robot.password.clone() };
+        let role = Role::Agent {
+            user: robot.user.clone(),
+            password: robot.password.clone(),
+        };
         start(role, ROBOT_WORDS, robot.host);
     }
     if options.calls_per_minute > 0.0 {
         let every = Duration::from_secs_f64(60.0 / options.calls_per_minute);
-        start(Role::Callers { number: tenant::SUPPORT_NUMBER.into(), every }, CALLER_WORDS, tenant::CALLERS_HOST);
+        start(
+            Role::Callers {
+                number: tenant::SUPPORT_NUMBER.into(),
+                every,
+            },
+            CALLER_WORDS,
+            tenant::CALLERS_HOST,
+        );
     }
     lines
 }

@@ -90,12 +90,24 @@ impl Directory for OnlyServer {
 
 impl Line {
     /// Starts the phones of one role at 127.0.0.`host`.
-    pub fn start(role: Role, voices: Vec<Samples>, host: u8, server_port: u16, tokio: &tokio::runtime::Handle) -> Result<Self> {
+    pub fn start(
+        role: Role,
+        voices: Vec<Samples>,
+        host: u8,
+        server_port: u16,
+        tokio: &tokio::runtime::Handle,
+    ) -> Result<Self> {
         let clock = Clock::start();
         let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 0, host));
-        let listen = ListenConfig { udp: vec![SocketAddr::new(ip, 0)], ..ListenConfig::default() };
+        let listen = ListenConfig {
+            udp: vec![SocketAddr::new(ip, 0)],
+            ..ListenConfig::default()
+        };
         let signalling = Signalling::bind(listen, tokio, clock)?;
-        let own = signalling.local_addresses().first().map_or(SocketAddr::new(ip, 5060), |a| a.1);
+        let own = signalling
+            .local_addresses()
+            .first()
+            .map_or(SocketAddr::new(ip, 5060), |a| a.1);
         let (sink, events) = event_queue(signalling.waker());
         let mut config = MediaConfig::new(ip, 40_000..=44_000, std::env::temp_dir());
         config.workers = Some(1);
@@ -103,8 +115,16 @@ impl Line {
         let media = MediaWorkers::start(config, clock, sink)?;
         let mut ids = IdSource::from_seed(crate::serve::random_seed()?);
         let server = SocketAddr::from(([127, 0, 0, 1], server_port));
-        let ua_listen = vec![Listen { transport: Transport::Udp, local: own, advertised: own }];
-        let mut ua = UserAgent::new(UaConfig::new(ids.random(), crate::serve::random_seed()?, ua_listen));
+        let ua_listen = vec![Listen {
+            transport: Transport::Udp,
+            local: own,
+            advertised: own,
+        }];
+        let mut ua = UserAgent::new(UaConfig::new(
+            ids.random(),
+            crate::serve::random_seed()?,
+            ua_listen,
+        ));
         if let Role::Agent { user, password } = &role {
             let trunk = TrunkConfig {
                 id: TrunkId::from_u128(1),
@@ -139,8 +159,15 @@ impl Line {
             figures: figures.clone(),
             stop: stop.clone(),
         };
-        let thread = std::thread::Builder::new().name("demo-phones".into()).spawn(move || phones.run())?;
-        Ok(Self { figures, stop, waker, thread })
+        let thread = std::thread::Builder::new()
+            .name("demo-phones".into())
+            .spawn(move || phones.run())?;
+        Ok(Self {
+            figures,
+            stop,
+            waker,
+            thread,
+        })
     }
 
     pub fn figures(&self) -> Arc<Figures> {
@@ -189,7 +216,10 @@ impl Phones {
     fn deadline(&self) -> Option<Timestamp> {
         let calls = self.calls.values().map(|c| c.due).min();
         let next = matches!(self.role, Role::Callers { .. }).then_some(self.next_call);
-        [self.ua.next_timeout(), calls, next].into_iter().flatten().min()
+        [self.ua.next_timeout(), calls, next]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// A number from 0 to 1.
@@ -210,7 +240,8 @@ impl Phones {
             }
             SignalIn::SendFailed { target } => self.ua.send_failed(now, &target),
             SignalIn::Resolved { id, targets } => {
-                self.ua.resolved(now, id, targets.map_err(|_| ResolveError::NotFound))
+                self.ua
+                    .resolved(now, id, targets.map_err(|_| ResolveError::NotFound))
             }
             _ => {}
         }
@@ -229,9 +260,17 @@ impl Phones {
                 self.place(now, &number);
             }
         }
-        let due: Vec<CallRef> = self.calls.iter().filter(|(_, c)| c.due <= now).map(|(r, _)| *r).collect();
+        let due: Vec<CallRef> = self
+            .calls
+            .iter()
+            .filter(|(_, c)| c.due <= now)
+            .map(|(r, _)| *r)
+            .collect();
         for call in due {
-            let answer = self.calls.get(&call).is_some_and(|c| c.incoming && !c.answered);
+            let answer = self
+                .calls
+                .get(&call)
+                .is_some_and(|c| c.incoming && !c.answered);
             if answer {
                 self.pick_up(now, call);
             } else {
@@ -259,7 +298,9 @@ impl Phones {
     }
 
     fn place(&mut self, now: Timestamp, number: &str) {
-        let Some((port, local)) = self.local() else { return };
+        let Some((port, local)) = self.local() else {
+            return;
+        };
         let caller = format!("+1555{:07}", self.ids.random() % 10_000_000);
         let server = self.server;
         let uri = format!("sip:{number}@{server}");
@@ -267,8 +308,15 @@ impl Phones {
             now,
             OutgoingCall {
                 request_uri: uri.clone(),
-                target: Some(Target::Addr { transport: Transport::Udp, addr: server, server_name: None }),
-                from: NameAddrOwned { display: Some("Virtual caller".into()), uri: format!("sip:{caller}@{}", self.own.ip()) },
+                target: Some(Target::Addr {
+                    transport: Transport::Udp,
+                    addr: server,
+                    server_name: None,
+                }),
+                from: NameAddrOwned {
+                    display: Some("Virtual caller".into()),
+                    uri: format!("sip:{caller}@{}", self.own.ip()),
+                },
                 to: NameAddrOwned { display: None, uri },
                 contact_user: caller,
                 sdp: Some(sdp::offer(&local)),
@@ -280,17 +328,43 @@ impl Phones {
             },
         );
         let talk = self.seconds(25.0, 60.0);
-        self.keep(call, port, local, false, now + PATIENCE.min(talk + PATIENCE));
+        self.keep(
+            call,
+            port,
+            local,
+            false,
+            now + PATIENCE.min(talk + PATIENCE),
+        );
         self.figures.placed.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn keep(&mut self, call: CallRef, port: PortPair, local: LocalMedia, incoming: bool, due: Timestamp) {
+    fn keep(
+        &mut self,
+        call: CallRef,
+        port: PortPair,
+        local: LocalMedia,
+        incoming: bool,
+        due: Timestamp,
+    ) {
         let leg = self.ids.next(due);
-        self.calls.insert(call, Call { leg, port, local, answered: false, open: false, incoming, due });
+        self.calls.insert(
+            call,
+            Call {
+                leg,
+                port,
+                local,
+                answered: false,
+                open: false,
+                incoming,
+                due,
+            },
+        );
     }
 
     fn pick_up(&mut self, now: Timestamp, call: CallRef) {
-        let Some(c) = self.calls.get_mut(&call) else { return };
+        let Some(c) = self.calls.get_mut(&call) else {
+            return;
+        };
         c.answered = true;
         c.due = now + Duration::from_secs(300);
         let (sdp, plan) = match self.answers.remove(&call) {
@@ -309,21 +383,38 @@ impl Phones {
             n => Some(self.voices[(self.ids.random() % n as u64) as usize].clone()),
         };
         let id: PlaybackId = self.ids.next(now);
-        let Some(c) = self.calls.get_mut(&call).filter(|c| !c.open) else { return };
+        let Some(c) = self.calls.get_mut(&call).filter(|c| !c.open) else {
+            return;
+        };
         c.open = true;
         self.figures.talking.fetch_add(1, Ordering::Relaxed);
         let leg = c.leg;
-        let _ = self.media.send(0, MediaCommand::Open { leg, port: c.port, plan: Some(plan) });
+        let _ = self.media.send(
+            0,
+            MediaCommand::Open {
+                leg,
+                port: c.port,
+                plan: Some(plan),
+            },
+        );
         if let Some(voice) = voice {
             let pause = cp_media::tones::silence(2_500);
-            let playback = Playback { id, sounds: vec![voice, pause], repeat: true, barge_in: false, mix_with_call: false };
+            let playback = Playback {
+                id,
+                sounds: vec![voice, pause],
+                repeat: true,
+                barge_in: false,
+                mix_with_call: false,
+            };
             let _ = self.media.send(0, MediaCommand::Play { leg, playback });
         }
     }
 
     fn over(&mut self, call: CallRef) {
         self.answers.remove(&call);
-        let Some(c) = self.calls.remove(&call) else { return };
+        let Some(c) = self.calls.remove(&call) else {
+            return;
+        };
         if c.open {
             let _ = self.media.send(0, MediaCommand::Close { leg: c.leg });
             self.figures.talking.fetch_sub(1, Ordering::Relaxed);
@@ -336,9 +427,13 @@ impl Phones {
             match output {
                 UaOutput::Transmit { target, bytes, .. } => self.signalling.send(target, bytes),
                 UaOutput::Close { connection } => self.signalling.close(connection),
-                UaOutput::Resolve { id, host, port, transport, secure } => {
-                    self.signalling.resolve(id, &host, port, transport, secure)
-                }
+                UaOutput::Resolve {
+                    id,
+                    host,
+                    port,
+                    transport,
+                    secure,
+                } => self.signalling.resolve(id, &host, port, transport, secure),
                 UaOutput::Event(event) => self.event(now, event),
             }
         }
@@ -349,7 +444,9 @@ impl Phones {
             UaEvent::Incoming { call, offer, .. } => self.rung(now, call, offer),
             UaEvent::Answered { call, sdp } => {
                 let talk = self.seconds(25.0, 60.0);
-                let Some(c) = self.calls.get_mut(&call) else { return };
+                let Some(c) = self.calls.get_mut(&call) else {
+                    return;
+                };
                 c.answered = true;
                 // Served or not: a queue answers at once, so patience and talk count together.
                 c.due = now + talk + Duration::from_secs(20);
@@ -359,11 +456,19 @@ impl Phones {
                 }
             }
             UaEvent::Reoffered { call, sdp } => {
-                let Some(c) = self.calls.get_mut(&call) else { return };
+                let Some(c) = self.calls.get_mut(&call) else {
+                    return;
+                };
                 c.local.version += 1;
                 match sdp.map(|s| sdp::answer(&c.local, &s)) {
                     Some(Ok(a)) => {
-                        let _ = self.media.send(0, MediaCommand::Plan { leg: c.leg, plan: a.plan });
+                        let _ = self.media.send(
+                            0,
+                            MediaCommand::Plan {
+                                leg: c.leg,
+                                plan: a.plan,
+                            },
+                        );
                         self.ua.accept_reoffer(now, call, a.sdp);
                     }
                     _ => self.ua.reject_reoffer(now, call, 488),

@@ -26,7 +26,10 @@ pub fn print_welcome(running: &Running, people: &People) {
     println!("  Desktop        {url}/");
     println!("  API            {url}/docs    {url}/openapi.json");
     println!("  SIP            127.0.0.1:{port} (UDP and TCP), domain demo.example\n");
-    println!("  {:<14} {:<22} {:<22} {:<10} SIP password", "Who", "Sign in as", "Password", "Extension");
+    println!(
+        "  {:<14} {:<22} {:<22} {:<10} SIP password",
+        "Who", "Sign in as", "Password", "Extension"
+    );
     for p in &people.people {
         println!(
             "  {:<14} {:<22} {:<22} {:<10} {}",
@@ -39,8 +42,12 @@ pub fn print_welcome(running: &Running, people: &People) {
     }
     println!("\n  Try this");
     println!("   1. Register any softphone as 1001 at 127.0.0.1:{port} with Anna's SIP password.");
-    println!("   2. Sign in as Anna at {url}/ and set yourself available: virtual callers ring your phone.");
-    println!("   3. From the softphone dial 600 (support), 602 (team room), 603 (echo), 605 (menu).");
+    println!(
+        "   2. Sign in as Anna at {url}/ and set yourself available: virtual callers ring your phone."
+    );
+    println!(
+        "   3. From the softphone dial 600 (support), 602 (team room), 603 (echo), 605 (menu)."
+    );
     println!("   4. Sign in as Sofia in a second browser: watch, listen, whisper, barge.");
     println!("  The support line as callers dial it is {SUPPORT_NUMBER}. Stop with Ctrl+C.\n");
 }
@@ -162,13 +169,26 @@ impl Board {
             text.push_str(&format!("\x1b[{}A", self.drawn));
         }
         let placed: u64 = lines.iter().map(|l| l.placed.load(Ordering::Relaxed)).sum();
-        let talking: u64 = lines.iter().map(|l| l.talking.load(Ordering::Relaxed)).sum();
-        text.push_str(&format!("\x1b[2K  {placed} virtual calls placed, {talking} virtual phones on a call\n"));
-        text.push_str(&format!("\x1b[2K  {:<26} {:<16} {:<26} since\n", "Interaction", "Caller", "State"));
+        let talking: u64 = lines
+            .iter()
+            .map(|l| l.talking.load(Ordering::Relaxed))
+            .sum();
+        text.push_str(&format!(
+            "\x1b[2K  {placed} virtual calls placed, {talking} virtual phones on a call\n"
+        ));
+        text.push_str(&format!(
+            "\x1b[2K  {:<26} {:<16} {:<26} since\n",
+            "Interaction", "Caller", "State"
+        ));
         for (id, row) in self.rows.iter().rev() {
             let id = id.to_string();
             let short = id.get(..14).unwrap_or(&id);
-            text.push_str(&format!("\x1b[2K  {short:<26} {:<16} {:<26} {}\n", row.from, row.state, row.since.to_rfc3339()));
+            text.push_str(&format!(
+                "\x1b[2K  {short:<26} {:<16} {:<26} {}\n",
+                row.from,
+                row.state,
+                row.since.to_rfc3339()
+            ));
         }
         self.drawn = self.rows.len() + 2;
         let mut out = std::io::stdout().lock();

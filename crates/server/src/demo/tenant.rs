@@ -40,7 +40,11 @@ fn password() -> Result<String> {
     let seed = crate::serve::random_seed()?;
     let text: Vec<String> = seed[..16]
         .chunks(4)
-        .map(|c| c.iter().map(|b| char::from(LETTERS[usize::from(b % 32)])).collect())
+        .map(|c| {
+            c.iter()
+                .map(|b| char::from(LETTERS[usize::from(b % 32)]))
+                .collect()
+        })
         .collect();
     Ok(text.join("-"))
 }
@@ -49,7 +53,8 @@ fn password() -> Result<String> {
 pub fn people(data: &Path) -> Result<People> {
     let path = data.join("demo-people.json");
     if let Ok(text) = std::fs::read_to_string(&path) {
-        return serde_json::from_str(&text).with_context(|| format!("{} is damaged; remove it to start over", path.display()));
+        return serde_json::from_str(&text)
+            .with_context(|| format!("{} is damaged; remove it to start over", path.display()));
     }
     let person = |name: &str, role: &str, extension: Option<&str>| -> Result<Person> {
         Ok(Person {
@@ -62,7 +67,12 @@ pub fn people(data: &Path) -> Result<People> {
         })
     };
     let robot = |name: &str, user: &str, host: u8| -> Result<Robot> {
-        Ok(Robot { name: name.into(), user: user.into(), password: password()?, host })
+        Ok(Robot {
+            name: name.into(),
+            user: user.into(),
+            password: password()?,
+            host,
+        })
     };
     let people = People {
         people: vec![
@@ -71,7 +81,10 @@ pub fn people(data: &Path) -> Result<People> {
             person("Sofia", "supervisor", Some("1003"))?,
             person("Admin", "administrator", None)?,
         ],
-        robots: vec![robot("Robot Rita", "1901", 11)?, robot("Robot Otto", "1902", 12)?],
+        robots: vec![
+            robot("Robot Rita", "1901", 11)?,
+            robot("Robot Otto", "1902", 12)?,
+        ],
     };
     write_private(&path, &serde_json::to_string_pretty(&people)?)?;
     Ok(people)
@@ -102,7 +115,9 @@ pub fn provision_file(data: &Path, people: &People) -> Result<PathBuf> {
         let agent = p.extension.as_ref().map(|_| p.name.clone());
         users.push(json!({"email": p.email, "password": p.password, "name": p.name, "role": p.role, "agent": agent}));
         if let (Some(user), Some(secret)) = (&p.extension, &p.sip_password) {
-            phones.push(json!({"user": user, "password": secret, "name": p.name, "may_dial_out": true}));
+            phones.push(
+                json!({"user": user, "password": secret, "name": p.name, "may_dial_out": true}),
+            );
             agents.push(json!({
                 "name": p.name, "extension": user, "phone": user,
                 "queues": if p.role == "agent" { vec!["Support", "Sales"] } else { vec![] },
