@@ -208,6 +208,19 @@ impl Server {
         answer.json()
     }
 
+    /// Id of the row of a collection (`phones`, `queues`, `agents` …) whose `field` is `value`.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn id_of(&self, collection: &str, field: &str, value: &str) -> String {
+        let page = self.get(&format!("/v1/{collection}?limit=200"));
+        let rows = events::items(&page);
+        let row = rows.iter().find(|r| r[field] == value);
+        let id = row.and_then(|r| r["id"].as_str());
+        id.unwrap_or_else(|| panic!("no {field} {value} in {collection}: {page}"))
+            .to_string()
+    }
+
     /// The event trails of all interactions, oldest first.
     pub fn trails(&self) -> Vec<Trail> {
         let mut ids: Vec<String> = events::items(&self.get("/v1/interactions?limit=200"))
