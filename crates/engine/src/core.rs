@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Interactions in memory at most; further calls are refused with 503.
-pub const INTERACTIONS_MAX: usize = 200_000;
+pub(crate) const INTERACTIONS_MAX: usize = 200_000;
 
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
