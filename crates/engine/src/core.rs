@@ -214,6 +214,24 @@ impl Engine {
         }
     }
 
+    /// How full the tables are that must be empty when nobody calls: for metrics, and for tests
+    /// that nothing leaks.
+    pub fn tables(&self) -> [(&'static str, usize); 10] {
+        let sip = self.ua.table_sizes();
+        [
+            ("interactions", self.interactions.len()),
+            ("legs", self.legs.len()),
+            ("calls", self.calls.len()),
+            ("offers", self.offers.len()),
+            ("closing", self.closing.len()),
+            ("recordings", self.recordings.len()),
+            ("rooms", self.rooms.len()),
+            ("parked", self.parked.len()),
+            ("sip_calls", sip.calls),
+            ("sip_requests", sip.requests),
+        ]
+    }
+
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.index.snapshot
     }

@@ -372,11 +372,11 @@ impl Interaction {
             (Ok(to), Ok(phone)) => (to, phone),
             (_, Err(_)) => {
                 let refusal = Refusal::new(Code::AgentState, "Your phone is not registered.");
-                self.done = true;
+                self.never_began(ctx);
                 return self.reply(ctx, command, Err(refusal));
             }
             (Err(reason), _) => {
-                self.done = true;
+                self.never_began(ctx);
                 let code = if reason == EndReason::NotFound {
                     Code::NotFound
                 } else {
@@ -461,7 +461,7 @@ impl Interaction {
                 );
             }
             Err(_) => {
-                self.done = true;
+                self.never_began(ctx);
                 self.reply(
                     ctx,
                     command,
@@ -472,6 +472,12 @@ impl Interaction {
                 );
             }
         }
+    }
+
+    /// Refused before anything was written down: there is nothing to keep.
+    fn never_began(&mut self, ctx: &mut Ctx<'_>) {
+        self.done = true;
+        ctx.out.push(Output::Done);
     }
 
     fn start_outbound(&mut self, ctx: &mut Ctx<'_>, from: Address, to: Address) {

@@ -243,6 +243,8 @@ impl Interaction {
     }
 
     pub(crate) fn bridge(&mut self, ctx: &mut Ctx<'_>, a: LegId, b: LegId) {
+        self.leave_conference(ctx, a);
+        self.leave_conference(ctx, b);
         self.emit(ctx, Event::Bridged { legs: vec![a, b] });
         let tenant = ctx.directory.record_by_default(self.state.tenant);
         let queue = self

@@ -245,7 +245,12 @@ impl Interaction {
         }
     }
 
-    fn join_conference(&mut self, ctx: &mut Ctx<'_>, leg: LegId, conference: ConferenceId) {
+    pub(crate) fn join_conference(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        conference: ConferenceId,
+    ) {
         let Some(room) = ctx.directory.conference(conference) else {
             return self.end_leg_with(ctx, leg, EndReason::NotFound, None);
         };

@@ -118,6 +118,7 @@ impl Interaction {
             Purpose::TransferTarget,
             RING_MS_DEFAULT,
         );
+        self.leave_conference(ctx, rest);
         self.emit(ctx, Event::Unbridged { legs: vec![rest] });
         self.stop_prompt(ctx);
         self.leave_by_transfer(ctx, by);
@@ -142,6 +143,7 @@ impl Interaction {
         };
         let to = Pii(plan_name(&plan).to_string());
         self.emit(ctx, Event::TransferStarted { kind_of, by, to });
+        self.leave_conference(ctx, rest);
         self.emit(ctx, Event::Unbridged { legs: vec![rest] });
         self.emit(
             ctx,
@@ -403,6 +405,7 @@ impl Interaction {
             // Still ringing: the waiting party hears it ring from now on.
             self.take_purpose(c.leg);
             self.purposes.push((c.leg, Purpose::TransferTarget));
+            self.leave_conference(ctx, rest);
             self.emit(ctx, Event::Unbridged { legs: vec![rest] });
         }
         self.end_leg(ctx, by, EndReason::Transferred);
@@ -484,6 +487,14 @@ impl Interaction {
     }
 
     pub(crate) fn merge_in(&mut self, ctx: &mut Ctx<'_>, leg: LegId) {
+        // Who is added to somebody in a room joins the room.
+        let room = self.state.live_legs().find_map(|l| match l.room {
+            crate::state::Room::Conference(c) => Some(c),
+            _ => None,
+        });
+        if let Some(conference) = room {
+            return self.join_conference(ctx, leg, conference);
+        }
         let mut legs: Vec<LegId> = self.state.talkers().map(|l| l.id).collect();
         legs.push(leg);
         self.emit(ctx, Event::Merged { legs });
@@ -528,7 +539,17 @@ impl Interaction {
             .consult
             .as_ref()
             .is_some_and(|c| c.by == old || c.leg == old);
-        let Some(was) = was.filter(|_| !consulting) else {
+        let parked = was
+            .as_ref()
+            .is_some_and(|l| matches!(l.room, crate::state::Room::Parked(_)));
+        // A ringing phone's call may be picked up when somebody was called, not an agent by a queue.
+        let ringing = was.as_ref().is_some_and(|l| !l.is_answered())
+            && matches!(self.purpose(old), Some(Purpose::Target { .. }));
+        let talking = was
+            .as_ref()
+            .is_some_and(|l| l.is_answered() && l.room == crate::state::Room::Talk);
+        let free = !consulting && (parked || ringing || talking);
+        let Some(was) = was.filter(|_| free) else {
             let command = LegCommand::End {
                 reason: EndReason::Cancelled,
                 reject_status: Some(481),
@@ -541,7 +562,6 @@ impl Interaction {
             });
             return;
         };
-        let parked = matches!(was.room, crate::state::Room::Parked(_));
         self.emit(
             ctx,
             Event::LegAdded {
@@ -556,13 +576,19 @@ impl Interaction {
                 address: Pii(address),
                 agent,
                 call_id,
-                cause: None,
+                cause: was.cause.filter(|_| ringing),
             },
         );
         if let Some(agent) = agent {
             self.ask(ctx, RouteAsk::Occupy { agent });
         }
         match &was.room {
+            _ if ringing => {
+                if let Some(purpose) = self.take_purpose(old) {
+                    self.purposes.push((leg, purpose));
+                }
+                self.end_leg(ctx, old, EndReason::Cancelled);
+            }
             // Picking up a parked call: the parked leg stays, the newcomer talks to it.
             crate::state::Room::Parked(slot) => {
                 self.purposes.push((leg, Purpose::Retrieve(slot.clone())))
@@ -646,6 +672,7 @@ impl Interaction {
             }
             Some(rest) => {
                 self.purposes.push((id, Purpose::TransferTarget));
+                self.leave_conference(ctx, rest);
                 self.emit(ctx, Event::Unbridged { legs: vec![rest] });
             }
             None => self.end_leg(ctx, id, EndReason::Cancelled),
@@ -655,6 +682,7 @@ impl Interaction {
     /// This interaction gives a leg away and ends.
     pub(crate) fn release(&mut self, ctx: &mut Ctx<'_>, leg: LegId, to: InteractionId) {
         let agent = self.state.leg(leg).and_then(|l| l.agent);
+        self.leave_conference(ctx, leg);
         self.emit(ctx, Event::LegMovedOut { leg, to });
         self.media.retain(|l| *l != leg);
         self.take_purpose(leg);
