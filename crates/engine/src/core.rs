@@ -232,6 +232,11 @@ impl Engine {
         ]
     }
 
+    /// Whether new calls are refused because the node is being taken out of service.
+    pub fn is_draining(&self) -> bool {
+        self.draining
+    }
+
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.index.snapshot
     }

@@ -386,6 +386,13 @@ impl State {
             }),
             Event::LegMuted { leg, muted } => self.each(&[*leg], |l| l.muted = *muted),
             Event::LegEnded { leg, reason, .. } => self.leg_gone(*leg, *reason),
+            other => self.apply_call(other),
+        }
+    }
+
+    /// What brings legs together and apart.
+    fn apply_call(&mut self, event: &Event) {
+        match event {
             Event::Bridged { legs } => self.each(legs, |l| {
                 l.room = Room::Talk;
                 l.held = false;
@@ -439,6 +446,13 @@ impl State {
                     l.room = Room::Talk;
                 });
             }
+            other => self.apply_operation(other),
+        }
+    }
+
+    /// What makes, completes or gives up a shared operation.
+    fn apply_operation(&mut self, event: &Event) {
+        match event {
             Event::TransferStarted { by, .. } => {
                 let second = self.consult.as_ref().map(|c| c.leg);
                 self.op = Some(SharedOp {

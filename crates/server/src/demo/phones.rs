@@ -24,19 +24,19 @@ const CALLS_MAX: usize = 40;
 /// A caller who is not served hangs up after this long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-pub enum Role {
+pub(super) enum Role {
     Callers { number: String, every: Duration },
     Agent { user: String, password: String },
 }
 
 /// What a line did so far, for the screen.
 #[derive(Default)]
-pub struct Figures {
+pub(super) struct Figures {
     pub placed: AtomicU64,
     pub talking: AtomicU64,
 }
 
-pub struct Line {
+pub(super) struct Line {
     figures: Arc<Figures>,
     stop: Arc<AtomicBool>,
     waker: cp_edge::Waker,

@@ -8,8 +8,10 @@ fn check(text: &str, story: Expect) {
     story.assert_eq(&play(text));
 }
 
-const TALK: &str = "phones alice bob eve dan sup kim; call alice -> bob-direct; wait 3s; alice and bob talk;";
-const SERVED: &str = "phones alice bob eve dan sup kim; call alice -> queue; wait 3s; alice and bob talk;";
+const TALK: &str =
+    "phones alice bob eve dan sup kim; call alice -> bob-direct; wait 3s; alice and bob talk;";
+const SERVED: &str =
+    "phones alice bob eve dan sup kim; call alice -> queue; wait 3s; alice and bob talk;";
 
 fn talking(rest: &str, story: Expect) {
     check(&format!("{TALK}{rest}"), story);

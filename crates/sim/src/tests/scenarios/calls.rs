@@ -74,14 +74,18 @@ fn a_call_that_is_cancelled_while_it_rings() {
 
 #[test]
 fn a_colleague_who_gives_up_stops_the_ringing() {
-    holds("phones bob eve; eve never answers; call bob -> 1002; wait 2s; eve rings; bob hangs up; wait 1s; eve is free");
+    holds(
+        "phones bob eve; eve never answers; call bob -> 1002; wait 2s; eve rings; bob hangs up; wait 1s; eve is free",
+    );
 }
 
 #[test]
 fn busy_declined_and_no_answer_reach_the_caller() {
     holds("phones alice bob; bob rejects 486; call alice -> bob-direct; wait 2s; alice got 486");
     holds("phones alice bob; bob rejects 603; call alice -> bob-direct; wait 2s; alice got 603");
-    holds("phones alice bob; bob never answers; call alice -> bob-direct; wait 40s; alice got 480; bob is free");
+    holds(
+        "phones alice bob; bob never answers; call alice -> bob-direct; wait 40s; alice got 480; bob is free",
+    );
     holds("phones alice bob; bob is silent; call alice -> bob-direct; wait 40s; alice got 480");
 }
 
@@ -428,7 +432,9 @@ fn a_call_by_a_program_is_led_to_a_queue() {
              13.051 call 1 bob done by timer
         "#]],
     );
-    holds("phones kim bob; kim rejects 486; system: originate kim to support; wait 5s; bob is free");
+    holds(
+        "phones kim bob; kim rejects 486; system: originate kim to support; wait 5s; bob is free",
+    );
 }
 
 #[test]

@@ -4,7 +4,9 @@ use super::*;
 
 #[test]
 fn a_phone_that_vanishes_is_a_drop_and_no_hang_up() {
-    talking("bob dies; wait 30s; alice is free; bob lives", expect![[r#"
+    talking(
+        "bob dies; wait 30s; alice is free; bob lives",
+        expect![[r#"
           3.001 call 1 started alice -> bob-direct
           3.001 call 1 leg alice Customer
           3.001 call 1 leg bob Agent
@@ -15,8 +17,11 @@ fn a_phone_that_vanishes_is_a_drop_and_no_hang_up() {
          26.000 call 1 bob ended: dropped
          26.000 call 1 alice ended: dropped
          26.000 call 1 ended: dropped by bob
-    "#]]);
-    talking("alice dies; wait 30s; bob is free; alice lives", expect![[r#"
+    "#]],
+    );
+    talking(
+        "alice dies; wait 30s; bob is free; alice lives",
+        expect![[r#"
           3.001 call 1 started alice -> bob-direct
           3.001 call 1 leg alice Customer
           3.001 call 1 leg bob Agent
@@ -27,7 +32,8 @@ fn a_phone_that_vanishes_is_a_drop_and_no_hang_up() {
          26.000 call 1 alice ended: dropped
          26.000 call 1 bob ended: dropped
          26.000 call 1 ended: dropped by alice
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -66,7 +72,9 @@ fn a_restart_ends_what_it_lost_and_phones_know_it() {
 
 #[test]
 fn a_restart_with_callers_waiting_and_parked() {
-    holds("phones alice anna bob; call anna -> bob-direct; wait 3s; bob: park 701; wait 1s; bob: presence break; call alice -> queue; wait 5s; restart; wait 2s; alice is free; anna is free; bob: retrieve 701 = not_found; call alice -> bob-direct; wait 5s; alice and bob talk");
+    holds(
+        "phones alice anna bob; call anna -> bob-direct; wait 3s; bob: park 701; wait 1s; bob: presence break; call alice -> queue; wait 5s; restart; wait 2s; alice is free; anna is free; bob: retrieve 701 = not_found; call alice -> bob-direct; wait 5s; alice and bob talk",
+    );
 }
 
 #[test]
@@ -89,7 +97,9 @@ fn nothing_is_promised_before_the_log_has_it() {
         "#]],
     );
     // What was decided but not written is unknown after a crash: nobody was told of it.
-    holds("phones alice bob; disk slow 400ms; call alice -> queue; wait 300ms; restart; wait 1s; alice hangs up; wait 40s; bob is free");
+    holds(
+        "phones alice bob; disk slow 400ms; call alice -> queue; wait 300ms; restart; wait 1s; alice hangs up; wait 40s; bob is free",
+    );
 }
 
 #[test]
@@ -186,12 +196,18 @@ fn a_full_disk_refuses_new_calls_and_keeps_the_old() {
 
 #[test]
 fn draining_refuses_new_calls_and_lets_old_ones_end() {
-    holds("phones alice anna bob; call alice -> bob-direct; wait 3s; system: drain; call anna -> queue; wait 1s; anna got 503; bob: dial 1002 = draining; alice and bob talk; bob: consult 1002 = no_agent; alice hangs up; wait 1s; system: undrain; call anna -> bob-direct; wait 3s; anna and bob talk");
+    holds(
+        "phones alice anna bob; call alice -> bob-direct; wait 3s; system: drain; call anna -> queue; wait 1s; anna got 503; bob: dial 1002 = draining; alice and bob talk; bob: consult 1002 = no_agent; alice hangs up; wait 1s; system: undrain; call anna -> bob-direct; wait 3s; anna and bob talk",
+    );
 }
 
 #[test]
 fn no_ports_no_call() {
-    holds("ports 2; phones alice anna bob; call alice -> bob-direct; wait 3s; alice and bob talk; call anna -> answer; wait 1s; anna got 503; alice and bob talk; alice hangs up; wait 1s; call anna -> bob-direct; wait 3s; anna and bob talk");
+    holds(
+        "ports 2; phones alice anna bob; call alice -> bob-direct; wait 3s; alice and bob talk; call anna -> answer; wait 1s; anna got 503; alice and bob talk; alice hangs up; wait 1s; call anna -> bob-direct; wait 3s; anna and bob talk",
+    );
     // The caller got the last port: the agent cannot be rung.
-    holds("ports 1; phones alice bob; call alice -> bob-direct; wait 3s; alice got 503; bob is free");
+    holds(
+        "ports 1; phones alice bob; call alice -> bob-direct; wait 3s; alice got 503; bob is free",
+    );
 }

@@ -64,7 +64,9 @@ fn an_agent_who_rejects_keeps_the_caller_in_place() {
 
 #[test]
 fn accepting_on_the_desktop_makes_the_phone_answer() {
-    holds("phones alice bob eve; bob never answers; call alice -> queue; wait 2s; eve on bob: accept = forbidden; bob answers after 0s; bob: accept; wait 2s; alice and bob talk; bob: accept = offer_gone");
+    holds(
+        "phones alice bob eve; bob never answers; call alice -> queue; wait 2s; eve on bob: accept = forbidden; bob answers after 0s; bob: accept; wait 2s; alice and bob talk; bob: accept = offer_gone",
+    );
 }
 
 #[test]
@@ -207,7 +209,9 @@ fn a_direct_call_keeps_an_agent_from_offers() {
         "#]],
     );
     // A call of the agent's own takes an offer back.
-    holds("phones alice bob eve; bob never answers; call alice -> queue; wait 2s; call bob -> 1002; wait 3s; bob and eve talk; alice hears music");
+    holds(
+        "phones alice bob eve; bob never answers; call alice -> queue; wait 2s; call bob -> 1002; wait 3s; bob and eve talk; alice hears music",
+    );
 }
 
 #[test]

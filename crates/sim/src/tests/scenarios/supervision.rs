@@ -73,6 +73,10 @@ fn supervision_that_is_refused() {
     holds(&format!(
         "{TALK} bob: supervises bob listen = conflict; eve on eve: supervises bob listen; wait 2s; bob: take over = leg_state; bob: change to barge = leg_state; alice and bob talk"
     ));
-    holds("phones alice bob sup; bob never answers; call alice -> bob-direct; wait 1s; sup: supervises bob listen = leg_state");
-    holds("phones alice bob; call alice -> bob-direct; wait 3s; sup: supervises bob listen = agent_state");
+    holds(
+        "phones alice bob sup; bob never answers; call alice -> bob-direct; wait 1s; sup: supervises bob listen = leg_state",
+    );
+    holds(
+        "phones alice bob; call alice -> bob-direct; wait 3s; sup: supervises bob listen = agent_state",
+    );
 }

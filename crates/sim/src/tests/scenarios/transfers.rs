@@ -124,7 +124,9 @@ fn a_transfer_to_nothing_changes_nothing() {
     holds(&format!(
         "{TALK} bob: transfer nowhere = not_found; bob: consult nowhere = not_found; bob: complete = leg_state; bob: merge = leg_state; bob: cancel = leg_state; alice and bob talk"
     ));
-    holds("phones alice bob; call alice -> bob-direct; wait 3s; bob: transfer 1002 = no_agent; bob: consult 1002 = no_agent; alice and bob talk");
+    holds(
+        "phones alice bob; call alice -> bob-direct; wait 3s; bob: transfer 1002 = no_agent; bob: consult 1002 = no_agent; alice and bob talk",
+    );
 }
 
 #[test]
