@@ -133,7 +133,7 @@ impl Engine {
         {
             return Err(503);
         }
-        let arrival = self.arrival(principal, invite)?;
+        let arrival = self.arrival(principal, invite, replaces.is_some())?;
         let limit = self
             .index
             .tenant(arrival.tenant)
@@ -273,7 +273,12 @@ impl Engine {
         Ok(())
     }
 
-    fn arrival(&self, principal: Principal, invite: &Message) -> Result<Arrival, u16> {
+    fn arrival(
+        &self,
+        principal: Principal,
+        invite: &Message,
+        replacing: bool,
+    ) -> Result<Arrival, u16> {
         let uri = SipUri::parse(invite.uri()).ok_or(400u16)?;
         let dialled = uri.user_decoded().into_owned();
         match principal {
@@ -281,7 +286,7 @@ impl Engine {
                 let trunk = self.index.trunk(t).ok_or(403u16)?;
                 self.from_trunk(trunk, &dialled, invite)
             }
-            Principal::Phone(p) => self.from_phone(p, &dialled),
+            Principal::Phone(p) => self.from_phone(p, &dialled, replacing),
         }
     }
 
@@ -320,7 +325,7 @@ impl Engine {
         })
     }
 
-    fn from_phone(&self, phone: PhoneId, dialled: &str) -> Result<Arrival, u16> {
+    fn from_phone(&self, phone: PhoneId, dialled: &str, replacing: bool) -> Result<Arrival, u16> {
         let p = self.index.phone(phone).ok_or(403u16)?;
         let agent = self.index.agent_of_phone(phone);
         let slot = self.parked.get(&(p.tenant, dialled.to_string())).copied();
@@ -328,6 +333,8 @@ impl Engine {
         let (plan, number) = match (found, slot) {
             (Some(f), _) => f,
             (None, Some(_)) => (Destination::Reject { status: 480 }, None),
+            // Where a Replaces leads is said by the dialog it names.
+            (None, None) if replacing => (Destination::Reject { status: 481 }, None),
             (None, None) => (self.outside(p, dialled)?, None),
         };
         Ok(Arrival {

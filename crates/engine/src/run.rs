@@ -38,7 +38,8 @@ impl Engine {
                 bytes,
                 call,
             } => {
-                let live = !self.writable && call.is_some_and(|c| self.confirmed_call(c));
+                let live = !self.writable
+                    && (gate::ends(&bytes) || call.is_some_and(|c| self.confirmed_call(c)));
                 let after = if live || !gate::promises(&bytes, call.is_some()) {
                     NOW
                 } else {

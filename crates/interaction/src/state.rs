@@ -455,6 +455,10 @@ impl State {
         match event {
             Event::TransferStarted { by, .. } => {
                 let second = self.consult.as_ref().map(|c| c.leg);
+                // From now on it is the other side of the caller's call, no longer the user's own.
+                if let Some(l) = second.and_then(|s| self.leg_mut(s)) {
+                    l.role = party_role(l.agent);
+                }
                 self.op = Some(SharedOp {
                     user: *by,
                     second,
@@ -468,15 +472,6 @@ impl State {
                     // To a queue or a menu: the caller goes on by itself, there is no second call.
                     (None, op) => *op = None,
                     _ => {}
-                }
-                if let Some(l) = to_leg.and_then(|t| self.leg_mut(t))
-                    && l.role == LegRole::Consulted
-                {
-                    l.role = if l.agent.is_some() {
-                        LegRole::Agent
-                    } else {
-                        LegRole::Party
-                    };
                 }
             }
             // With the user still there all is as before; else the original is to be revived.
@@ -503,6 +498,13 @@ impl State {
         {
             self.consult = None;
         }
+    }
+}
+
+fn party_role(agent: Option<AgentId>) -> LegRole {
+    match agent {
+        Some(_) => LegRole::Agent,
+        None => LegRole::Party,
     }
 }
 

@@ -205,7 +205,21 @@ impl Run {
         if let Some(found) = now {
             self.seen.insert(who.to_string(), found);
         }
-        self.seen.get(who).copied()
+        self.seen.get(who).copied().or_else(|| self.last_of(agent))
+    }
+
+    /// The last leg the log tells of an agent.
+    fn last_of(&self, of: AgentId) -> Option<(LegId, InteractionId)> {
+        let log = self.world.log.durable.iter().rev();
+        log.filter_map(|r| match (&r.event, r.stream) {
+            (Event::LegAdded { leg, agent, .. }, StreamId::Interaction(id))
+                if *agent == Some(of) =>
+            {
+                Some((*leg, id))
+            }
+            _ => None,
+        })
+        .next()
     }
 
     /// The youngest interaction that has not ended.
@@ -452,8 +466,8 @@ impl Run {
     fn told(&self, ladder: bool) -> String {
         let story = self.story();
         match ladder {
-            true => format!("{}\n--\n{story}\n", self.world.ladder.join("\n")),
-            false => format!("{story}\n"),
+            true => format!("wire\n{}\nlog\n{story}\n", self.world.ladder.join("\n")),
+            false => format!("log\n{story}\n"),
         }
     }
 

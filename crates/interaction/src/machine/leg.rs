@@ -341,24 +341,10 @@ impl Interaction {
         reason: EndReason,
         detail: Option<String>,
     ) {
-        let Some(was) = self.state.leg(leg).filter(|l| l.is_live()).cloned() else {
+        let consult = self.state.consult.clone();
+        let Some((was, purpose)) = self.note_ended(ctx, leg, reason, detail.clone()) else {
             return;
         };
-        let consult = self.state.consult.clone();
-        self.leave_conference(ctx, leg);
-        if self.prompt.as_ref().is_some_and(|p| p.leg == leg) {
-            self.prompt = None;
-        }
-        self.emit(
-            ctx,
-            Event::LegEnded {
-                leg,
-                reason,
-                detail: detail.clone(),
-            },
-        );
-        let purpose = self.take_purpose(leg);
-        self.agent_freed(ctx, &was, &purpose);
         // When everything is being ended, no leg's end means anything for the others any more.
         if self.state.ended.is_some() || self.end_reason.is_some() {
             return;
@@ -370,6 +356,54 @@ impl Interaction {
             Some(p) if !was.is_answered() => self.attempt_failed(ctx, p, &was, reason, detail),
             _ => self.party_left(ctx, &was, reason, detail),
         }
+    }
+
+    /// Our side ends a leg whose end means nothing for the others.
+    pub(crate) fn dismiss(&mut self, ctx: &mut Ctx<'_>, leg: LegId, reason: EndReason) {
+        if let Some(direction) = self
+            .state
+            .leg(leg)
+            .filter(|l| l.is_live())
+            .map(|l| l.direction)
+        {
+            let reject_status = None;
+            let command = LegCommand::End {
+                reason,
+                reject_status,
+            };
+            ctx.out.push(Output::Leg {
+                leg,
+                direction,
+                command,
+            });
+            self.note_ended(ctx, leg, reason, None);
+        }
+    }
+
+    /// Writes down the end of a leg, and lets go of what it had. What it was, and what for.
+    fn note_ended(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        reason: EndReason,
+        detail: Option<String>,
+    ) -> Option<(Leg, Option<Purpose>)> {
+        let was = self.state.leg(leg).filter(|l| l.is_live()).cloned()?;
+        self.leave_conference(ctx, leg);
+        if self.prompt.as_ref().is_some_and(|p| p.leg == leg) {
+            self.prompt = None;
+        }
+        self.emit(
+            ctx,
+            Event::LegEnded {
+                leg,
+                reason,
+                detail,
+            },
+        );
+        let purpose = self.take_purpose(leg);
+        self.agent_freed(ctx, &was, &purpose);
+        Some((was, purpose))
     }
 
     fn agent_freed(&mut self, ctx: &mut Ctx<'_>, was: &Leg, purpose: &Option<Purpose>) {

@@ -442,8 +442,7 @@ impl Interaction {
             }
             // The asker's phone was lost: the third party knows too little to be left with the call.
             _ => {
-                self.take_purpose(c.leg);
-                self.end_leg(ctx, c.leg, EndReason::Cancelled);
+                self.dismiss(ctx, c.leg, EndReason::Cancelled);
                 self.party_left(ctx, was, reason, None);
             }
         }

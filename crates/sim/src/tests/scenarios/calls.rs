@@ -7,6 +7,7 @@ fn a_call_through_a_queue() {
     check(
         "with ladder; phones alice bob; call alice -> queue; wait 3s; alice and bob talk; alice hangs up; wait 10s",
         expect![[r#"
+            wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
               3.002     cp -> alice  200 INVITE (SDP)
@@ -17,10 +18,10 @@ fn a_call_through_a_queue() {
               3.803    bob -> cp     200 INVITE (SDP)
               3.805     cp -> bob    ACK
               6.000  alice -> cp     BYE
-              6.001     cp -> alice  200 BYE
-              6.001     cp -> bob    BYE
-              6.002    bob -> cp     200 BYE
-            --
+              6.002     cp -> alice  200 BYE
+              6.002     cp -> bob    BYE
+              6.003    bob -> cp     200 BYE
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -46,6 +47,7 @@ fn a_call_that_is_cancelled_while_it_rings() {
     check(
         "with ladder; phones alice bob; bob never answers; call alice -> bob-direct; wait 2s; bob rings; alice hangs up; wait 1s; bob is free",
         expect![[r#"
+            wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
               3.002     cp -> bob    INVITE (SDP)
@@ -54,13 +56,13 @@ fn a_call_that_is_cancelled_while_it_rings() {
               3.005     cp -> alice  180 INVITE
               5.000  alice -> cp     CANCEL
               5.001     cp -> alice  200 CANCEL
-              5.001     cp -> bob    CANCEL
               5.002     cp -> alice  487 INVITE
-              5.002    bob -> cp     200 CANCEL
-              5.002    bob -> cp     487 INVITE
+              5.002     cp -> bob    CANCEL
               5.003  alice -> cp     ACK
-              5.003     cp -> bob    ACK
-            --
+              5.003    bob -> cp     200 CANCEL
+              5.003    bob -> cp     487 INVITE
+              5.004     cp -> bob    ACK
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -110,6 +112,7 @@ fn a_number_outside_goes_by_the_trunk() {
     check(
         "phones kim far; call kim -> +4930123456; wait 2s; kim and far talk; far hangs up; wait 1s; kim is free",
         expect![[r#"
+            log
               3.003 call 1 started kim -> +4930123456
               3.003 call 1 leg kim Customer
               3.003 call 1 leg +4930123456 Party
@@ -131,6 +134,7 @@ fn a_late_offer_is_answered_in_the_ack() {
     check(
         "with ladder; phones alice bob; call alice -> queue without sdp; wait 3s; alice and bob talk; bob hangs up; wait 1s; alice is free",
         expect![[r#"
+            wire
               3.000  alice -> cp     INVITE
               3.001     cp -> alice  100 INVITE
               3.002     cp -> alice  200 INVITE (SDP)
@@ -141,10 +145,10 @@ fn a_late_offer_is_answered_in_the_ack() {
               3.803    bob -> cp     200 INVITE (SDP)
               3.805     cp -> bob    ACK
               6.000    bob -> cp     BYE
-              6.001     cp -> bob    200 BYE
-              6.001     cp -> alice  BYE
-              6.002  alice -> cp     200 BYE
-            --
+              6.002     cp -> bob    200 BYE
+              6.002     cp -> alice  BYE
+              6.003  alice -> cp     200 BYE
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -169,6 +173,7 @@ fn early_media_is_heard_before_the_answer() {
     check(
         "with ladder; phones kim far; far sends audio and answers after 2s; call kim -> +4930123456; wait 1s; kim hears only far; wait 3s; kim and far talk; kim hangs up; wait 1s",
         expect![[r#"
+            wire
               3.000    kim -> cp     INVITE (SDP)
               3.001     cp -> kim    401 INVITE
               3.002    kim -> cp     ACK
@@ -187,10 +192,10 @@ fn early_media_is_heard_before_the_answer() {
               5.007     cp -> kim    200 INVITE
               5.008    kim -> cp     ACK
               7.000    kim -> cp     BYE
-              7.001     cp -> kim    200 BYE
-              7.001     cp -> far    BYE
-              7.002    far -> cp     200 BYE
-            --
+              7.002     cp -> kim    200 BYE
+              7.002     cp -> far    BYE
+              7.003    far -> cp     200 BYE
+            log
               3.003 call 1 started kim -> +4930123456
               3.003 call 1 leg kim Customer
               3.003 call 1 leg +4930123456 Party
@@ -210,6 +215,7 @@ fn a_phone_puts_the_other_on_hold() {
     talking(
         "alice holds; wait 1s; bob hears nobody; bob hears music; alice resumes; wait 1s; alice and bob talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -228,6 +234,7 @@ fn two_phones_of_one_person_ring_and_one_wins() {
     check(
         "with ladder; phones alice bob bob2; bob answers after 900ms; bob2 answers after 900ms; call alice -> bob-direct; wait 5s; alice hangs up; wait 2s; bob is free; bob2 is free",
         expect![[r#"
+            wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
               3.002     cp -> bob2   INVITE (SDP)
@@ -239,19 +246,19 @@ fn two_phones_of_one_person_ring_and_one_wins() {
               3.005     cp -> alice  180 INVITE
               3.903   bob2 -> cp     200 INVITE (SDP)
               3.903    bob -> cp     200 INVITE (SDP)
-              3.904     cp -> bob    CANCEL
-              3.904     cp -> bob    BYE
               3.905     cp -> bob2   ACK
+              3.905     cp -> bob    CANCEL
               3.905     cp -> alice  200 INVITE (SDP)
               3.905     cp -> bob    ACK
-              3.905    bob -> cp     200 CANCEL
-              3.905    bob -> cp     200 BYE
+              3.905     cp -> bob    BYE
+              3.906    bob -> cp     200 CANCEL
               3.906  alice -> cp     ACK
+              3.906    bob -> cp     200 BYE
               8.000  alice -> cp     BYE
-              8.001     cp -> alice  200 BYE
-              8.001     cp -> bob2   BYE
-              8.002   bob2 -> cp     200 BYE
-            --
+              8.002     cp -> alice  200 BYE
+              8.002     cp -> bob2   BYE
+              8.003   bob2 -> cp     200 BYE
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -271,6 +278,7 @@ fn menus_take_digits_and_time_out() {
     check(
         "phones alice bob; call alice -> menu; wait 500ms; alice presses 2; wait 3s; alice and bob talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> menu
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -286,6 +294,7 @@ fn menus_take_digits_and_time_out() {
     check(
         "phones alice bob; call alice -> menu; wait 15s; alice is free",
         expect![[r#"
+            log
               3.001 call 1 started alice -> menu
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -306,6 +315,7 @@ fn announcements_end_the_call() {
     check(
         "phones alice; call alice -> announce; wait 5s; alice is free",
         expect![[r#"
+            log
               3.001 call 1 started alice -> announce
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -328,6 +338,7 @@ fn prompts_can_be_cut_and_do_not_lose_the_caller() {
     check(
         "phones alice bob; call alice -> greeted; wait 500ms; alice presses 1; wait 500ms; alice hears music",
         expect![[r#"
+            log
               3.001 call 1 started alice -> greeted
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -341,6 +352,7 @@ fn prompts_can_be_cut_and_do_not_lose_the_caller() {
     check(
         "phones alice bob; call alice -> greeted; wait 500ms; system: record; wait 5s; alice hears music; system: stop recording",
         expect![[r#"
+            log
               3.001 call 1 started alice -> greeted
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -358,6 +370,7 @@ fn digits_prompts_and_recording_by_command() {
     talking(
         "bob: record; bob: record = conflict; bob: pause; bob: go on; bob: stop recording; wait 1s; bob: stop recording = conflict; bob: pause = conflict; bob: send 12#; bob: send x = bad_request; bob: play hello; wait 100ms; bob: stop playing; bob: mute; alice hears nobody; bob hears only alice; bob: unmute; alice and bob talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -382,6 +395,7 @@ fn click_to_call_rings_the_own_phone_first() {
     check(
         "phones bob eve far; bob: dial 1002; wait 5s; bob and eve talk; eve hangs up; wait 1s; bob is free; bob: dial nowhere = not_found; bob: dial 1003 = no_agent; eve: dial +4930123456; wait 5s; eve and far talk",
         expect![[r#"
+            log
               3.000 call 1 started 1001 -> 1002
               3.000 call 1 leg bob Agent
               3.003 call 1 bob rings
@@ -413,6 +427,7 @@ fn a_call_by_a_program_is_led_to_a_queue() {
     check(
         "phones kim bob; system: originate kim to support; wait 5s; kim and bob talk; kim hangs up; wait 8s",
         expect![[r#"
+            log
               3.000 call 1 started anonymous -> kim
               3.000 call 1 leg kim Customer
               3.003 call 1 kim rings

@@ -7,32 +7,34 @@ fn a_phone_that_vanishes_is_a_drop_and_no_hang_up() {
     talking(
         "bob dies; wait 30s; alice is free; bob lives",
         expect![[r#"
-          3.001 call 1 started alice -> bob-direct
-          3.001 call 1 leg alice Customer
-          3.001 call 1 leg bob Agent
-          3.004 call 1 bob rings
-          3.804 call 1 bob answered
-          3.804 call 1 alice answered
-          3.804 call 1 bridged alice, bob
-         26.000 call 1 bob ended: dropped
-         26.000 call 1 alice ended: dropped
-         26.000 call 1 ended: dropped by bob
-    "#]],
+            log
+              3.001 call 1 started alice -> bob-direct
+              3.001 call 1 leg alice Customer
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 alice answered
+              3.804 call 1 bridged alice, bob
+             26.000 call 1 bob ended: dropped
+             26.000 call 1 alice ended: dropped
+             26.000 call 1 ended: dropped by bob
+        "#]],
     );
     talking(
         "alice dies; wait 30s; bob is free; alice lives",
         expect![[r#"
-          3.001 call 1 started alice -> bob-direct
-          3.001 call 1 leg alice Customer
-          3.001 call 1 leg bob Agent
-          3.004 call 1 bob rings
-          3.804 call 1 bob answered
-          3.804 call 1 alice answered
-          3.804 call 1 bridged alice, bob
-         26.000 call 1 alice ended: dropped
-         26.000 call 1 bob ended: dropped
-         26.000 call 1 ended: dropped by alice
-    "#]],
+            log
+              3.001 call 1 started alice -> bob-direct
+              3.001 call 1 leg alice Customer
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 alice answered
+              3.804 call 1 bridged alice, bob
+             26.000 call 1 alice ended: dropped
+             26.000 call 1 bob ended: dropped
+             26.000 call 1 ended: dropped by alice
+        "#]],
     );
 }
 
@@ -41,6 +43,7 @@ fn a_restart_ends_what_it_lost_and_phones_know_it() {
     served(
         "restart; wait 2s; alice is free; bob is free; call alice -> queue; wait 5s; alice and bob talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -82,13 +85,14 @@ fn nothing_is_promised_before_the_log_has_it() {
     check(
         "with ladder; phones alice; disk slow 300ms; call alice -> answer; wait 2s; alice hangs up; wait 2s",
         expect![[r#"
+            wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
               3.301     cp -> alice  200 INVITE (SDP)
               3.302  alice -> cp     ACK
               5.000  alice -> cp     BYE
-              5.001     cp -> alice  200 BYE
-            --
+              5.301     cp -> alice  200 BYE
+            log
               3.001 call 1 started alice -> answer
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -107,6 +111,7 @@ fn a_repeated_answer_waits_for_the_log_too() {
     check(
         "with ladder; phones alice; disk slow 3s; call alice -> answer; wait 2s; alice hangs up; wait 8s; alice is free",
         expect![[r#"
+            wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
               5.000  alice -> cp     CANCEL
@@ -118,8 +123,12 @@ fn a_repeated_answer_waits_for_the_log_too() {
               6.002  alice -> cp     BYE
               6.002  alice -> cp     ACK
               6.002  alice -> cp     ACK
-              6.003     cp -> alice  200 BYE
-            --
+              6.502  alice -> cp     BYE
+              7.502  alice -> cp     BYE
+              9.003     cp -> alice  200 BYE
+              9.004     cp -> alice  200 BYE
+              9.004     cp -> alice  200 BYE
+            log
               3.001 call 1 started alice -> answer
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -134,6 +143,7 @@ fn a_full_disk_refuses_new_calls_and_keeps_the_old() {
     check(
         "with ladder; phones alice anna bob; call alice -> bob-direct; wait 3s; disk fails; call anna -> queue; wait 1s; anna got 503; alice and bob talk; alice holds; wait 1s; bob hears music; alice resumes; wait 1s; alice and bob talk; alice hangs up; wait 1s; bob is free; bob: dial 1002 = store_unavailable; disk heals; wait 1s; call anna -> bob-direct; wait 3s; anna and bob talk",
         expect![[r#"
+            wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
               3.002     cp -> bob    INVITE (SDP)
@@ -170,7 +180,7 @@ fn a_full_disk_refuses_new_calls_and_keeps_the_old() {
              11.855     cp -> bob    ACK
              11.855     cp -> anna   200 INVITE (SDP)
              11.856   anna -> cp     ACK
-            --
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent

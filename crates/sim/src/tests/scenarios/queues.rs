@@ -7,6 +7,7 @@ fn the_caller_gives_up_while_the_agent_rings() {
     check(
         "phones alice bob; bob never answers; call alice -> queue; wait 3s; bob rings; alice hangs up; wait 1s; bob is free",
         expect![[r#"
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -26,8 +27,30 @@ fn the_caller_gives_up_while_the_agent_rings() {
 #[test]
 fn an_agent_who_lets_it_ring_is_not_asked_again() {
     check(
-        "phones alice bob; bob never answers; call alice -> queue; wait 25s; bob is free; alice hears music; bob: presence available; bob answers after 1s; wait 15s; alice and bob talk",
-        expect![[""]],
+        "phones alice bob; bob never answers; call alice -> queue; wait 25s; bob is free; alice hears music; bob: presence available; bob answers after 1s; wait 35s; alice and bob talk",
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> queue
+              3.001 call 1 leg alice Customer
+              3.001 call 1 alice answered
+              3.001 call 1 queued in support at 1
+              3.001 call 1 offered to bob
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+             13.001 call 1 offer to bob: TimedOut
+             13.001 call 1 bob ended: no_answer
+             13.001 bob    state NotResponding
+             33.001 call 1 told its place 1
+             33.001 call 1 alice hears speech
+             34.501 call 1 alice prompt over
+             43.001 call 1 offered to bob
+             43.001 call 1 leg bob.2 Agent
+             43.004 call 1 bob.2 rings
+             44.004 call 1 bob.2 answered
+             44.004 call 1 offer to bob: Accepted
+             44.004 call 1 left support: Answered after 41003 ms
+             44.004 call 1 bridged alice, bob.2
+        "#]],
     );
 }
 
@@ -36,6 +59,7 @@ fn an_agent_who_rejects_keeps_the_caller_in_place() {
     check(
         "phones alice bob; bob never answers; call alice -> queue; wait 2s; bob: reject; wait 1s; bob is free; alice hears music; bob: reject = offer_gone; bob: accept = offer_gone",
         expect![[r#"
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -50,6 +74,7 @@ fn an_agent_who_rejects_keeps_the_caller_in_place() {
     check(
         "phones alice bob; bob rejects 486; call alice -> queue; wait 5s; alice hears music",
         expect![[r#"
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -74,6 +99,7 @@ fn two_phones_answer_one_offer_and_one_wins() {
     check(
         "phones alice bob bob2; bob answers after 900ms; bob2 answers after 900ms; call alice -> queue; wait 5s; alice hangs up; wait 10s; bob is free; bob2 is free",
         expect![[r#"
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -98,7 +124,43 @@ fn two_phones_answer_one_offer_and_one_wins() {
 fn wrap_up_ends_by_timer_or_by_command() {
     check(
         "phones alice anna bob; call alice -> queue; wait 3s; alice hangs up; wait 1s; call anna -> queue; wait 1s; bob is free; bob: note all well; bob: done; wait 2s; anna and bob talk; bob: done = agent_state; anna hangs up; wait 1s; bob: extend 10s; wait 10s; bob: done",
-        expect![[""]],
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> queue
+              3.001 call 1 leg alice Customer
+              3.001 call 1 alice answered
+              3.001 call 1 queued in support at 1
+              3.001 call 1 offered to bob
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 offer to bob: Accepted
+              3.804 call 1 left support: Answered after 803 ms
+              3.804 call 1 bridged alice, bob
+              6.001 call 1 alice ended: hung_up
+              6.001 call 1 bob ended: hung_up
+              6.001 call 1 ended: hung_up by alice
+              6.001 call 1 bob wraps up
+              7.001 call 2 started anna -> queue
+              7.001 call 2 leg anna Customer
+              7.001 call 2 anna answered
+              7.001 call 2 queued in support at 1
+              8.000 call 1 note: all well
+              8.050 call 1 bob done
+              8.050 call 2 offered to bob
+              8.050 call 2 leg bob.2 Agent
+              8.053 call 2 bob.2 rings
+              8.853 call 2 bob.2 answered
+              8.853 call 2 offer to bob: Accepted
+              8.853 call 2 left support: Answered after 1852 ms
+              8.853 call 2 bridged anna, bob.2
+             10.151 call 2 anna ended: hung_up
+             10.151 call 2 bob.2 ended: hung_up
+             10.151 call 2 ended: hung_up by anna
+             10.151 call 2 bob wraps up
+             11.150 call 2 bob wraps up
+             21.200 call 2 bob done
+        "#]],
     );
 }
 
@@ -108,6 +170,7 @@ fn full_and_unstaffed_queues_lead_elsewhere() {
     check(
         "phones alice anna carl bob dan; call alice -> narrow; wait 3s; call anna -> narrow; wait 3s; call carl -> narrow; wait 5s; carl and dan talk; wait 30s; dan hangs up; wait 10s; anna and dan talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> narrow
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -153,6 +216,7 @@ fn full_and_unstaffed_queues_lead_elsewhere() {
     check(
         "phones alice; call alice -> empty; wait 10s; alice is free",
         expect![[r#"
+            log
               3.001 call 1 started alice -> empty
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -169,6 +233,7 @@ fn queues_that_overflow_into_each_other_let_the_caller_go() {
     check(
         "phones alice; call alice -> ring-a; wait 20s; alice is free",
         expect![[r#"
+            log
               3.001 call 1 started alice -> ring-a
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -185,6 +250,7 @@ fn a_direct_call_keeps_an_agent_from_offers() {
     check(
         "phones alice anna bob; call alice -> bob-direct; wait 3s; call anna -> queue; wait 5s; anna hears music; alice hangs up; wait 3s; anna and bob talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -219,6 +285,7 @@ fn a_colleague_in_the_queue_who_hangs_up_leaves_it() {
     check(
         "phones eve; call eve -> queue; wait 3s; eve hangs up; wait 1s",
         expect![[r#"
+            log
               3.003 call 1 started 1002 -> queue
               3.003 call 1 leg eve Agent
               3.003 call 1 eve answered
@@ -235,6 +302,7 @@ fn an_agent_whose_phone_is_lost_gives_the_caller_back() {
     served(
         "bob dies; wait 30s; alice hears music; bob lives; wait 10s",
         expect![[r#"
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -267,6 +335,7 @@ fn moving_to_another_queue_keeps_the_time_waited() {
     check(
         "phones alice dan bob; bob never answers; call alice -> queue; wait 4s; system: priority 3; system: requeue sales; wait 3s; alice and dan talk; bob is free; system: requeue support = leg_state",
         expect![[r#"
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -294,6 +363,7 @@ fn a_transfer_to_a_queue_waits_there() {
     served(
         "bob: transfer sales; wait 4s; alice and dan talk; bob is free; wait 10s",
         expect![[r#"
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -330,6 +400,7 @@ fn recording_by_the_queue_begins_with_the_talk() {
     check(
         "phones kim bob dan; bob: presence break; call kim -> greeted; wait 5s; kim hears music",
         expect![[r#"
+            log
               3.053 call 1 started kim -> greeted
               3.053 call 1 leg kim Customer
               3.053 call 1 kim answered

@@ -7,6 +7,7 @@ fn who_hears_whom_under_supervision() {
     talking(
         "sup: supervises bob listen; wait 2s; sup hears only alice bob; alice hears only bob; bob hears only alice; sup: change to whisper; sup hears only alice bob; alice hears only bob; bob hears only alice sup; sup: change to barge; sup hears only alice bob; alice hears only bob sup; bob hears only alice sup; sup: change to listen; alice hears only bob; sup hangs up; wait 1s; alice and bob talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -31,6 +32,7 @@ fn the_supervisor_takes_the_call() {
     served(
         "sup: supervises bob listen; wait 2s; sup: take over; wait 1s; alice and sup talk; bob is free; wait 8s",
         expect![[r#"
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered

@@ -7,6 +7,7 @@ fn a_blind_transfer() {
     served(
         "bob: transfer 1002; wait 3s; alice and eve talk; bob is free; wait 8s",
         expect![[r#"
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -40,6 +41,7 @@ fn a_blind_transfer_that_fails_revives_the_call_under_the_same_uci() {
     talking(
         "eve rejects 486; bob: transfer 1002; wait 5s; alice and bob talk; eve is free",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -66,6 +68,7 @@ fn a_blind_transfer_that_fails_revives_the_call_under_the_same_uci() {
     talking(
         "eve never answers; bob: transfer 1002; wait 5s; bob is free; eve rings; alice hears music; wait 40s; alice and bob talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -94,6 +97,7 @@ fn a_blind_transfer_that_fails_revives_the_call_under_the_same_uci() {
     talking(
         "eve rejects 486; bob rejects 486; bob: transfer 1002; wait 5s; alice is free",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -134,6 +138,7 @@ fn the_caller_leaves_during_a_transfer() {
     talking(
         "eve never answers; bob: transfer 1002; wait 3s; alice hangs up; wait 1s; eve is free",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -161,6 +166,7 @@ fn a_consultation_is_completed() {
     served(
         "bob: consult 1002; wait 300ms; alice hears music; alice hears nobody; bob hears music; wait 3s; bob and eve talk; alice hears music; bob: consult 1003 = conflict; bob: complete; wait 1s; alice and eve talk; bob is free; alice hears no music; wait 8s",
         expect![[r#"
+            log
               3.001 call 1 started alice -> queue
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -177,7 +183,7 @@ fn a_consultation_is_completed() {
               6.003 call 1 eve rings
               6.803 call 1 eve answered
               9.400 call 1 transfer Attended by bob to 1002
-              9.400 call 1 shared: Single -> SuccessPending, 1 apart
+              9.400 call 1 shared: Single -> SuccessPending
               9.400 call 1 consultation completed
               9.400 call 1 bridged alice, eve
               9.400 call 1 transferred to eve
@@ -194,6 +200,7 @@ fn a_consultation_is_cancelled_or_refused() {
     talking(
         "bob: consult 1002; wait 3s; bob: cancel; wait 1s; alice and bob talk; eve is free; eve rejects 486; bob: consult 1002; wait 2s; alice and bob talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -220,6 +227,7 @@ fn hanging_up_completes_a_consultation() {
     talking(
         "bob: consult 1002; wait 3s; bob hangs up; wait 1s; alice and eve talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -237,7 +245,7 @@ fn hanging_up_completes_a_consultation() {
               9.051 call 1 consultation completed
               9.051 call 1 bridged alice, eve
               9.051 call 1 transferred to eve
-              9.051 call 1 shared: OriginalEnded -> Succeeded
+              9.051 call 1 shared: OriginalEnded -> Succeeded, 1 apart
         "#]],
     );
 }
@@ -247,6 +255,7 @@ fn a_semi_attended_transfer() {
     talking(
         "eve answers after 4s; bob: consult 1002; wait 1s; bob: complete; wait 1s; bob is free; alice hears music; wait 4s; alice and eve talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -258,13 +267,13 @@ fn a_semi_attended_transfer() {
               6.000 call 1 bob consults eve
               6.003 call 1 eve rings
               7.050 call 1 transfer Attended by bob to 1002
-              7.050 call 1 shared: Single -> Pending, 1 apart
+              7.050 call 1 shared: Single -> Pending
               7.050 call 1 consultation completed
               7.050 call 1 unbridged alice
               7.050 call 1 bob ended: transferred
-              7.050 call 1 shared: Pending -> OriginalEnded, 1 apart
+              7.050 call 1 shared: Pending -> OriginalEnded
              10.003 call 1 eve answered
-             10.003 call 1 shared: OriginalEnded -> Succeeded, 1 apart
+             10.003 call 1 shared: OriginalEnded -> Succeeded
              10.003 call 1 bridged alice, eve
              10.003 call 1 transferred to eve
         "#]],
@@ -272,6 +281,7 @@ fn a_semi_attended_transfer() {
     talking(
         "eve never answers; bob: consult 1002; wait 1s; bob: complete; wait 50s; alice and bob talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -283,18 +293,18 @@ fn a_semi_attended_transfer() {
               6.000 call 1 bob consults eve
               6.003 call 1 eve rings
               7.050 call 1 transfer Attended by bob to 1002
-              7.050 call 1 shared: Single -> Pending, 1 apart
+              7.050 call 1 shared: Single -> Pending
               7.050 call 1 consultation completed
               7.050 call 1 unbridged alice
               7.050 call 1 bob ended: transferred
-              7.050 call 1 shared: Pending -> OriginalEnded, 1 apart
+              7.050 call 1 shared: Pending -> OriginalEnded
              36.000 call 1 eve ended: no_answer
-             36.000 call 1 shared: OriginalEnded -> RevivalPending, 1 apart
+             36.000 call 1 shared: OriginalEnded -> RevivalPending
              36.000 call 1 transfer failed: no_answer
              36.000 call 1 leg bob.2 Agent
              36.003 call 1 bob.2 rings
              36.803 call 1 bob.2 answered
-             36.803 call 1 shared: RevivalPending -> Single, 1 apart
+             36.803 call 1 shared: RevivalPending -> Single
              36.803 call 1 bridged alice, bob.2
         "#]],
     );
@@ -304,7 +314,32 @@ fn a_semi_attended_transfer() {
 fn the_phone_is_lost_in_a_consultation() {
     served(
         "bob: consult 1002; wait 3s; bob dies; wait 30s; eve is free; alice hears music; bob lives",
-        expect![[""]],
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> queue
+              3.001 call 1 leg alice Customer
+              3.001 call 1 alice answered
+              3.001 call 1 queued in support at 1
+              3.001 call 1 offered to bob
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 offer to bob: Accepted
+              3.804 call 1 left support: Answered after 803 ms
+              3.804 call 1 bridged alice, bob
+              6.000 call 1 leg eve Consulted
+              6.000 call 1 bob consults eve
+              6.003 call 1 eve rings
+              6.803 call 1 eve answered
+             29.050 call 1 bob ended: dropped
+             29.050 call 1 eve ended: cancelled
+             29.050 call 1 unbridged alice
+             29.050 call 1 bob wraps up
+             29.050 call 1 queued in support at 1
+             34.050 call 1 bob done by timer
+             34.050 call 1 offered to bob
+             34.050 call 1 leg bob.2 Agent
+        "#]],
     );
 }
 
@@ -313,6 +348,7 @@ fn the_caller_leaves_during_a_consultation() {
     talking(
         "bob: consult 1002; wait 3s; alice hangs up; wait 1s; bob is free; eve is free",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -337,6 +373,7 @@ fn three_talk_and_two_remain() {
     talking(
         "bob: consult 1002; wait 3s; bob: merge; wait 1s; alice hears only bob eve; bob hears only alice eve; eve hears only alice bob; bob hangs up; wait 1s; alice and eve talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -355,6 +392,7 @@ fn three_talk_and_two_remain() {
     talking(
         "bob: add 1002; wait 3s; alice hears only bob eve; bob: park = conflict; alice hangs up; wait 1s; bob and eve talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -384,6 +422,7 @@ fn a_room_takes_so_many_and_no_more() {
     check(
         "phones alice anna carl kim; call alice -> room; wait 1s; call anna -> room; wait 1s; call kim -> room; wait 1s; alice hears only anna kim; call carl -> room; wait 1s; carl is free; anna hangs up; wait 1s; alice and kim talk; call carl -> room; wait 1s; carl hears only alice kim",
         expect![[r#"
+            log
               3.001 call 1 started alice -> room
               3.001 call 1 leg alice Customer
               3.001 call 1 alice answered
@@ -417,6 +456,7 @@ fn a_phone_transfers_by_refer() {
     check(
         "with ladder; phones alice bob eve; call alice -> bob-direct; wait 3s; bob refers to 1002; wait 3s; alice and eve talk; bob is free",
         expect![[r#"
+            wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
               3.002     cp -> bob    INVITE (SDP)
@@ -437,12 +477,12 @@ fn a_phone_transfers_by_refer() {
               6.005     cp -> bob    NOTIFY (SDP)
               6.006    bob -> cp     200 NOTIFY
               6.803    eve -> cp     200 INVITE (SDP)
-              6.804     cp -> bob    BYE
               6.805     cp -> eve    ACK
               6.805     cp -> bob    NOTIFY (SDP)
-              6.805    bob -> cp     200 BYE
-              6.806    bob -> cp     481 NOTIFY
-            --
+              6.805     cp -> bob    BYE
+              6.806    bob -> cp     200 NOTIFY
+              6.806    bob -> cp     200 BYE
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -467,6 +507,7 @@ fn a_phone_transfers_by_refer() {
     talking(
         "eve rejects 486; bob refers to 1002; wait 3s; alice and bob talk; eve answers after 1s; bob refers to 1002; wait 3s; alice and eve talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -507,6 +548,7 @@ fn a_phone_joins_its_two_calls() {
     check(
         "with ladder; phones alice bob eve; call alice -> bob-direct; wait 3s; bob holds; wait 1s; call bob -> 1002; wait 3s; bob and eve talk; bob refers both; wait 2s; alice and eve talk; bob is free; wait 1s",
         expect![[r#"
+            wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
               3.002     cp -> bob    INVITE (SDP)
@@ -535,16 +577,16 @@ fn a_phone_joins_its_two_calls() {
               7.807     cp -> bob    200 INVITE (SDP)
               7.808    bob -> cp     ACK
              10.000    bob -> cp     REFER
-             10.001     cp -> bob    BYE
-             10.001     cp -> bob    BYE
              10.002     cp -> bob    202 REFER
              10.002     cp -> bob    NOTIFY (SDP)
              10.002     cp -> bob    NOTIFY (SDP)
-             10.002    bob -> cp     200 BYE
-             10.002    bob -> cp     200 BYE
-             10.003    bob -> cp     481 NOTIFY
-             10.003    bob -> cp     481 NOTIFY
-            --
+             10.002     cp -> bob    BYE
+             10.002     cp -> bob    BYE
+             10.003    bob -> cp     200 NOTIFY
+             10.003    bob -> cp     200 NOTIFY
+             10.003    bob -> cp     200 BYE
+             10.003    bob -> cp     200 BYE
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -579,12 +621,41 @@ fn a_phone_joins_its_two_calls() {
 fn a_phone_takes_over_a_call_by_replaces() {
     talking(
         "eve picks up from bob; wait 2s; alice and eve talk; bob is free",
-        expect![[""]],
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> bob-direct
+              3.001 call 1 leg alice Customer
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 alice answered
+              3.804 call 1 bridged alice, bob
+              6.003 call 1 leg eve Agent
+              6.003 call 1 transfer Attended by bob to 
+              6.003 call 1 shared: Single -> Pending
+              6.003 call 1 eve answered
+              6.003 call 1 bridged alice, eve
+              6.003 call 1 transferred to eve
+              6.003 call 1 shared: Pending -> SuccessPending
+              6.003 call 1 bob ended: transferred
+              6.003 call 1 shared: SuccessPending -> Succeeded
+        "#]],
     );
     // A ringing call is picked up too.
     check(
         "phones alice bob eve; bob never answers; call alice -> bob-direct; wait 2s; eve picks up from bob; wait 2s",
-        expect![[""]],
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> bob-direct
+              3.001 call 1 leg alice Customer
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              5.003 call 1 leg eve Agent
+              5.003 call 1 bob ended: cancelled
+              5.003 call 1 eve answered
+              5.003 call 1 alice answered
+              5.003 call 1 bridged alice, eve
+        "#]],
     );
     // The neighbour may not.
     holds(&format!(
@@ -597,6 +668,7 @@ fn parking_tells_every_step_and_the_parker_keeps_no_uci() {
     talking(
         "bob: park; wait 1s; bob is free; alice hears music; call eve -> 701; wait 2s; alice and eve talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -624,6 +696,7 @@ fn a_parked_call_is_retrieved_by_command() {
     talking(
         "bob: park 750; wait 1s; eve: retrieve 799 = not_found; eve: retrieve 750; wait 3s; alice and eve talk; eve: park 750; wait 1s; alice hears music; alice hangs up; wait 1s; eve: retrieve 750 = not_found",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -664,6 +737,7 @@ fn a_parked_call_comes_back_three_times_and_is_let_go() {
     talking(
         "bob never answers; bob: park; wait 125s; bob rings; wait 30s; bob is free; wait 600s; alice is free",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
@@ -695,6 +769,7 @@ fn a_parked_call_comes_back_three_times_and_is_let_go() {
     talking(
         "bob: park; wait 125s; alice and bob talk",
         expect![[r#"
+            log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
