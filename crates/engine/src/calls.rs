@@ -284,13 +284,18 @@ impl Engine {
         match principal {
             Principal::Trunk(t) => {
                 let trunk = self.index.trunk(t).ok_or(403u16)?;
-                self.from_trunk(trunk, &dialled, invite)
+                self.arrival_by_trunk(trunk, &dialled, invite)
             }
-            Principal::Phone(p) => self.from_phone(p, &dialled, replacing),
+            Principal::Phone(p) => self.arrival_by_phone(p, &dialled, replacing),
         }
     }
 
-    fn from_trunk(&self, trunk: &Trunk, dialled: &str, invite: &Message) -> Result<Arrival, u16> {
+    fn arrival_by_trunk(
+        &self,
+        trunk: &Trunk,
+        dialled: &str,
+        invite: &Message,
+    ) -> Result<Arrival, u16> {
         if trunk.channels_max != 0
             && self.trunk_calls.get(&trunk.id).copied().unwrap_or(0) >= trunk.channels_max
         {
@@ -325,7 +330,12 @@ impl Engine {
         })
     }
 
-    fn from_phone(&self, phone: PhoneId, dialled: &str, replacing: bool) -> Result<Arrival, u16> {
+    fn arrival_by_phone(
+        &self,
+        phone: PhoneId,
+        dialled: &str,
+        replacing: bool,
+    ) -> Result<Arrival, u16> {
         let p = self.index.phone(phone).ok_or(403u16)?;
         let agent = self.index.agent_of_phone(phone);
         let slot = self.parked.get(&(p.tenant, dialled.to_string())).copied();
@@ -364,10 +374,9 @@ impl Engine {
             return Err(403);
         }
         let number = trunk.rules.render(&address);
-        if crate::guard::is_emergency(dialled) || crate::guard::is_emergency(&number) {
-            if !self.config.emergency_live {
-                return Err(403);
-            }
+        let emergency = crate::guard::is_emergency(dialled) || crate::guard::is_emergency(&number);
+        if emergency && !self.config.emergency_live {
+            return Err(403);
         }
         let target = DialTarget::Trunk {
             trunk: trunk.id,

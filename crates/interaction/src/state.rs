@@ -475,10 +475,8 @@ impl State {
                 }
             }
             // With the user still there all is as before; else the original is to be revived.
-            Event::TransferFailed { by, .. } => {
-                if self.leg(*by).is_some_and(Leg::is_live) {
-                    self.op = None;
-                }
+            Event::TransferFailed { by, .. } if self.leg(*by).is_some_and(Leg::is_live) => {
+                self.op = None;
             }
             _ => {}
         }

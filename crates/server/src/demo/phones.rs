@@ -90,7 +90,7 @@ impl Directory for OnlyServer {
 
 impl Line {
     /// Starts the phones of one role at 127.0.0.`host`.
-    pub fn start(
+    pub(super) fn start(
         role: Role,
         voices: Vec<Samples>,
         host: u8,
@@ -170,12 +170,12 @@ impl Line {
         })
     }
 
-    pub fn figures(&self) -> Arc<Figures> {
+    pub(super) fn figures(&self) -> Arc<Figures> {
         self.figures.clone()
     }
 
     /// Hangs up everything and ends.
-    pub fn stop(self) {
+    pub(super) fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         self.waker.wake();
         let _ = self.thread.join();

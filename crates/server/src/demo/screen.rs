@@ -64,7 +64,7 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub fn stop(self) {
+    pub(super) fn stop(self) {
         self.stop.send_replace(true);
     }
 }
