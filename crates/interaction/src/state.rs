@@ -289,40 +289,7 @@ impl State {
 
     fn apply_leg(&mut self, event: &Event, at: Timestamp) {
         match event {
-            Event::LegAdded {
-                leg,
-                role,
-                direction,
-                endpoint,
-                address,
-                agent,
-                cause,
-                ..
-            } => {
-                let mut l = new_leg(
-                    *leg,
-                    *role,
-                    *direction,
-                    *endpoint,
-                    address.0.clone(),
-                    *agent,
-                );
-                l.cause = *cause;
-                l.since = at;
-                self.legs.push(l);
-                // A leg made for the user of a running operation is its third party; made after that
-                // one failed, it revives the original call.
-                if let Some(op) = &mut self.op
-                    && *cause == Some(op.user)
-                    && matches!(role, LegRole::Agent | LegRole::Party)
-                {
-                    if op.second.is_none() {
-                        op.second = Some(*leg)
-                    } else {
-                        op.revival = Some(*leg)
-                    }
-                }
-            }
+            Event::LegAdded { .. } => self.leg_added(event, at),
             Event::LegMovedIn {
                 leg,
                 role,
@@ -387,6 +354,44 @@ impl State {
             Event::LegMuted { leg, muted } => self.each(&[*leg], |l| l.muted = *muted),
             Event::LegEnded { leg, reason, .. } => self.leg_gone(*leg, *reason),
             other => self.apply_call(other),
+        }
+    }
+
+    fn leg_added(&mut self, event: &Event, at: Timestamp) {
+        if let Event::LegAdded {
+            leg,
+            role,
+            direction,
+            endpoint,
+            address,
+            agent,
+            cause,
+            ..
+        } = event
+        {
+            let mut l = new_leg(
+                *leg,
+                *role,
+                *direction,
+                *endpoint,
+                address.0.clone(),
+                *agent,
+            );
+            l.cause = *cause;
+            l.since = at;
+            self.legs.push(l);
+            // A leg made for the user of a running operation is its third party; made after that
+            // one failed, it revives the original call.
+            if let Some(op) = &mut self.op
+                && *cause == Some(op.user)
+                && matches!(role, LegRole::Agent | LegRole::Party)
+            {
+                if op.second.is_none() {
+                    op.second = Some(*leg)
+                } else {
+                    op.revival = Some(*leg)
+                }
+            }
         }
     }
 
