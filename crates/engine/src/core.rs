@@ -112,6 +112,8 @@ pub struct Engine {
     out: VecDeque<Output>,
     /// On whose behalf the presence change that is being carried out is.
     pub(crate) presence_by: Option<cp_vocab::command::Actor>,
+    /// Calls that ended before both sides knew of them while the log could not be written.
+    pub(crate) unconfirmed: rustc_hash::FxHashSet<CallRef>,
     pub(crate) recent: crate::recent::Recent,
     /// The next input of this interaction panics.
     #[cfg(test)]
@@ -155,6 +157,7 @@ impl Engine {
             pending: Vec::new(),
             out: VecDeque::new(),
             presence_by: None,
+            unconfirmed: rustc_hash::FxHashSet::default(),
             recent: crate::recent::Recent::default(),
             #[cfg(test)]
             panic_in: None,
@@ -184,7 +187,10 @@ impl Engine {
             Input::Media(event) => self.media_event(now, event),
             Input::Command(envelope) => self.command(now, envelope),
             Input::Timeout => self.timeout(now),
-            Input::StoreHealth { writable } => self.writable = writable,
+            Input::StoreHealth { writable } => {
+                self.writable = writable;
+                self.unconfirmed.clear();
+            }
             Input::Restore(restore) => self.restore(now, *restore),
         }
         self.run(now);

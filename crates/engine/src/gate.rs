@@ -22,6 +22,12 @@ pub(crate) fn ends(message: &[u8]) -> bool {
     message.starts_with(b"BYE ") || message.starts_with(b"CANCEL ")
 }
 
+/// Whether a message stops a ringing, or answers one that does.
+pub(crate) fn cancels(message: &[u8]) -> bool {
+    message.starts_with(b"CANCEL ")
+        || (message.starts_with(b"SIP/2.0 ") && method(message) == b"CANCEL")
+}
+
 /// The method in the CSeq of a response of ours, which we write in the long form.
 fn method(message: &[u8]) -> &[u8] {
     const NAME: &[u8] = b"\r\nCSeq: ";

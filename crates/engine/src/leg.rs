@@ -460,6 +460,9 @@ impl Engine {
         self.recent.leg(leg, entry.interaction);
         for call in &entry.calls {
             self.calls.remove(call);
+            if !self.writable && !entry.confirmed {
+                self.unconfirmed.insert(*call);
+            }
         }
         if let Endpoint::Trunk(t) = entry.endpoint
             && let Some(n) = self.trunk_calls.get_mut(&t)

@@ -38,8 +38,7 @@ impl Engine {
                 bytes,
                 call,
             } => {
-                let live = !self.writable
-                    && (gate::ends(&bytes) || call.is_some_and(|c| self.confirmed_call(c)));
+                let live = !self.writable && call.is_some_and(|c| self.may_pass(c, &bytes));
                 let after = if live || !gate::promises(&bytes, call.is_some()) {
                     NOW
                 } else {
@@ -69,10 +68,14 @@ impl Engine {
         }
     }
 
-    /// While the log cannot be written, calls that are up live on ungated.
-    fn confirmed_call(&self, call: cp_sip::ua::CallRef) -> bool {
-        let leg = self.calls.get(&call).and_then(|l| self.legs.get(l));
-        leg.is_some_and(|l| l.confirmed)
+    /// While the log cannot be written, calls that are up live on ungated, and end. A call whose
+    /// answer still waits may not be ended before it: the answer would raise a ghost.
+    fn may_pass(&self, call: cp_sip::ua::CallRef, message: &[u8]) -> bool {
+        match self.calls.get(&call).and_then(|l| self.legs.get(l)) {
+            Some(l) => l.confirmed || gate::cancels(message),
+            None if self.unconfirmed.contains(&call) => gate::cancels(message),
+            None => gate::ends(message),
+        }
     }
 
     /// One input of one interaction. A panic stays inside it: it is ended politely, the others go on.

@@ -193,7 +193,17 @@ impl Run {
 
     /// The leg and the call of an agent now, or the last it had.
     fn own(&mut self, who: &str) -> Option<(LegId, InteractionId)> {
-        let agent = self.house.agents.get(who).copied()?;
+        let Some(agent) = self.house.agents.get(who).copied() else {
+            // A caller's phone: the leg at its address.
+            let known = self.world.phones.iter().any(|p| p.name == who);
+            let leg = known.then(|| self.world.legs_at(who)).unwrap_or_default();
+            let leg = *leg.last()?;
+            let engine = &self.world.engine;
+            let id = engine
+                .interactions()
+                .find(|i| engine.interaction(*i).is_some_and(|s| s.leg(leg).is_some()))?;
+            return Some((leg, id));
+        };
         let engine = &self.world.engine;
         let now = engine
             .interactions()

@@ -487,7 +487,10 @@ impl Play {
         w.run(Duration::from_secs(70));
         for p in w.phones.iter().filter(|p| !self.was_dead.contains(&p.name)) {
             // A phone that rang or called in vain when the process died hears of it by its own timers.
-            let told = |c: &&crate::phone::PhoneCall| c.answered || w.restarts == 0;
+            // And a goodbye that was lost is not repeated by a process that dies.
+            let told = |c: &&crate::phone::PhoneCall| {
+                w.restarts == 0 || (c.answered && w.network.lost == 0)
+            };
             if let Some(c) = p.live_call().filter(told) {
                 self.broken.push(Invariant {
                     what: "no phone is left in a ghost call",

@@ -124,8 +124,8 @@ impl Interaction {
             }
             Command::StopPlaying { leg } => {
                 self.answered_leg(leg)?;
-                if self.prompt.as_ref().is_some_and(|p| p.leg == leg) {
-                    self.stop_prompt(ctx);
+                if let Some(then) = self.cut_prompt(ctx, leg) {
+                    self.after_prompt(ctx, then);
                 }
             }
             Command::SendDigits { leg, digits } => {
@@ -190,11 +190,7 @@ impl Interaction {
     ) {
         let id: PlaybackId = ctx.ids.next(ctx.now);
         let what = describe(&sounds);
-        self.prompt = Some(Prompt {
-            leg,
-            playback: id,
-            then: Then::Nothing,
-        });
+        self.begin_prompt(ctx, leg, id, Then::Nothing);
         self.emit(
             ctx,
             Event::PromptStarted {

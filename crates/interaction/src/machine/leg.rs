@@ -390,9 +390,7 @@ impl Interaction {
     ) -> Option<(Leg, Option<Purpose>)> {
         let was = self.state.leg(leg).filter(|l| l.is_live()).cloned()?;
         self.leave_conference(ctx, leg);
-        if self.prompt.as_ref().is_some_and(|p| p.leg == leg) {
-            self.prompt = None;
-        }
+        self.prompts.retain(|p| p.leg != leg);
         self.emit(
             ctx,
             Event::LegEnded {
@@ -542,10 +540,7 @@ impl Interaction {
             || self.state.waiting.is_some()
             || self.parked_slot().is_some()
             || self.menu.is_some()
-            || self
-                .prompt
-                .as_ref()
-                .is_some_and(|p| p.then != Then::Nothing)
+            || self.prompts.iter().any(|p| p.then != Then::Nothing)
         {
             return;
         }

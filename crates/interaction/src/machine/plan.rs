@@ -127,18 +127,20 @@ impl Interaction {
                 timeout_ms,
                 fallback,
             } => {
-                self.menu = Some(Box::new(Menu {
-                    leg,
-                    choices,
-                    fallback,
-                }));
-                self.play(ctx, leg, vec![prompt], true, Then::Nothing);
-                let wait = if timeout_ms == 0 {
+                let wait_ms = if timeout_ms == 0 {
                     MENU_MS_DEFAULT
                 } else {
                     timeout_ms
                 };
-                let at = ctx.now + std::time::Duration::from_millis(wait);
+                self.menu = Some(Box::new(Menu {
+                    leg,
+                    wait_ms,
+                    choices,
+                    fallback,
+                }));
+                self.play(ctx, leg, vec![prompt], true, Then::Nothing);
+                let wait_ms = wait_ms.saturating_add(MENU_PROMPT_MS_MAX);
+                let at = ctx.now + std::time::Duration::from_millis(wait_ms);
                 ctx.out.push(Output::Timer {
                     kind: TimerKind::MenuDigit,
                     at: Some(at),
@@ -157,11 +159,7 @@ impl Interaction {
     ) {
         let id: PlaybackId = ctx.ids.next(ctx.now);
         let what = describe(&sounds);
-        self.prompt = Some(Prompt {
-            leg,
-            playback: id,
-            then,
-        });
+        self.begin_prompt(ctx, leg, id, then);
         self.emit(
             ctx,
             Event::PromptStarted {
@@ -188,12 +186,11 @@ impl Interaction {
         playback: PlaybackId,
         interrupted: bool,
     ) {
-        let Some(prompt) = self
-            .prompt
-            .take_if(|p| p.leg == leg && p.playback == playback)
-        else {
+        let ours = |p: &Prompt| p.leg == leg && p.playback == playback;
+        let Some(at) = self.prompts.iter().position(ours) else {
             return;
         };
+        let then = self.prompts.remove(at).then;
         self.emit(
             ctx,
             Event::PromptEnded {
@@ -202,11 +199,58 @@ impl Interaction {
                 interrupted,
             },
         );
-        match prompt.then {
+        if let Some(m) = self.menu.as_ref().filter(|m| m.leg == leg) {
+            let at = Some(ctx.now + std::time::Duration::from_millis(m.wait_ms));
+            let kind = TimerKind::MenuDigit;
+            ctx.out.push(Output::Timer { kind, at });
+        }
+        self.after_prompt(ctx, then);
+    }
+
+    pub(crate) fn after_prompt(&mut self, ctx: &mut Ctx<'_>, then: Then) {
+        match then {
             Then::Nothing => {}
             Then::Enqueue(queue) => self.enqueue(ctx, queue, 0, ctx.now),
             Then::End(reason) => self.end_all(ctx, reason, None, None),
         }
+    }
+
+    /// A prompt takes the place of the one the leg hears; what was to come after that one still does.
+    pub(crate) fn begin_prompt(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        playback: PlaybackId,
+        then: Then,
+    ) {
+        let before = self.cut_prompt(ctx, leg);
+        let then = match (then, before) {
+            (Then::Nothing, Some(before)) => before,
+            (then, _) => then,
+        };
+        self.prompts.push(Prompt {
+            leg,
+            playback,
+            then,
+        });
+    }
+
+    /// Stops what a leg is told; what was to come afterwards is for the caller to do.
+    pub(crate) fn cut_prompt(&mut self, ctx: &mut Ctx<'_>, leg: LegId) -> Option<Then> {
+        let at = self.prompts.iter().position(|p| p.leg == leg)?;
+        let Prompt { playback, then, .. } = self.prompts.remove(at);
+        ctx.out
+            .push(Output::Media(MediaCommand::Stop { leg, playback }));
+        let interrupted = true;
+        self.emit(
+            ctx,
+            Event::PromptEnded {
+                leg,
+                playback,
+                interrupted,
+            },
+        );
+        Some(then)
     }
 
     pub(crate) fn digit(&mut self, ctx: &mut Ctx<'_>, leg: LegId, digit: char) {
@@ -245,20 +289,7 @@ impl Interaction {
                 kind: TimerKind::MenuDigit,
                 at: None,
             });
-            if let Some(p) = self.prompt.take_if(|p| p.leg == menu.leg) {
-                ctx.out.push(Output::Media(MediaCommand::Stop {
-                    leg: p.leg,
-                    playback: p.playback,
-                }));
-                self.emit(
-                    ctx,
-                    Event::PromptEnded {
-                        leg: p.leg,
-                        playback: p.playback,
-                        interrupted: true,
-                    },
-                );
-            }
+            self.cut_prompt(ctx, menu.leg);
         }
     }
 

@@ -474,7 +474,9 @@ impl Interaction {
         // Its worker keeps it: what played to it here must not go on there.
         let played = self.sent_ambient.iter().filter(|(l, _, _)| *l == leg);
         let mut stop: SmallVec<[PlaybackId; 2]> = played.map(|(_, _, p)| *p).collect();
-        stop.extend(self.prompt.take_if(|p| p.leg == leg).map(|p| p.playback));
+        let told = self.prompts.iter().filter(|p| p.leg == leg);
+        stop.extend(told.map(|p| p.playback));
+        self.prompts.retain(|p| p.leg != leg);
         for playback in stop {
             let command = media::MediaCommand::Stop { leg, playback };
             ctx.out.push(Output::Media(command));

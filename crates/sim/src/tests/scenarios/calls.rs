@@ -300,10 +300,10 @@ fn menus_take_digits_and_time_out() {
               3.001 call 1 alice answered
               3.001 call 1 alice hears speech
               4.501 call 1 alice prompt over
-              7.001 call 1 alice hears speech
-              8.501 call 1 alice prompt over
-              8.501 call 1 alice ended: released
-              8.501 call 1 ended: released
+              8.501 call 1 alice hears speech
+             10.001 call 1 alice prompt over
+             10.001 call 1 alice ended: released
+             10.001 call 1 ended: released
         "#]],
     );
     // A digit that means nothing takes the fall-back as well.
@@ -350,7 +350,7 @@ fn prompts_can_be_cut_and_do_not_lose_the_caller() {
     );
     // A prompt played by a program in the middle of the greeting does not throw the caller out.
     check(
-        "phones alice bob; call alice -> greeted; wait 500ms; system: record; wait 5s; alice hears music; system: stop recording",
+        "phones alice bob; call alice -> greeted; wait 500ms; system: record; system on alice: play something else; wait 500ms; system on alice: play again; wait 5s; alice hears music; system: stop recording",
         expect![[r#"
             log
               3.001 call 1 started alice -> greeted
@@ -358,9 +358,13 @@ fn prompts_can_be_cut_and_do_not_lose_the_caller() {
               3.001 call 1 alice answered
               3.001 call 1 alice hears speech
               3.500 call 1 recording alice
-              4.501 call 1 alice prompt over
-              4.501 call 1 queued in greeted at 1
-              8.551 call 1 recording over
+              3.550 call 1 alice prompt over cut
+              3.550 call 1 alice hears speech
+              4.100 call 1 alice prompt over cut
+              4.100 call 1 alice hears speech
+              5.600 call 1 alice prompt over
+              5.600 call 1 queued in greeted at 1
+              9.151 call 1 recording over
         "#]],
     );
 }
