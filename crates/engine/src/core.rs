@@ -243,6 +243,11 @@ impl Engine {
         self.draining
     }
 
+    /// How full the SIP tables are.
+    pub fn table_sizes(&self) -> cp_sip::ua::TableSizes {
+        self.ua.table_sizes()
+    }
+
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.index.snapshot
     }

@@ -17,6 +17,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{oneshot, watch};
 
+use crate::metrics::{Figures, QUEUES_MAX, SipCounts};
 use crate::sounds::Sounds;
 
 /// Commands and reports that may wait for the engine; a command beyond is refused with `overload`.
@@ -45,6 +46,10 @@ pub enum Message {
         writable: bool,
     },
     Restore(Box<cp_engine::Restore>),
+    /// The metrics page is asked for.
+    Figures(SyncSender<Figures>),
+    /// The certificate files have changed.
+    ReloadCertificates,
     Stop,
 }
 
@@ -164,6 +169,8 @@ pub struct Driver {
     replies: HashMap<CommandId, oneshot::Sender<CommandResult>>,
     choked: bool,
     stopping: bool,
+    received: SipCounts,
+    sent: SipCounts,
 }
 
 impl Driver {
@@ -194,6 +201,8 @@ impl Driver {
             replies: HashMap::new(),
             choked: false,
             stopping: false,
+            received: SipCounts::default(),
+            sent: SipCounts::default(),
         }
     }
 
@@ -247,6 +256,9 @@ impl Driver {
             },
             SignalIn::Woken => return,
         };
+        if let Input::Datagram { bytes, .. } = &input {
+            self.received.count(bytes);
+        }
         self.give(now, input);
     }
 
@@ -280,6 +292,16 @@ impl Driver {
                     self.give(now, Input::StoreHealth { writable });
                 }
                 Message::Restore(restore) => self.give(now, Input::Restore(restore)),
+                Message::Figures(reply) => {
+                    // Who asked may have given up.
+                    let _ = reply.try_send(self.figures(now));
+                }
+                Message::ReloadCertificates => match self.signalling.reload_certificates() {
+                    Ok(()) => tracing::info!("certificates read again"),
+                    Err(error) => {
+                        tracing::error!(code = error.code(), %error, "the old certificates stay");
+                    }
+                },
                 Message::Stop => self.stopping = true,
             }
         }
@@ -302,6 +324,7 @@ impl Driver {
                 bytes,
                 after,
             } => {
+                self.sent.count(&bytes);
                 if self.is_durable(after) {
                     self.signalling.send(target, bytes);
                 } else {
@@ -422,11 +445,30 @@ impl Driver {
         }
     }
 
+    fn figures(&self, now: Timestamp) -> Figures {
+        let queues = self.engine.snapshot().queues.iter().take(QUEUES_MAX);
+        Figures {
+            received: self.received.clone(),
+            sent: self.sent.clone(),
+            tables: self.engine.table_sizes(),
+            queues: queues
+                .filter_map(|q| self.engine.router().queue_stats(q.id, now))
+                .collect(),
+            workers: (0..self.media.count())
+                .filter_map(|w| self.media.counters(w))
+                .collect(),
+            speech: self.sounds.stats(),
+            batches_waiting: self.batches.len(),
+            replies_waiting: self.replies.len(),
+        }
+    }
+
     fn note(&mut self, note: Note) {
         match note {
-            Note::Fault { interaction, what } => {
+            Note::Fault { interaction, .. } => {
                 self.shared.faults.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(%interaction, what, "an interaction failed and was ended");
+                // Its words may quote a caller; the place was logged when it panicked.
+                tracing::error!(%interaction, "an interaction failed and was ended");
             }
             Note::Denied { what } => {
                 self.shared.denied.fetch_add(1, Ordering::Relaxed);

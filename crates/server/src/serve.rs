@@ -3,8 +3,9 @@
 use crate::backend::ServerBackend;
 use crate::config::Config;
 use crate::drive::{self, Driver, Handle, Message};
+use crate::metrics::Sources;
 use crate::sounds::Sounds;
-use crate::{provision, telemetry};
+use crate::{provision, telemetry, traces};
 use anyhow::{Context, Result};
 use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{EventSource, MediaConfig, MediaWorkers, event_queue};
@@ -48,9 +49,13 @@ pub fn random_seed() -> Result<[u8; 32]> {
 
 /// `crosspoint serve`: runs until SIGINT or SIGTERM, then drains.
 pub fn run(config: Config) -> Result<()> {
-    let _telemetry = telemetry::start(&config)?;
+    telemetry::start(&config)?;
     let running = start(config)?;
-    tracing::info!(http = %running.http, sip = running.sip.len(), "ready");
+    tracing::info!(
+        http_port = running.http.port(),
+        sip = running.sip.len(),
+        "ready"
+    );
     running.wait_for_signal()?;
     running.stop()
 }
@@ -74,6 +79,12 @@ pub fn start(config: Config) -> Result<Running> {
     let sip = signalling.local_addresses();
     let own = own_address(&config);
     let (handle, inbox) = drive::channel(signalling.waker());
+    let sources = Arc::new(Sources {
+        handle: handle.clone(),
+        store: store.clone(),
+        signalling: signalling.counters(),
+        traces: std::sync::OnceLock::new(),
+    });
 
     let media = start_media(&config, clock, own, signalling.waker())?;
     let engine = Engine::new(engine_config(&config, &sip, own)?);
@@ -98,15 +109,18 @@ pub fn start(config: Config) -> Result<Running> {
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let http = start_http(
-        &config,
-        &runtime,
-        store.clone(),
-        &handle,
-        (&sip, own),
-        stopped,
-    )?;
+    let http = start_http(&config, &runtime, &sources, (&sip, own), stopped)?;
     runtime.spawn(sweep(store.clone(), clock));
+    if let Some(endpoint) = &config.otlp_endpoint {
+        let followed = traces::start(
+            endpoint,
+            &config.data,
+            store.clone(),
+            &handle,
+            runtime.handle(),
+        )?;
+        let _ = sources.traces.set(followed);
+    }
     let drain = Duration::from_millis(config.drain_ms_max);
     Ok(Running {
         handle,
@@ -307,19 +321,18 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
 fn start_http(
     config: &Config,
     runtime: &tokio::runtime::Runtime,
-    store: Arc<dyn Store>,
-    handle: &Handle,
+    sources: &Arc<Sources>,
     (sip, own): (&[(Transport, SocketAddr)], IpAddr),
     mut stopped: tokio::sync::watch::Receiver<bool>,
 ) -> Result<SocketAddr> {
-    let backend = Arc::new(ServerBackend::new(handle.clone(), store.clone()));
+    let backend = Arc::new(ServerBackend::new(sources.clone()));
     let settings = Settings {
         tls: config.http_tls,
         recordings: config.data.join("recordings"),
         sip: sip_addresses(sip, own),
         ..Settings::default()
     };
-    let state = ApiState::new(store, backend, settings);
+    let state = ApiState::new(sources.store.clone(), backend, settings);
     let address = config.http_listen;
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(address))

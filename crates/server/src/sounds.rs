@@ -64,6 +64,10 @@ impl Sounds {
         }
     }
 
+    pub fn stats(&self) -> cp_speech::SpeechStats {
+        self.prompts.stats()
+    }
+
     /// The command for the worker, or `None` when it follows later (or never).
     pub fn resolve(
         &mut self,
