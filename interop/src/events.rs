@@ -33,6 +33,18 @@ impl Trail {
         found.map(body)
     }
 
+    /// Id of the leg whose address has this user part.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn leg_of(&self, user: &str) -> String {
+        let mut added = self.all("leg.added");
+        let leg = added.find(|e| e["address"].to_string().contains(user));
+        let leg = leg.and_then(|e| e["leg"].as_str());
+        leg.unwrap_or_else(|| panic!("no leg of {user} in {:#?}", self.events))
+            .to_string()
+    }
+
     pub fn is_over(&self) -> bool {
         self.has("interaction.ended")
     }

@@ -37,6 +37,7 @@ pub struct Setup {
 /// A running baresip with one account.
 pub struct Phone {
     pub user: String,
+    tone_hz: u32,
     process: Process,
     folder: TempDir,
     control: TcpStream,
@@ -148,6 +149,7 @@ impl Setup {
         listen(stream.try_clone().expect("a second handle"), events.clone());
         let mut phone = Phone {
             user: self.user.clone(),
+            tone_hz: self.tone_hz,
             process,
             folder,
             control: stream,
@@ -338,6 +340,15 @@ impl Phone {
         let what = format!("something but {hz} Hz");
         self.listen_for(&what, |a| {
             a.level() > crate::tone::SILENCE && a.purity(hz) < 0.2
+        });
+    }
+
+    /// Waits until it hears two tones at once, and not its own.
+    pub fn hears_both(&self, one: f64, other: f64) {
+        let what = format!("{one} and {other} Hz");
+        let own = f64::from(self.tone_hz);
+        self.listen_for(&what, |a| {
+            a.purity(one) > 0.2 && a.purity(other) > 0.2 && a.purity(own) < 0.05
         });
     }
 

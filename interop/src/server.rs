@@ -13,9 +13,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub const ADMIN: (&str, &str) = ("admin@interop.test", "a long enough password");
+/// Runs the node; administrators of a tenant may not.
+pub const OPERATOR: (&str, &str) = ("operator@interop.test", "another long password");
 pub const DOMAIN: &str = "interop.test";
-/// Media ports a server gets; each call leg takes two.
-const MEDIA_PORTS: u16 = 400;
+/// Media ports a server gets; each call leg takes two, each of two workers binds 256 pairs at once.
+const MEDIA_PORTS: u16 = 1_100;
 /// "Healthy within 2 s of its start" on a quiet machine; tests share theirs.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -208,6 +210,19 @@ impl Server {
         answer.json()
     }
 
+    /// Id of the row of a collection (`phones`, `queues`, `agents` …) whose `field` is `value`.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn id_of(&self, collection: &str, field: &str, value: &str) -> String {
+        let page = self.get(&format!("/v1/{collection}?limit=200"));
+        let rows = events::items(&page);
+        let row = rows.iter().find(|r| r[field] == value);
+        let id = row.and_then(|r| r["id"].as_str());
+        id.unwrap_or_else(|| panic!("no {field} {value} in {collection}: {page}"))
+            .to_string()
+    }
+
     /// The event trails of all interactions, oldest first.
     pub fn trails(&self) -> Vec<Trail> {
         let mut ids: Vec<String> = events::items(&self.get("/v1/interactions?limit=200"))
@@ -270,6 +285,7 @@ pub fn tenant(parts: Value) -> Value {
         "name": "Interop",
         "domain": DOMAIN,
         "admin": {"email": ADMIN.0, "password": ADMIN.1},
+        "users": [{"email": OPERATOR.0, "password": OPERATOR.1, "role": "operator"}],
     });
     if let (Some(tenant), Value::Object(parts)) = (tenant.as_object_mut(), parts) {
         tenant.extend(parts);

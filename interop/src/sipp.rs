@@ -1,8 +1,8 @@
 //! SIPp with scenarios of our own (`interop/sipp/*.xml`).
 
-use crate::ports;
 use crate::process::Process;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use crate::{ports, wait};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -120,10 +120,21 @@ impl Sipp {
         if let Some((user, password)) = &self.auth {
             command.args(["-au", user, "-ap", password]);
         }
+        let mut process = Process::start("sipp", folder.path(), &mut command);
+        let addr = SocketAddr::new(self.local, self.port);
+        // Ready when its port is taken; a callee must not miss the first call.
+        wait::until("SIPp's socket", || {
+            let taken = if self.tcp {
+                TcpListener::bind(addr).is_err()
+            } else {
+                UdpSocket::bind(addr).is_err()
+            };
+            (taken || !process.is_running()).then_some(())
+        });
         Running {
-            process: Process::start("sipp", folder.path(), &mut command),
+            process,
             folder,
-            addr: SocketAddr::new(self.local, self.port),
+            addr,
         }
     }
 

@@ -235,7 +235,16 @@ fn make<R: Resource>(
     input: R::Input,
 ) -> Reply {
     let snapshot = store.snapshot()?;
-    let row = build::<R>(store, caller, &snapshot, id, None, input)?;
+    let built = build::<R>(store, caller, &snapshot, id, None, input);
+    let row = match (built, &key) {
+        (Ok(row), _) => row,
+        // What was made the first time may be what stands in the way now.
+        (Err(fault), Some(key)) => match key.answered(store, caller.tenant, now)? {
+            Some(response) => return Ok(response),
+            None => return Err(fault),
+        },
+        (Err(fault), None) => return Err(fault),
+    };
     R::guard(store, caller, None, Some(&row))?;
     let body = view::<R>(&Versioned {
         version: Version(1),

@@ -12,8 +12,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use cp_store::{Idempotency, Idempotent, StoredResponse};
-use cp_vocab::{Code, TenantId};
+use cp_store::{Idempotency, Idempotent, Store, StoreError, StoredResponse};
+use cp_vocab::{Code, TenantId, Timestamp};
 use std::convert::Infallible;
 
 /// Longest key a client may send.
@@ -35,6 +35,25 @@ impl Key {
             key: self.key,
             request_hash: self.request_hash,
             response,
+        }
+    }
+}
+
+impl Key {
+    /// The answer of the same request before, when there was one.
+    pub(crate) fn answered(
+        &self,
+        store: &dyn Store,
+        tenant: TenantId,
+        now: Timestamp,
+    ) -> Result<Option<Response>, StoreError> {
+        match store.idempotency_begin(tenant, &self.key, &self.request_hash, now)? {
+            Idempotency::Done(kept) => Ok(Some(replay(kept))),
+            Idempotency::InProgress => Ok(None),
+            Idempotency::New => {
+                store.idempotency_abandon(tenant, &self.key)?;
+                Ok(None)
+            }
         }
     }
 }

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const SLOTS: usize = 20;
+/// 20 ms of G.711 behind an RTP header.
+const PACKET_BYTES: usize = 172;
 const WARM_MS: u64 = 1_000;
 
 fn plan(remote: SocketAddr) -> MediaPlan {
@@ -58,7 +60,7 @@ impl Side {
     }
 
     fn send(&self, to: SocketAddr, n: u16, ssrc: u32, origin: Instant) {
-        let mut packet = [0u8; 172];
+        let mut packet = [0u8; PACKET_BYTES];
         packet[0] = 0x80;
         packet[2..4].copy_from_slice(&n.to_be_bytes());
         packet[4..8].copy_from_slice(&(u32::from(n) * 160).to_be_bytes());
@@ -72,10 +74,12 @@ impl Side {
         let mut buffer = [0; 2_000];
         while let Ok((length, _)) = self.socket.recv_from(&mut buffer) {
             let now = origin.elapsed().as_micros() as u64;
-            let Some(stamp) = buffer[..length].get(12..20) else {
+            // RTCP comes to the same port.
+            if length != PACKET_BYTES {
                 continue;
-            };
-            let sent = u64::from_be_bytes(stamp.try_into().expect("eight bytes"));
+            }
+            let stamp = buffer[12..20].try_into().expect("eight bytes");
+            let sent = u64::from_be_bytes(stamp);
             self.latencies_us.push(now.saturating_sub(sent) as u32);
         }
     }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Interactions in memory at most; further calls are refused with 503.
-pub const INTERACTIONS_MAX: usize = 200_000;
+pub(crate) const INTERACTIONS_MAX: usize = 200_000;
 
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
@@ -236,6 +236,16 @@ impl Engine {
             ("sip_calls", sip.calls),
             ("sip_requests", sip.requests),
         ]
+    }
+
+    /// Whether new calls are refused because the node is being taken out of service.
+    pub fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// How full the SIP tables are.
+    pub fn table_sizes(&self) -> cp_sip::ua::TableSizes {
+        self.ua.table_sizes()
     }
 
     pub fn snapshot(&self) -> &Arc<Snapshot> {

@@ -12,7 +12,7 @@ use cp_vocab::*;
 use smallvec::{SmallVec, smallvec};
 
 /// Contacts of one phone that ring at the same time; further ones are left out.
-pub const FORKS_MAX: usize = 4;
+pub(crate) const FORKS_MAX: usize = 4;
 
 /// What an outgoing leg was started with, kept to ring it again.
 pub(crate) struct Dialled {

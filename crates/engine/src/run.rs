@@ -89,6 +89,7 @@ impl Engine {
         let lookup = crate::lookup::Lookup {
             index: &self.index,
             ua: &self.ua,
+            router: &self.router,
             rooms: &self.rooms,
             parked: &self.parked,
             emergency_live: self.config.emergency_live,

@@ -6,6 +6,9 @@ use cp_sip::ua::{Admission, Credential, Directory, Principal};
 use cp_vocab::model::TrunkAuth;
 use cp_vocab::net::Flow;
 
+/// The realm of requests for domains that no tenant has: they are asked for a password all the same.
+const NOBODY: &str = "crosspoint";
+
 impl Directory for Index {
     /// A trunk is known by its address or its certificate; everybody else is asked for a password,
     /// whether the user exists or not.
@@ -21,21 +24,15 @@ impl Directory for Index {
         }
         let host = host_of(request.uri());
         match self.tenant_of_domain(host) {
-            Some(t) => Admission::Challenge {
-                realm: realm_of(&t.domain),
-            },
+            Some(t) => Admission::Challenge { realm: t.realm() },
             None => Admission::Challenge {
-                realm: realm_of(""),
+                realm: NOBODY.to_string(),
             },
         }
     }
 
     fn credential(&self, realm: &str, user: &str) -> Option<Credential> {
-        let tenant = self
-            .snapshot
-            .tenants
-            .iter()
-            .find(|t| realm_of(&t.domain) == realm)?;
+        let tenant = self.snapshot.tenants.iter().find(|t| t.realm() == realm)?;
         if let Some(p) = self.phone_by_user(tenant.id, user) {
             return Some(Credential {
                 ha1_md5: p.ha1_md5.expose().clone(),
@@ -56,15 +53,6 @@ impl Directory for Index {
             }),
             _ => None,
         }
-    }
-}
-
-/// The digest realm of a tenant: its domain, or the product's name while it has none.
-pub fn realm_of(domain: &str) -> String {
-    if domain.is_empty() {
-        "crosspoint".to_string()
-    } else {
-        domain.to_ascii_lowercase()
     }
 }
 

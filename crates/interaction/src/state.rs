@@ -294,40 +294,7 @@ impl State {
 
     fn apply_leg(&mut self, event: &Event, at: Timestamp) {
         match event {
-            Event::LegAdded {
-                leg,
-                role,
-                direction,
-                endpoint,
-                address,
-                agent,
-                cause,
-                ..
-            } => {
-                let mut l = new_leg(
-                    *leg,
-                    *role,
-                    *direction,
-                    *endpoint,
-                    address.0.clone(),
-                    *agent,
-                );
-                l.cause = *cause;
-                l.since = at;
-                self.legs.push(l);
-                // A leg made for the user of a running operation is its third party; made after that
-                // one failed, it revives the original call.
-                if let Some(op) = &mut self.op
-                    && *cause == Some(op.user)
-                    && matches!(role, LegRole::Agent | LegRole::Party)
-                {
-                    if op.second.is_none() {
-                        op.second = Some(*leg)
-                    } else {
-                        op.revival = Some(*leg)
-                    }
-                }
-            }
+            Event::LegAdded { .. } => self.leg_added(event, at),
             Event::LegMovedIn {
                 leg,
                 role,
@@ -391,6 +358,51 @@ impl State {
             }),
             Event::LegMuted { leg, muted } => self.each(&[*leg], |l| l.muted = *muted),
             Event::LegEnded { leg, reason, .. } => self.leg_gone(*leg, *reason),
+            other => self.apply_call(other),
+        }
+    }
+
+    fn leg_added(&mut self, event: &Event, at: Timestamp) {
+        if let Event::LegAdded {
+            leg,
+            role,
+            direction,
+            endpoint,
+            address,
+            agent,
+            cause,
+            ..
+        } = event
+        {
+            let mut l = new_leg(
+                *leg,
+                *role,
+                *direction,
+                *endpoint,
+                address.0.clone(),
+                *agent,
+            );
+            l.cause = *cause;
+            l.since = at;
+            self.legs.push(l);
+            // A leg made for the user of a running operation is its third party; made after that
+            // one failed, it revives the original call.
+            if let Some(op) = &mut self.op
+                && *cause == Some(op.user)
+                && matches!(role, LegRole::Agent | LegRole::Party)
+            {
+                if op.second.is_none() {
+                    op.second = Some(*leg)
+                } else {
+                    op.revival = Some(*leg)
+                }
+            }
+        }
+    }
+
+    /// What brings legs together and apart.
+    fn apply_call(&mut self, event: &Event) {
+        match event {
             Event::Bridged { legs } => self.each(legs, |l| {
                 l.room = Room::Talk;
                 l.held = false;
@@ -444,6 +456,13 @@ impl State {
                     l.room = Room::Talk;
                 });
             }
+            other => self.apply_operation(other),
+        }
+    }
+
+    /// What makes, completes or gives up a shared operation.
+    fn apply_operation(&mut self, event: &Event) {
+        match event {
             Event::TransferStarted { by, .. } => {
                 let second = self.consult.as_ref().map(|c| c.leg);
                 // From now on it is the other side of the caller's call, no longer the user's own.
@@ -466,10 +485,8 @@ impl State {
                 }
             }
             // With the user still there all is as before; else the original is to be revived.
-            Event::TransferFailed { by, .. } => {
-                if self.leg(*by).is_some_and(Leg::is_live) {
-                    self.op = None;
-                }
+            Event::TransferFailed { by, .. } if self.leg(*by).is_some_and(Leg::is_live) => {
+                self.op = None;
             }
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use cp_vocab::media::{Samples, Tone};
 use std::f64::consts::TAU;
+use std::sync::OnceLock;
 
 /// Rate of generated tones, in Hz.
 const RATE_HZ: u32 = 8_000;
@@ -9,8 +10,14 @@ const RATE_HZ: u32 = 8_000;
 const AMPLITUDE: f64 = 4_000.0;
 
 /// One period of a tone, made to be repeated (beep: once). North American frequencies for ringback
-/// (known everywhere), ITU-T E.180 cadences.
+/// (known everywhere), ITU-T E.180 cadences. Every call gives the same memory, so that a node encodes
+/// a tone once for all who hear it.
 pub fn samples(tone: Tone) -> Samples {
+    static MADE: [OnceLock<Samples>; 4] = [const { OnceLock::new() }; 4];
+    MADE[tone as usize].get_or_init(|| make(tone)).clone()
+}
+
+fn make(tone: Tone) -> Samples {
     // (frequencies, ms on, ms off)
     let (hz, on, off): (&[f64], usize, usize) = match tone {
         Tone::Ringback => (&[440.0, 480.0], 2_000, 4_000),

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 /// when there is none the ticket goes by its queue's skills alone (its explanation says so).
 pub(crate) const TASK_CLASSES_MAX: usize = 8_192;
 
-pub(crate) type Skills = SmallVec<[(SkillId, u8); 4]>;
+pub(crate) type Skills = SmallVec<[(SkillId, u8); 1]>;
 /// Queues and skills of an agent, both sorted.
 type Profile = (Box<[u32]>, Box<[(SkillId, u8)]>);
 
@@ -41,6 +41,8 @@ pub(crate) struct TaskClass {
     pub(crate) skills: Skills,
     pub(crate) rule: SelectionRule,
     users: u32,
+    /// Listed in [`Classes::quiet`].
+    quiet: bool,
     /// Agent classes that can take it.
     fits: Bits,
     /// Score per agent class, filled when the rule is best score.
@@ -55,6 +57,8 @@ pub(crate) struct Classes {
     tasks: Vec<TaskClass>,
     task_by: FxHashMap<TaskKey, u32>,
     task_free: Vec<u32>,
+    /// Task classes that were left by the last ticket; some may have tickets again.
+    quiet: Vec<u32>,
     /// Per queue number: the agent classes in it.
     members: Vec<Bits>,
 }
@@ -217,6 +221,7 @@ impl Classes {
             skills,
             rule: queue.selection,
             users: 1,
+            quiet: false,
             fits: Bits::default(),
             scores: Vec::new(),
         };
@@ -247,16 +252,15 @@ impl Classes {
 
     /// A number for a new task class; `None` when there are too many and none can be reused.
     fn task_place(&mut self, key: &TaskKey) -> Option<u32> {
-        if self.tasks.len() - self.task_free.len() >= TASK_CLASSES_MAX && !key.extra.is_empty() {
-            // Rare and slow: clear out everything nobody waits in.
-            let unused: Vec<u32> = (0..self.tasks.len() as u32)
-                .filter(|t| self.tasks[*t as usize].users == 0)
-                .collect();
-            for class in unused {
-                self.drop_task(class);
-            }
-            if self.task_by.len() >= TASK_CLASSES_MAX {
-                return None;
+        if self.task_by.len() >= TASK_CLASSES_MAX && !key.extra.is_empty() {
+            loop {
+                let class = self.quiet.pop()?;
+                let task = &mut self.tasks[class as usize];
+                task.quiet = false;
+                if task.users == 0 {
+                    self.drop_task(class);
+                    break;
+                }
             }
         }
         Some(self.task_free.pop().unwrap_or(self.tasks.len() as u32))
@@ -264,7 +268,12 @@ impl Classes {
 
     /// The class stays for the next ticket like it, until its queue changes or room is needed.
     pub(crate) fn leave_task(&mut self, class: u32) {
-        self.tasks[class as usize].users -= 1;
+        let task = &mut self.tasks[class as usize];
+        task.users -= 1;
+        if task.users == 0 && !task.quiet && !task.key.extra.is_empty() {
+            task.quiet = true;
+            self.quiet.push(class);
+        }
     }
 
     /// Forgets the task classes of a queue whose configuration changed. All its tickets have left them.
@@ -279,6 +288,9 @@ impl Classes {
             debug_assert_eq!(self.tasks[class as usize].users, 0, "tickets left before");
             self.drop_task(class);
         }
+        let (by, tasks) = (&self.task_by, &self.tasks);
+        self.quiet
+            .retain(|class| by.get(&tasks[*class as usize].key) == Some(class));
     }
 
     fn drop_task(&mut self, class: u32) {

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 /// classes is walked instead, where the first compatible entry is then near (of C classes in use
 /// with k compatible, a walk expects C/k steps, the comparison takes k).
 const HEADS_MAX: u32 = 128;
+/// Classes counted to tell how many were eligible; with more the figure is a lower bound.
+const COUNTED_MAX: usize = 512;
 /// A walk that found nothing in so many steps gives up, and the heads are compared after all.
 const WALK_MAX: usize = 256;
 /// How deep a class is searched for an allowed entry where classes are ranked; more than an
@@ -29,6 +31,7 @@ pub(crate) struct ClassIndex {
     sets: Vec<BTreeSet<Entry>>,
     /// Key and order of each class's first entry, flat so that comparing many stays in cache.
     heads: Vec<(i64, u64)>,
+    lens: Vec<u32>,
     filled: Bits,
     all: BTreeSet<Entry>,
 }
@@ -43,8 +46,10 @@ impl ClassIndex {
         if class >= self.sets.len() {
             self.sets.resize_with(class + 1, BTreeSet::new);
             self.heads.resize(class + 1, NOBODY);
+            self.lens.resize(class + 1, 0);
         }
         self.sets[class].insert(entry);
+        self.lens[class] += 1;
         self.all.insert(entry);
         if (entry.key, entry.order) < self.heads[class] {
             self.heads[class] = (entry.key, entry.order);
@@ -56,6 +61,7 @@ impl ClassIndex {
         let class = entry.class as usize;
         let was_there = self.sets[class].remove(&entry);
         debug_assert!(was_there, "only what was inserted is removed");
+        self.lens[class] -= 1;
         self.all.remove(&entry);
         if self.heads[class] == (entry.key, entry.order) {
             match self.sets[class].first() {
@@ -73,12 +79,12 @@ impl ClassIndex {
         self.filled.count_both(fits)
     }
 
-    /// Entries in the classes that fit; counted over at most [`HEADS_MAX`] classes.
+    /// Entries in the classes that fit; counted over the first [`COUNTED_MAX`] of these.
     pub(crate) fn count(&self, fits: &Bits) -> u32 {
         self.filled
             .both(fits)
-            .take(HEADS_MAX as usize)
-            .map(|c| self.sets[c as usize].len() as u32)
+            .take(COUNTED_MAX)
+            .map(|c| self.lens[c as usize])
             .sum()
     }
 

@@ -1067,3 +1067,76 @@ fn refusals_have_codes() {
     world.drain();
     assert!(world.told.contains("rings anna"), "{}", world.told);
 }
+
+#[test]
+fn too_many_different_wishes_go_by_the_queue_alone() {
+    let mut world = play("queue q; agent anna q; configure; anna phone");
+    let max = crate::classes::TASK_CLASSES_MAX as u128;
+    let (queue, start) = (world.id("q"), world.start);
+    let call = |n: u128| Ticket {
+        interaction: InteractionId::from_u128(10_000 + n),
+        tenant: World::tenant(),
+        queue,
+        priority: 0,
+        skills: SmallVec::from_vec(vec![SkillLevel {
+            skill: SkillId::from_u128(10_000 + n),
+            level: 1,
+        }]),
+        since: start,
+        preferred_agent: None,
+    };
+    let mut config = RouterConfig {
+        waiting_max_per_queue: 20_000,
+        ..RouterConfig::default()
+    };
+    config.seed = [1; 32];
+    let mut router = Router::new(config);
+    std::mem::swap(&mut router, &mut world.router);
+    world.step("configure");
+    world.step("anna phone");
+    for n in 0..=max {
+        let ticket = call(n);
+        world
+            .router
+            .handle(world.now, RouterInput::Enqueue(ticket))
+            .unwrap();
+        while world.router.poll().is_some() {}
+    }
+    // Nobody has the wishes of the first, and there is no room for those of the last.
+    world.step("anna available");
+    let last = InteractionId::from_u128(10_000 + max);
+    assert!(world.router.offer_of(last).is_some());
+    let explain = world.router.explain(last, world.now).unwrap();
+    assert!(explain.steps[0].what.contains("too many different wishes"));
+    // Classes nobody waits in are reused.
+    let exit = QueueExit::Abandoned;
+    for n in 0..=max {
+        let interaction = InteractionId::from_u128(10_000 + n);
+        world
+            .router
+            .handle(world.now, RouterInput::Remove { interaction, exit })
+            .unwrap();
+        while world.router.poll().is_some() {}
+    }
+    for n in 0..2 * max {
+        let (ticket, interaction) = (call(50_000 + n), InteractionId::from_u128(60_000 + n));
+        world
+            .router
+            .handle(world.now, RouterInput::Enqueue(ticket))
+            .unwrap();
+        while world.router.poll().is_some() {}
+        assert!(
+            world
+                .router
+                .explain(interaction, world.now)
+                .unwrap()
+                .steps
+                .is_empty()
+        );
+        world
+            .router
+            .handle(world.now, RouterInput::Remove { interaction, exit })
+            .unwrap();
+        while world.router.poll().is_some() {}
+    }
+}

@@ -17,6 +17,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{oneshot, watch};
 
+use crate::metrics::{Figures, QUEUES_MAX, SipCounts};
 use crate::sounds::Sounds;
 
 /// Commands and reports that may wait for the engine; a command beyond is refused with `overload`.
@@ -25,6 +26,10 @@ pub const INBOX_MAX: usize = 16_384;
 const INBOX_PER_ROUND: usize = 1_024;
 /// Answers held for the log at most. Beyond it new calls are refused (the store is not keeping up).
 const HELD_MAX: usize = 100_000;
+
+/// Batches the store has not taken yet at most (a disk that hangs for minutes under load). At the
+/// limit signalling is not read on until some are taken.
+const BATCHES_MAX: usize = 500_000;
 
 /// What other threads bring to the engine.
 pub enum Message {
@@ -41,6 +46,10 @@ pub enum Message {
         writable: bool,
     },
     Restore(Box<cp_engine::Restore>),
+    /// The metrics page is asked for.
+    Figures(SyncSender<Figures>),
+    /// The certificate files have changed.
+    ReloadCertificates,
     Stop,
 }
 
@@ -55,6 +64,9 @@ pub struct Handle {
 /// What the driver shows to others without being asked.
 pub struct Shared {
     pub committed: AtomicU64,
+    /// Batches the log refused for good (a fault of ours): what waited for them must not leave.
+    refused: Mutex<Vec<LogPosition>>,
+    any_refused: AtomicBool,
     pub draining: AtomicBool,
     pub writable: AtomicBool,
     pub stats: Mutex<Stats>,
@@ -62,6 +74,20 @@ pub struct Shared {
     pub faults: AtomicU64,
     pub held: AtomicU64,
     pub commits: watch::Sender<LogPosition>,
+}
+
+impl Shared {
+    pub fn refuse(&self, position: LogPosition) {
+        if let Ok(mut refused) = self.refused.lock() {
+            refused.push(position);
+        }
+        self.any_refused.store(true, Ordering::Release);
+    }
+
+    fn is_refused(&self, position: LogPosition) -> bool {
+        self.any_refused.load(Ordering::Acquire)
+            && self.refused.lock().is_ok_and(|r| r.contains(&position))
+    }
 }
 
 impl Handle {
@@ -94,6 +120,8 @@ pub fn channel(waker: cp_edge::Waker) -> (Handle, Receiver<Message>) {
     let (inbox, receiver) = sync_channel(INBOX_MAX);
     let shared = Arc::new(Shared {
         committed: AtomicU64::new(0),
+        refused: Mutex::default(),
+        any_refused: AtomicBool::new(false),
         draining: AtomicBool::new(false),
         writable: AtomicBool::new(true),
         stats: Mutex::new(Stats::default()),
@@ -134,15 +162,15 @@ pub struct Driver {
     pub clock: Clock,
     inbox: Receiver<Message>,
     shared: Arc<Shared>,
-    /// Made true in this round, or refused by a full store before: to be appended next.
-    records: Vec<EventRecord>,
-    upto: LogPosition,
-    /// A batch the store gave back; it goes before any newer one.
-    refused: Option<(Vec<EventRecord>, LogPosition)>,
+    /// What became true and the store has not taken yet: one batch for each input, so that a fault
+    /// in one interaction refuses its own records only.
+    batches: VecDeque<(Vec<EventRecord>, LogPosition)>,
     held: VecDeque<(LogPosition, Held)>,
     replies: HashMap<CommandId, oneshot::Sender<CommandResult>>,
     choked: bool,
     stopping: bool,
+    received: SipCounts,
+    sent: SipCounts,
 }
 
 impl Driver {
@@ -168,13 +196,13 @@ impl Driver {
             clock,
             inbox,
             shared: handle.shared.clone(),
-            records: Vec::new(),
-            upto: LogPosition::default(),
-            refused: None,
+            batches: VecDeque::new(),
             held: VecDeque::new(),
             replies: HashMap::new(),
             choked: false,
             stopping: false,
+            received: SipCounts::default(),
+            sent: SipCounts::default(),
         }
     }
 
@@ -184,8 +212,13 @@ impl Driver {
         while !self.stopping {
             let deadline = self.engine.next_timeout();
             let now = self.signalling.poll(deadline, &mut batch);
+            // Beyond the limit nothing more is taken in: phones repeat themselves, and what was
+            // acknowledged stays whole. See BATCHES_MAX.
+            let full = self.batches.len() >= BATCHES_MAX;
             for input in batch.drain(..) {
-                self.signal(now, input);
+                if !full {
+                    self.signal(now, input);
+                }
             }
             self.take_media(now);
             self.take_inbox(now);
@@ -223,6 +256,9 @@ impl Driver {
             },
             SignalIn::Woken => return,
         };
+        if let Input::Datagram { bytes, .. } = &input {
+            self.received.count(bytes);
+        }
         self.give(now, input);
     }
 
@@ -256,6 +292,16 @@ impl Driver {
                     self.give(now, Input::StoreHealth { writable });
                 }
                 Message::Restore(restore) => self.give(now, Input::Restore(restore)),
+                Message::Figures(reply) => {
+                    // Who asked may have given up.
+                    let _ = reply.try_send(self.figures(now));
+                }
+                Message::ReloadCertificates => match self.signalling.reload_certificates() {
+                    Ok(()) => tracing::info!("certificates read again"),
+                    Err(error) => {
+                        tracing::error!(code = error.code(), %error, "the old certificates stay");
+                    }
+                },
                 Message::Stop => self.stopping = true,
             }
         }
@@ -272,15 +318,13 @@ impl Driver {
 
     fn carry(&mut self, output: Output) {
         match output {
-            Output::Append { mut records, upto } => {
-                self.records.append(&mut records);
-                self.upto = upto;
-            }
+            Output::Append { records, upto } => self.batches.push_back((records, upto)),
             Output::Transmit {
                 target,
                 bytes,
                 after,
             } => {
+                self.sent.count(&bytes);
                 if self.is_durable(after) {
                     self.signalling.send(target, bytes);
                 } else {
@@ -308,8 +352,12 @@ impl Driver {
                 transport,
                 secure,
             } => self.signalling.resolve(id, &host, port, transport, secure),
-            Output::Media { worker, command } => {
-                if let Some(command) = self.sounds.resolve(worker, command) {
+            Output::Media {
+                worker,
+                tenant,
+                command,
+            } => {
+                if let Some(command) = self.sounds.resolve(worker, tenant, command) {
                     self.media_send(worker, command);
                 }
             }
@@ -339,23 +387,16 @@ impl Driver {
         }
     }
 
-    /// Hands the round's records to the store: one batch, one position.
+    /// Hands the round's batches to the store, in order.
     fn commit(&mut self) {
-        if let Some((batch, position)) = self.refused.take()
-            && let Err(Refused { batch, .. }) = self.store.append(batch, position)
-        {
-            self.refused = Some((batch, position));
-            return;
-        }
-        if self.records.is_empty() {
-            return;
-        }
-        let batch = std::mem::take(&mut self.records);
-        if let Err(Refused { batch, error }) = self.store.append(batch, self.upto) {
-            if !matches!(error, StoreError::Backlogged { .. }) {
-                tracing::error!(error = %error, "the log takes no records");
+        while let Some((batch, position)) = self.batches.pop_front() {
+            if let Err(Refused { batch, error }) = self.store.append(batch, position) {
+                if !matches!(error, StoreError::Backlogged { .. }) {
+                    tracing::error!(error = %error, "the log takes no records");
+                }
+                self.batches.push_front((batch, position));
+                return;
             }
-            self.refused = Some((batch, self.upto));
         }
     }
 
@@ -368,6 +409,7 @@ impl Driver {
             .is_some_and(|(after, _)| after.0 <= committed)
         {
             match self.held.pop_front() {
+                Some((after, held)) if self.shared.is_refused(after) => self.take_back(held),
                 Some((_, Held::Transmit { target, bytes })) => self.signalling.send(target, bytes),
                 Some((_, Held::Reply { command, result })) => self.reply(command, result),
                 None => {}
@@ -376,14 +418,26 @@ impl Driver {
         self.shared
             .held
             .store(self.held.len() as u64, Ordering::Relaxed);
+        self.shared.draining.store(
+            self.engine.is_draining() || self.stopping,
+            Ordering::Relaxed,
+        );
         if let Ok(mut stats) = self.shared.stats.try_lock() {
             *stats = self.engine.stats();
         }
     }
 
+    /// The log refused what this rests on: nothing is sent, and who asked is told.
+    fn take_back(&mut self, held: Held) {
+        if let Held::Reply { command, .. } = held {
+            let refusal = Refusal::new(Code::Internal, "The log refused what this command did.");
+            self.reply(command, Err(refusal));
+        }
+    }
+
     /// A store that does not keep up means no new calls; running ones go on.
     fn watch_pressure(&mut self, now: Timestamp) {
-        let choked = self.refused.is_some() || self.held.len() > HELD_MAX;
+        let choked = !self.batches.is_empty() || self.held.len() > HELD_MAX;
         if choked != self.choked {
             self.choked = choked;
             let writable = !choked && self.shared.writable.load(Ordering::Relaxed);
@@ -391,11 +445,30 @@ impl Driver {
         }
     }
 
+    fn figures(&self, now: Timestamp) -> Figures {
+        let queues = self.engine.snapshot().queues.iter().take(QUEUES_MAX);
+        Figures {
+            received: self.received.clone(),
+            sent: self.sent.clone(),
+            tables: self.engine.table_sizes(),
+            queues: queues
+                .filter_map(|q| self.engine.router().queue_stats(q.id, now))
+                .collect(),
+            workers: (0..self.media.count())
+                .filter_map(|w| self.media.counters(w))
+                .collect(),
+            speech: self.sounds.stats(),
+            batches_waiting: self.batches.len(),
+            replies_waiting: self.replies.len(),
+        }
+    }
+
     fn note(&mut self, note: Note) {
         match note {
-            Note::Fault { interaction, what } => {
+            Note::Fault { interaction, .. } => {
                 self.shared.faults.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(%interaction, what, "an interaction failed and was ended");
+                // Its words may quote a caller; the place was logged when it panicked.
+                tracing::error!(%interaction, "an interaction failed and was ended");
             }
             Note::Denied { what } => {
                 self.shared.denied.fetch_add(1, Ordering::Relaxed);

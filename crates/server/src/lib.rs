@@ -1,10 +1,12 @@
 //! The server: configuration, wiring, and the thread that drives the engine.
 
-// pub mod backend;
+pub mod backend;
 pub mod config;
 pub mod demo;
 pub mod drive;
+pub mod metrics;
 pub mod provision;
 pub mod serve;
 pub mod sounds;
 pub mod telemetry;
+pub mod traces;

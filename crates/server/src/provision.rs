@@ -3,32 +3,18 @@
 //! Applied only while the database has no tenant. Everything wrong is reported at once, and nothing
 //! is written then.
 
-mod password {
-    pub struct S {
-        pub ha1_md5: String,
-        pub ha1_sha256: String,
-    }
-    pub fn hash(p: &str) -> String {
-        p.to_string()
-    }
-    pub fn digest_secrets(u: &str, r: &str, p: &str) -> S {
-        use cp_sip::digest::{Algorithm, ha1};
-        S {
-            ha1_md5: ha1(Algorithm::Md5, u, r, p),
-            ha1_sha256: ha1(Algorithm::Sha256, u, r, p),
-        }
-    }
-}
-use cp_engine::realm_of;
+use cp_api::auth::password;
 use cp_store::{Change, ConfigRow, Edit, PageRequest, Role, Store, User};
 use cp_vocab::command::Actor;
-use cp_vocab::media::{Codec, Sound};
+use cp_vocab::media::Sound;
 use cp_vocab::model::*;
 use cp_vocab::net::Transport;
-use cp_vocab::party::NumberRules;
 use cp_vocab::*;
-use serde::Deserialize;
 use std::collections::BTreeMap;
+
+pub mod file;
+
+use file::*;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
@@ -38,214 +24,6 @@ pub enum ProvisionError {
     Unknown(Vec<String>),
     #[error("the provisioning could not be stored")]
     Store(#[from] cp_store::StoreError),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct File {
-    pub tenants: Vec<TenantSpec>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub struct TenantSpec {
-    pub name: String,
-    pub domain: String,
-    pub record_by_default: bool,
-    pub interactions_max: u32,
-    pub admin: Option<UserSpec>,
-    pub users: Vec<UserSpec>,
-    pub phones: Vec<PhoneSpec>,
-    pub agents: Vec<AgentSpec>,
-    pub queues: Vec<QueueSpec>,
-    pub conferences: Vec<ConferenceSpec>,
-    pub trunks: Vec<TrunkSpec>,
-    pub numbers: Vec<NumberSpec>,
-    pub wrap_up_codes: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UserSpec {
-    pub email: String,
-    pub password: String,
-    #[serde(default)]
-    pub name: String,
-    #[serde(default)]
-    pub role: Option<Role>,
-    #[serde(default)]
-    pub agent: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PhoneSpec {
-    pub user: String,
-    pub password: String,
-    #[serde(default)]
-    pub name: String,
-    #[serde(default)]
-    pub agent: Option<String>,
-    #[serde(default)]
-    pub require_srtp: bool,
-    #[serde(default)]
-    pub may_dial_out: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AgentSpec {
-    pub name: String,
-    pub extension: String,
-    #[serde(default)]
-    pub skills: BTreeMap<String, u8>,
-    #[serde(default)]
-    pub queues: Vec<String>,
-    #[serde(default)]
-    pub phone: Option<String>,
-    #[serde(default)]
-    pub available_when_registered: bool,
-    #[serde(default)]
-    pub wrap_up_ms: Option<u64>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub struct QueueSpec {
-    pub name: String,
-    pub priority: Option<i32>,
-    pub skills: BTreeMap<String, u8>,
-    pub selection: Option<SelectionRule>,
-    pub waiting_max: Option<u32>,
-    pub wait_ms_max: Option<u64>,
-    pub overflow: Option<DestinationSpec>,
-    pub ring_ms_max: Option<u64>,
-    pub demote_on_no_answer: Option<bool>,
-    pub wrap_up_ms: Option<u64>,
-    pub greeting: Option<Sound>,
-    pub music: Option<Sound>,
-    /// `true`: callers wait in silence.
-    pub silent: bool,
-    pub announce_every_ms: Option<u64>,
-    pub record: Option<bool>,
-    pub refuse_when_unstaffed: Option<bool>,
-    pub service_level_ms: Option<u64>,
-    pub service_level_pct: Option<u8>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConferenceSpec {
-    pub name: String,
-    #[serde(default)]
-    pub members_max: u32,
-    #[serde(default)]
-    pub record: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrunkSpec {
-    pub name: String,
-    pub auth: TrunkAuthSpec,
-    #[serde(default)]
-    pub host: String,
-    #[serde(default)]
-    pub transport: Option<Transport>,
-    #[serde(default)]
-    pub user: String,
-    #[serde(default)]
-    pub password: String,
-    #[serde(default)]
-    pub register: bool,
-    #[serde(default)]
-    pub rules: NumberRules,
-    #[serde(default)]
-    pub codecs: Vec<Codec>,
-    #[serde(default)]
-    pub health_interval_s: u32,
-    #[serde(default)]
-    pub channels_max: u32,
-    #[serde(default)]
-    pub srtp: bool,
-    #[serde(default)]
-    pub dial_prefixes: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "by", rename_all = "snake_case")]
-pub enum TrunkAuthSpec {
-    /// `192.0.2.0/24` or a single address.
-    Address {
-        networks: Vec<String>,
-    },
-    Digest {
-        user: String,
-        password: String,
-    },
-    Tls {
-        name: String,
-    },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NumberSpec {
-    pub number: String,
-    #[serde(default)]
-    pub name: String,
-    #[serde(default)]
-    pub public: bool,
-    pub destination: DestinationSpec,
-}
-
-/// [`Destination`] with names instead of ids.
-#[derive(Deserialize, Clone)]
-#[serde(tag = "to", rename_all = "snake_case")]
-pub enum DestinationSpec {
-    Answer {
-        #[serde(default)]
-        greeting: Option<Sound>,
-    },
-    Echo,
-    Announce {
-        sound: Sound,
-    },
-    Queue {
-        queue: String,
-    },
-    Agent {
-        agent: String,
-    },
-    Phone {
-        phone: String,
-    },
-    Conference {
-        conference: String,
-    },
-    /// A SIP URI.
-    Uri {
-        uri: String,
-        #[serde(default)]
-        record: bool,
-    },
-    /// A number by a trunk.
-    Trunk {
-        trunk: String,
-        number: String,
-        #[serde(default)]
-        record: bool,
-    },
-    Reject {
-        status: u16,
-    },
-    Menu {
-        prompt: Sound,
-        choices: BTreeMap<char, Box<DestinationSpec>>,
-        #[serde(default)]
-        timeout_ms: u64,
-        fallback: Box<DestinationSpec>,
-    },
 }
 
 /// Applies the file if the database is empty; says how many tenants it made.
@@ -290,6 +68,7 @@ struct Builder<'a> {
     skills: BTreeMap<&'a str, SkillId>,
     users: BTreeMap<&'a str, UserId>,
     unknown: Vec<String>,
+    realm: String,
 }
 
 impl<'a> Builder<'a> {
@@ -347,6 +126,14 @@ impl<'a> Builder<'a> {
             trunks,
             skills,
             users,
+            realm: Tenant {
+                id: tenant,
+                name: spec.name.clone(),
+                domain: spec.domain.clone(),
+                interactions_max: 0,
+                record_by_default: false,
+            }
+            .realm(),
             unknown: vec![],
         }
     }
@@ -506,7 +293,7 @@ impl<'a> Builder<'a> {
     }
 
     fn phone(&mut self, p: &'a PhoneSpec) -> Phone {
-        let secrets = password::digest_secrets(&p.user, &realm_of(&self.spec.domain), &p.password);
+        let secrets = password::digest_secrets(&p.user, &self.realm, &p.password);
         let owner = self
             .spec
             .agents
@@ -560,7 +347,7 @@ impl<'a> Builder<'a> {
                 networks: networks.iter().filter_map(|n| self.network(n)).collect(),
             },
             TrunkAuthSpec::Digest { user, password } => {
-                let s = password::digest_secrets(user, &realm_of(&self.spec.domain), password);
+                let s = password::digest_secrets(user, &self.realm, password);
                 TrunkAuth::Digest {
                     user: user.clone(),
                     ha1_md5: Pii(s.ha1_md5),

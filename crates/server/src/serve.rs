@@ -1,10 +1,13 @@
 //! Start to stop: everything is wired here, in order.
 
+use crate::backend::ServerBackend;
 use crate::config::Config;
 use crate::drive::{self, Driver, Handle, Message};
+use crate::metrics::Sources;
 use crate::sounds::Sounds;
-use crate::{provision, telemetry};
+use crate::{provision, telemetry, traces};
 use anyhow::{Context, Result};
+use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{EventSource, MediaConfig, MediaWorkers, event_queue};
 use cp_edge::signalling::{CertificateFiles, ListenConfig};
 use cp_edge::{Clock, Signalling};
@@ -46,9 +49,13 @@ pub fn random_seed() -> Result<[u8; 32]> {
 
 /// `crosspoint serve`: runs until SIGINT or SIGTERM, then drains.
 pub fn run(config: Config) -> Result<()> {
-    let _telemetry = telemetry::start(&config)?;
+    telemetry::start(&config)?;
     let running = start(config)?;
-    tracing::info!(http = %running.http, sip = running.sip.len(), "ready");
+    tracing::info!(
+        http_port = running.http.port(),
+        sip = running.sip.len(),
+        "ready"
+    );
     running.wait_for_signal()?;
     running.stop()
 }
@@ -72,10 +79,16 @@ pub fn start(config: Config) -> Result<Running> {
     let sip = signalling.local_addresses();
     let own = own_address(&config);
     let (handle, inbox) = drive::channel(signalling.waker());
+    let sources = Arc::new(Sources {
+        handle: handle.clone(),
+        store: store.clone(),
+        signalling: signalling.counters(),
+        traces: std::sync::OnceLock::new(),
+    });
 
     let media = start_media(&config, clock, own, signalling.waker())?;
     let engine = Engine::new(engine_config(&config, &sip, own)?);
-    let sounds = Sounds::new(crate::sounds::House::new(), handle.clone());
+    let sounds = Sounds::new(crate::sounds::prompts(&config)?, handle.clone());
 
     watch_store(&store, &handle);
     let restore = restore(store.as_ref(), clock.now())?;
@@ -96,8 +109,18 @@ pub fn start(config: Config) -> Result<Running> {
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let _ = stopped;
-    let http = config.http_listen;
+    let http = start_http(&config, &runtime, &sources, (&sip, own), stopped)?;
+    runtime.spawn(sweep(store.clone(), clock));
+    if let Some(endpoint) = &config.otlp_endpoint {
+        let followed = traces::start(
+            endpoint,
+            &config.data,
+            store.clone(),
+            &handle,
+            runtime.handle(),
+        )?;
+        let _ = sources.traces.set(followed);
+    }
     let drain = Duration::from_millis(config.drain_ms_max);
     Ok(Running {
         handle,
@@ -109,6 +132,19 @@ pub fn start(config: Config) -> Result<Running> {
         stop_http,
         drain,
     })
+}
+
+/// Expired sessions and idempotency keys go every few minutes.
+async fn sweep(store: Arc<dyn Store>, clock: Clock) {
+    let mut every = tokio::time::interval(Duration::from_secs(300));
+    loop {
+        every.tick().await;
+        let store = store.clone();
+        let swept = tokio::task::spawn_blocking(move || store.sweep(clock.now())).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(%error, "expired rows could not be removed");
+        }
+    }
 }
 
 fn open_store(config: &Config, ids: &mut IdSource, clock: Clock) -> Result<Arc<dyn Store>> {
@@ -217,18 +253,29 @@ fn start_media(
     );
     media.advertised = advertised;
     media.workers = config.media_workers;
+    media.pairs_at_start = pairs_at_start(config);
     media.node.silent_after = Duration::from_millis(config.media_silent_ms);
     let (sink, source) = event_queue(waker);
     Ok((MediaWorkers::start(media, clock, sink)?, source))
 }
 
+/// Port pairs bound before the first call: a few hundred, and never more than half of the range, so
+/// that every worker gets its share.
+fn pairs_at_start(config: &Config) -> usize {
+    let pairs = config.media_ports.len() / 2;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = config.media_workers.unwrap_or(cores).max(1);
+    (pairs / (2 * workers)).clamp(1, 256)
+}
+
 fn watch_store(store: &Arc<dyn Store>, handle: &Handle) {
     let committed = handle.clone();
     store.on_commit(Box::new(move |outcome| {
+        let shared = committed.shared();
         if let Some(error) = &outcome.error {
             tracing::error!(%error, position = outcome.upto.0, "records were refused by the log");
+            shared.refuse(outcome.upto);
         }
-        let shared = committed.shared();
         shared.committed.store(outcome.upto.0, Ordering::Release);
         shared.commits.send_replace(outcome.upto);
         committed.wake();
@@ -271,6 +318,56 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
     Ok(restore)
 }
 
+fn start_http(
+    config: &Config,
+    runtime: &tokio::runtime::Runtime,
+    sources: &Arc<Sources>,
+    (sip, own): (&[(Transport, SocketAddr)], IpAddr),
+    mut stopped: tokio::sync::watch::Receiver<bool>,
+) -> Result<SocketAddr> {
+    let backend = Arc::new(ServerBackend::new(sources.clone()));
+    let settings = Settings {
+        tls: config.http_tls,
+        recordings: config.data.join("recordings"),
+        sip: sip_addresses(sip, own),
+        ..Settings::default()
+    };
+    let state = ApiState::new(sources.store.clone(), backend, settings);
+    let address = config.http_listen;
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind(address))
+        .with_context(|| format!("cannot listen on {address} for HTTP; set http.listen (CROSSPOINT_HTTP_LISTEN) to another address"))?;
+    let bound = listener.local_addr()?;
+    runtime.spawn(async move {
+        let shutdown = async move {
+            let _ = stopped.wait_for(|s| *s).await;
+        };
+        if let Err(error) = cp_api::serve(listener, state, shutdown).await {
+            tracing::error!(%error, "HTTP stopped");
+        }
+    });
+    Ok(bound)
+}
+
+/// What people type into a softphone.
+fn sip_addresses(sip: &[(Transport, SocketAddr)], own: IpAddr) -> SipAddresses {
+    let port = |wanted: Transport| {
+        sip.iter()
+            .find(|(t, _)| *t == wanted)
+            .map(|(_, a)| a.port())
+    };
+    let listened = sip
+        .first()
+        .map(|(_, a)| a.ip())
+        .filter(|ip| !ip.is_unspecified());
+    SipAddresses {
+        host: listened.unwrap_or(own).to_string(),
+        udp: port(Transport::Udp),
+        tcp: port(Transport::Tcp),
+        tls: port(Transport::Tls),
+    }
+}
+
 impl Running {
     pub fn wait_for_signal(&self) -> Result<()> {
         self.runtime.block_on(async {
@@ -308,10 +405,9 @@ impl Running {
         let mut commits = shared.commits.subscribe();
         while left() > 0 && std::time::Instant::now() < until {
             // Each end of a call is a commit; the time-out covers the last look.
-            let _ = self.runtime.block_on(tokio::time::timeout(
-                Duration::from_millis(200),
-                commits.changed(),
-            ));
+            let wait =
+                async { tokio::time::timeout(Duration::from_millis(200), commits.changed()).await };
+            let _ = self.runtime.block_on(wait);
         }
         let cut = left();
         if cut > 0 {

@@ -1,23 +1,62 @@
-//! Between the engine, which names sounds, and the media workers, which play samples: prompts that
-//! are ready go through at once, spoken ones when the speech provider has made them.
+//! Between the engine, which names sounds, and the media workers, which play samples: what is ready
+//! goes through at once, spoken words when the speech provider has made them.
 
+use crate::config::Config;
 use crate::drive::{Handle, Message};
+use anyhow::{Context, Result};
+use cp_speech::{Espeak, EspeakConfig, Prompts, PromptsConfig, SpeechRequest, TextToSpeech};
 use cp_vocab::media::{MediaCommand, Playback, Samples, Sound};
 use cp_vocab::*;
 use std::collections::HashSet;
+use std::sync::Arc;
 
-/// Playbacks that may wait for their words; a further one plays without what is not ready.
+/// Playbacks that may wait for their words; a further one plays a beep for what is not ready.
 const WAITING_MAX: usize = 10_000;
 
 pub struct Sounds {
-    prompts: House,
+    prompts: Arc<Prompts>,
     handle: Handle,
     /// Playbacks whose words are being made. Stopped ones are taken out and never start.
     waiting: HashSet<PlaybackId>,
 }
 
+/// The speech provider of the configuration; `None` when none is set.
+fn provider(config: &Config) -> Option<Arc<dyn TextToSpeech>> {
+    if config.speech_command.is_empty() {
+        return None;
+    }
+    let espeak = Espeak::new(EspeakConfig {
+        program: config.speech_command.clone(),
+        voice: config.speech_voice.clone(),
+        ..EspeakConfig::default()
+    });
+    if let Err(error) = espeak.probe() {
+        tracing::warn!(%error, program = config.speech_command, "nothing speaks: prompts become a beep");
+    }
+    Some(Arc::new(espeak))
+}
+
+/// Prompts of the house and of the tenants, and a cache of what was spoken.
+pub fn prompts(config: &Config) -> Result<Arc<Prompts>> {
+    let settings = PromptsConfig {
+        house: Some(config.data.join("prompts/house")),
+        tenants: Some(config.data.join("prompts")),
+        cache: Some(config.data.join("speech-cache")),
+        ..PromptsConfig::default()
+    };
+    let prompts =
+        Prompts::new(settings, provider(config)).context("the prompt cache cannot be opened")?;
+    Ok(Arc::new(prompts))
+}
+
+/// Speaks a text now; for the demo's virtual people. `None` when nothing speaks here.
+pub fn speak(config: &Config, text: &str) -> Option<Samples> {
+    let request = SpeechRequest::new(text, None).ok()?;
+    provider(config)?.speak(&request).ok()
+}
+
 impl Sounds {
-    pub fn new(prompts: House, handle: Handle) -> Self {
+    pub fn new(prompts: Arc<Prompts>, handle: Handle) -> Self {
         Self {
             prompts,
             handle,
@@ -25,10 +64,21 @@ impl Sounds {
         }
     }
 
+    pub fn stats(&self) -> cp_speech::SpeechStats {
+        self.prompts.stats()
+    }
+
     /// The command for the worker, or `None` when it follows later (or never).
-    pub fn resolve(&mut self, worker: u16, command: MediaCommand) -> Option<MediaCommand<Samples>> {
+    pub fn resolve(
+        &mut self,
+        worker: u16,
+        tenant: TenantId,
+        command: MediaCommand,
+    ) -> Option<MediaCommand<Samples>> {
         Some(match command {
-            MediaCommand::Play { leg, playback } => return self.play(worker, leg, playback),
+            MediaCommand::Play { leg, playback } => {
+                return self.play(worker, tenant, leg, playback);
+            }
             MediaCommand::Stop { leg, playback } => {
                 if self.waiting.remove(&playback) {
                     return None;
@@ -76,6 +126,7 @@ impl Sounds {
     fn play(
         &mut self,
         worker: u16,
+        tenant: TenantId,
         leg: LegId,
         playback: Playback,
     ) -> Option<MediaCommand<Samples>> {
@@ -96,47 +147,38 @@ impl Sounds {
                 mix_with_call,
             },
         };
-        let ready: Option<Vec<Samples>> = sounds.iter().map(|s| self.prompts.ready(s)).collect();
-        if let Some(samples) = ready {
-            return Some(finish(samples));
+        // Tones are the same memory every time, so that a worker encodes them once for all.
+        if let [Sound::Tone { tone }] = sounds.as_slice() {
+            return Some(finish(vec![cp_media::tones::samples(*tone)]));
         }
         if self.waiting.len() >= WAITING_MAX {
-            let some = sounds
-                .iter()
-                .filter_map(|s: &Sound| self.prompts.ready(s))
-                .collect();
-            return Some(finish(some));
+            let ready = |s: &Sound| {
+                self.prompts
+                    .ready(Some(tenant), s)
+                    .unwrap_or_else(cp_speech::beep)
+            };
+            return Some(finish(sounds.iter().map(ready).collect()));
         }
+        // Before the question: the answer may come from another thread at any time.
         self.waiting.insert(id);
         let handle = self.handle.clone();
-        self.prompts.resolve_all(
-            sounds,
-            Box::new(move |samples| {
-                let command = finish(samples);
-                handle.send_waiting(Message::Ready { worker, command });
-            }),
-        );
-        None
-    }
-}
-
-/// TEMPORARY until the speech crate lands.
-pub struct House {
-    music: Samples,
-}
-impl House {
-    pub fn new() -> Self {
-        Self {
-            music: cp_media::music::samples(),
-        }
-    }
-    fn ready(&self, sound: &Sound) -> Option<Samples> {
-        Some(match sound {
-            Sound::Prompt { name } if name == "music" => self.music.clone(),
-            Sound::Tone { tone } => cp_media::tones::samples(*tone),
-            Sound::Silence { ms } => cp_media::tones::silence(*ms),
-            _ => cp_media::tones::samples(cp_vocab::media::Tone::Beep),
+        let late = move |samples| {
+            handle.send_waiting(Message::Ready {
+                worker,
+                command: finish(samples),
+            });
+        };
+        let samples = self.prompts.resolve_all(Some(tenant), &sounds, late)?;
+        self.waiting.remove(&id);
+        Some(MediaCommand::Play {
+            leg,
+            playback: Playback {
+                id,
+                sounds: samples,
+                repeat,
+                barge_in,
+                mix_with_call,
+            },
         })
     }
-    fn resolve_all(&self, _: Vec<Sound>, _: Box<dyn FnOnce(Vec<Samples>) + Send>) {}
 }

@@ -1,64 +1,101 @@
-//! Logs (key = value, or JSON lines) and OpenTelemetry traces. Personal data prints as `‹pii›` by
-//! its type, so nothing needs to be filtered here.
+//! Logs (key = value, or JSON lines) and the way to the OpenTelemetry collector.
+//!
+//! Personal data prints as `‹pii›` by its type, so nothing needs to be filtered here but what others
+//! write: libraries speak only from `warn` up, and a panic gives its place, not its words.
 
 use crate::config::Config;
 use anyhow::{Context, Result};
-use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::WithExportConfig;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::error::OTelSdkError;
+use opentelemetry_sdk::trace::SpanExporter as _;
+use std::time::Duration;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-/// Flushes what is still to be exported when dropped.
-pub struct Telemetry {
-    provider: Option<SdkTracerProvider>,
-}
+/// How long the collector may take for one batch.
+const EXPORT_TIME_MAX: Duration = Duration::from_secs(5);
 
-impl Drop for Telemetry {
-    fn drop(&mut self) {
-        if let Some(p) = self.provider.take() {
-            let _ = p.shutdown();
-        }
+/// Starts logging to stderr. Once per process; a second call is ignored.
+pub fn start(config: &Config) -> Result<()> {
+    let subscriber = subscriber(config, std::io::stderr)?;
+    if subscriber.try_init().is_ok() {
+        std::panic::set_hook(Box::new(tell_of_panic));
     }
+    Ok(())
 }
 
-/// Starts logging and, when an endpoint is set, tracing. Once per process; a second call is ignored.
-pub fn start(config: &Config) -> Result<Telemetry> {
+/// What logs are made with; tests give a writer of their own.
+pub fn subscriber<W>(config: &Config, writer: W) -> Result<impl tracing::Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter =
         EnvFilter::try_new(&config.log_filter).context("log.filter is not a valid filter")?;
-    let provider = match &config.otlp_endpoint {
-        Some(endpoint) => Some(exporter(endpoint)?),
-        None => None,
-    };
-    let traces = provider
-        .as_ref()
-        .map(|p| tracing_opentelemetry::layer().with_tracer(p.tracer("crosspoint")));
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
+        .with_ansi(false)
         .with_target(false);
     let lines = if config.log_json {
-        lines.json().boxed()
+        lines.json().flatten_event(true).boxed()
     } else {
         lines.boxed()
     };
-    let _ = tracing_subscriber::registry()
-        .with(filter)
-        .with(traces)
-        .with(lines)
-        .try_init();
-    Ok(Telemetry { provider })
+    Ok(tracing_subscriber::registry()
+        .with(lines.with_filter(filter_fn(is_speakable)))
+        .with(filter))
 }
 
-fn exporter(endpoint: &str) -> Result<SdkTracerProvider> {
-    let exporter = opentelemetry_otlp::SpanExporter::builder()
+/// Ours is written with care; libraries print addresses and headers below `warn`.
+fn is_speakable(meta: &Metadata<'_>) -> bool {
+    let ours = ["cp_", "crosspoint"]
+        .iter()
+        .any(|p| meta.target().starts_with(p));
+    ours || *meta.level() <= Level::WARN
+}
+
+/// The words of a panic may quote what was being read; only fixed ones are printed.
+fn tell_of_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let words = panic.payload().downcast_ref::<&'static str>();
+    let words = words.copied().unwrap_or("‹pii›");
+    let place = panic.location().map_or_else(String::new, |l| l.to_string());
+    let thread = std::thread::current();
+    tracing::error!(
+        place,
+        thread = thread.name().unwrap_or("-"),
+        words,
+        "panicked"
+    );
+}
+
+/// The way to a collector, for a thread that is inside the runtime.
+pub fn exporter(endpoint: &str) -> Result<SpanExporter> {
+    let mut exporter = SpanExporter::builder()
         .with_http()
         .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
+        .with_timeout(EXPORT_TIME_MAX)
         .build()
         .context("otlp.endpoint cannot be used")?;
-    Ok(SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
-        .with_resource(Resource::builder().with_service_name("crosspoint").build())
-        .build())
+    let resource = Resource::builder()
+        .with_service_name("crosspoint")
+        .with_attribute(opentelemetry::KeyValue::new(
+            "service.version",
+            env!("CARGO_PKG_VERSION"),
+        ))
+        .build();
+    exporter.set_resource(&resource);
+    Ok(exporter)
+}
+
+/// What went wrong with an export in a word.
+pub fn kind_of(error: &OTelSdkError) -> &'static str {
+    match error {
+        OTelSdkError::AlreadyShutdown => "shut down",
+        OTelSdkError::Timeout(_) => "timed out",
+        _ => "failed",
+    }
 }

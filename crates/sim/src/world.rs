@@ -283,7 +283,7 @@ impl World {
             self.seed
         );
         let packet = self.due.peek().map(|Reverse(d)| d.at);
-        let engine = self.engine.next_timeout().map(|t| self.from_line(t));
+        let engine = self.engine.next_timeout().map(|t| self.engine_time(t));
         let phone = self
             .phones
             .iter()
@@ -438,7 +438,7 @@ impl World {
         Timestamp(self.now.0.saturating_add_signed(self.clock_off_us))
     }
 
-    fn from_line(&self, t: Timestamp) -> Timestamp {
+    fn engine_time(&self, t: Timestamp) -> Timestamp {
         if t == Timestamp::FAR {
             return t;
         }

@@ -186,3 +186,155 @@ fn record_routes(message: &Message, reversed: bool) -> Box<[Box<str>]> {
     }
     routes.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn flow(transport: Transport, remote: &str) -> Flow {
+        Flow {
+            transport,
+            local: "192.0.2.1:5060".parse().unwrap(),
+            remote: remote.parse().unwrap(),
+            connection: transport
+                .is_reliable()
+                .then_some(cp_vocab::net::ConnectionId(1)),
+        }
+    }
+
+    fn message(start: &str, contact: &str, routes: &[&str]) -> Message {
+        let mut text = format!(
+            "{start}\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=f\r\n\
+             To: <sip:b@y>;tag=t\r\nCall-ID: 1\r\nCSeq: 7 INVITE\r\nContact: {contact}\r\n"
+        );
+        for route in routes {
+            text += &format!("Record-Route: {route}\r\n");
+        }
+        text += "Content-Length: 0\r\n\r\n";
+        Message::parse(Bytes::from(text)).unwrap()
+    }
+
+    const INVITE: &str = "INVITE sip:b@y SIP/2.0";
+    const OK: &str = "SIP/2.0 200 OK";
+    const ROUTES: &[&str] = &["<sip:p1;lr>, <sip:p2;lr>", "<sip:p3;lr>"];
+
+    #[test]
+    fn route_sets_keep_their_order_as_uas_and_are_reversed_as_uac() {
+        let flow = flow(Transport::Udp, "192.0.2.9:5060");
+        let uas = Dialog::uas(&message(INVITE, "<sip:a@192.0.2.9>", ROUTES), &flow).unwrap();
+        let (uri, routes) = uas.request_uri_and_routes();
+        assert_eq!(uri, "sip:a@192.0.2.9");
+        assert_eq!(routes, ["<sip:p1;lr>", "<sip:p2;lr>", "<sip:p3;lr>"]);
+        assert_eq!(uas.next_hop(), Hop::Uri("sip:p1;lr".into()));
+        assert_eq!((&*uas.remote_tag, uas.remote_cseq), ("f", Some(7)));
+        let uac = Dialog::uac(&message(OK, "<sip:b@192.0.2.8>", ROUTES), "", &flow).unwrap();
+        let (_, routes) = uac.request_uri_and_routes();
+        assert_eq!(routes, ["<sip:p3;lr>", "<sip:p2;lr>", "<sip:p1;lr>"]);
+        assert_eq!((&*uac.remote_tag, uac.remote_cseq), ("t", None));
+    }
+
+    #[test]
+    fn a_strict_router_gets_its_own_uri() {
+        let flow = flow(Transport::Udp, "192.0.2.9:5060");
+        let invite = message(
+            INVITE,
+            "<sip:a@192.0.2.9>",
+            &["<sip:strict>", "<sip:p2;lr>"],
+        );
+        let dialog = Dialog::uas(&invite, &flow).unwrap();
+        let (uri, routes) = dialog.request_uri_and_routes();
+        assert_eq!(uri, "sip:strict");
+        assert_eq!(routes, ["<sip:p2;lr>", "sip:a@192.0.2.9"]);
+    }
+
+    #[test]
+    fn the_next_hop_fits_the_peer() {
+        let hop = |transport, remote: &str, contact: &str, routes: &[&str]| {
+            let flow = flow(transport, remote);
+            let dialog = Dialog::uas(&message(INVITE, contact, routes), &flow).unwrap();
+            match dialog.next_hop() {
+                Hop::Target(Target::Flow(f)) if f == flow => "flow".to_string(),
+                Hop::Uri(uri) => uri.to_string(),
+                other => format!("{other:?}"),
+            }
+        };
+        use Transport::{Tcp, Udp, Ws};
+        for (transport, remote, contact, routes, expected) in [
+            (
+                Udp,
+                "192.0.2.9:5060",
+                "<sip:a@192.0.2.9:5070>",
+                &[][..],
+                "sip:a@192.0.2.9:5070",
+            ),
+            // Behind NAT.
+            (
+                Udp,
+                "203.0.113.1:9999",
+                "<sip:a@10.0.0.5:5060>",
+                &[],
+                "flow",
+            ),
+            (
+                Udp,
+                "10.0.0.5:9999",
+                "<sip:a@10.0.0.5:5060>",
+                &[],
+                "sip:a@10.0.0.5:5060",
+            ),
+            // A peer that moved the call to another public host.
+            (
+                Udp,
+                "203.0.113.1:5060",
+                "<sip:a@198.51.100.1>",
+                &[],
+                "sip:a@198.51.100.1",
+            ),
+            (
+                Udp,
+                "203.0.113.1:5060",
+                "<sip:a@10.0.0.5>",
+                &["<sip:203.0.113.1;lr>"],
+                "sip:203.0.113.1;lr",
+            ),
+            (
+                Ws,
+                "203.0.113.1:9999",
+                "<sip:x@abc.invalid;transport=ws>",
+                &[],
+                "flow",
+            ),
+            (
+                Tcp,
+                "203.0.113.1:9999",
+                "<sip:a@10.0.0.5>",
+                &["<sip:203.0.113.1;transport=tcp;lr>"],
+                "flow",
+            ),
+            (
+                Tcp,
+                "203.0.113.1:9999",
+                "<sip:a@10.0.0.5>",
+                &["<sip:p1.example;lr>"],
+                "sip:p1.example;lr",
+            ),
+        ] {
+            assert_eq!(
+                hop(transport, remote, contact, routes),
+                expected,
+                "{contact} {routes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_rise_and_targets_are_refreshed() {
+        let flow = flow(Transport::Udp, "192.0.2.9:5060");
+        let mut dialog = Dialog::uas(&message(INVITE, "<sip:a@192.0.2.9>", &[]), &flow).unwrap();
+        assert!(!dialog.accept_cseq(7) && !dialog.accept_cseq(3) && dialog.accept_cseq(9));
+        dialog.refresh_target(&message(INVITE, "<sip:new@192.0.2.9>", ROUTES));
+        let (uri, routes) = dialog.request_uri_and_routes();
+        assert_eq!((uri, routes.len()), ("sip:new@192.0.2.9", 0));
+    }
+}

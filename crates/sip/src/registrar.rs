@@ -251,8 +251,7 @@ impl Registrar {
         Some(fields.join("\t"))
     }
 
-    /// Takes a binding back after a restart. Connections are gone with the old process: their
-    /// bindings come back only if the contact is an address that can be called.
+    /// Takes a binding back after a restart; `None` when it is expired, known or not understood.
     pub(crate) fn restore(
         &mut self,
         phone: PhoneId,
@@ -260,83 +259,86 @@ impl Registrar {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Option<Handle> {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let [
-            "b1",
-            uri,
-            kind,
+        let mut binding = parse_binding(line, phone)?;
+        binding.expires_at = expires_at;
+        binding.updated_at = now;
+        let new = NewBinding {
+            uri: binding.uri.clone(),
+            expires_s: 1,
+            q: binding.q,
+            instance: binding.instance.clone(),
+        };
+        let held = self.by_phone.get(&phone).map_or(0, |h| h.len());
+        let fits = expires_at > now
+            && self.find(phone, &new).is_none()
+            && held < self.limits.bindings_per_phone_max;
+        fits.then(|| self.add(binding))
+    }
+}
+
+/// Reads what `serialise` wrote. Connections are gone with the old process: their bindings come
+/// back only if the contact is an address that can be called.
+fn parse_binding(line: &str, phone: PhoneId) -> Option<Binding> {
+    let fields: Vec<&str> = line.split('\t').collect();
+    let [
+        "b1",
+        uri,
+        kind,
+        transport,
+        local,
+        remote,
+        q,
+        instance,
+        reg_id,
+        agent,
+        path,
+    ] = fields[..]
+    else {
+        return None;
+    };
+    let transport = [
+        Transport::Udp,
+        Transport::Tcp,
+        Transport::Tls,
+        Transport::Ws,
+        Transport::Wss,
+    ]
+    .into_iter()
+    .find(|t| t.via() == transport)?;
+    let local: SocketAddr = local.parse().ok()?;
+    let remote: SocketAddr = remote.parse().ok()?;
+    let target = match (transport, kind) {
+        (Transport::Udp, "flow") => Target::Flow(Flow {
             transport,
             local,
             remote,
-            q,
-            instance,
-            reg_id,
-            agent,
-            path,
-        ] = fields[..]
-        else {
-            return None;
-        };
-        let transport = [
-            Transport::Udp,
-            Transport::Tcp,
-            Transport::Tls,
-            Transport::Ws,
-            Transport::Wss,
-        ]
-        .into_iter()
-        .find(|t| t.via() == transport)?;
-        let local: SocketAddr = local.parse().ok()?;
-        let remote: SocketAddr = remote.parse().ok()?;
-        let target = match (transport, kind) {
-            (Transport::Udp, "flow") => Target::Flow(Flow {
-                transport,
-                local,
-                remote,
-                connection: None,
-            }),
-            (Transport::Ws | Transport::Wss, _) => return None,
-            (_, "flow") => contact_address(uri, transport)?,
-            _ => Target::Addr {
-                transport,
-                addr: remote,
-                server_name: None,
-            },
-        };
-        let new = NewBinding {
-            uri: uri.into(),
-            expires_s: 1,
-            q: q.parse().unwrap_or(1_000),
-            instance: (!instance.is_empty())
-                .then(|| (instance.into(), reg_id.parse().unwrap_or(0))),
-        };
-        let held = self.by_phone.get(&phone).map_or(0, |h| h.len());
-        if expires_at <= now
-            || self.find(phone, &new).is_some()
-            || held >= self.limits.bindings_per_phone_max
-        {
-            return None;
-        }
-        Some(
-            self.add(Binding {
-                uri: new.uri,
-                target,
-                expires_at,
-                user_agent: (!agent.is_empty()).then(|| agent.into()),
-                flow: None,
-                phone,
-                q: new.q,
-                instance: new.instance,
-                path: crate::message::text::split_list(path)
-                    .filter(|p| !p.is_empty())
-                    .map(Into::into)
-                    .collect(),
-                call_id: "".into(),
-                cseq: 0,
-                updated_at: now,
-            }),
-        )
-    }
+            connection: None,
+        }),
+        (Transport::Ws | Transport::Wss, _) => return None,
+        (_, "flow") => contact_address(uri, transport)?,
+        _ => Target::Addr {
+            transport,
+            addr: remote,
+            server_name: None,
+        },
+    };
+    Some(Binding {
+        uri: uri.into(),
+        target,
+        expires_at: Timestamp::ZERO,
+        user_agent: (!agent.is_empty()).then(|| agent.into()),
+        flow: None,
+        phone,
+        q: q.parse().unwrap_or(1_000),
+        instance: (!instance.is_empty()).then(|| (instance.into(), reg_id.parse().unwrap_or(0))),
+        path: crate::message::text::split_list(path)
+            .filter(|p| !p.is_empty())
+            .map(Into::into)
+            .collect(),
+        call_id: "".into(),
+        cseq: 0,
+        updated_at: Timestamp::ZERO,
+    })
 }
 
 /// Why a binding that was taken out went, for the event.

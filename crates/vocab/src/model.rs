@@ -23,6 +23,17 @@ pub struct Tenant {
     pub record_by_default: bool,
 }
 
+impl Tenant {
+    /// The digest realm of its phones: the domain in lower case, or the product's name without one.
+    pub fn realm(&self) -> String {
+        if self.domain.is_empty() {
+            "crosspoint".to_string()
+        } else {
+            self.domain.to_ascii_lowercase()
+        }
+    }
+}
+
 /// Where a number, extension or overflow leads.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "to", rename_all = "snake_case")]

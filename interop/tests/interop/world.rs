@@ -42,6 +42,17 @@ pub(crate) fn world(far: Option<SocketAddr>) -> Value {
     }))
 }
 
+/// [`world`] whose phones of the list take no call without SRTP.
+pub(crate) fn world_with_srtp(users: &[&str]) -> Value {
+    let mut world = world(None);
+    let phones = world["tenants"][0]["phones"].as_array_mut();
+    for phone in phones.expect("the phones of the tenant") {
+        let user = phone["user"].as_str().unwrap_or("");
+        phone["require_srtp"] = json!(users.contains(&user));
+    }
+    world
+}
+
 /// A phone that may dial out.
 fn dialling(user: &str) -> Value {
     let mut row = phone(user);

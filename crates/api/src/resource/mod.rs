@@ -16,7 +16,7 @@ use crate::crud;
 use crate::operation::Api;
 use crate::problem::FieldError;
 use cp_store::Change;
-use cp_vocab::model::{Agent, Phone, Snapshot};
+use cp_vocab::model::{Agent, Phone, Snapshot, Tenant};
 use cp_vocab::{AgentId, PhoneId, TenantId};
 
 pub(crate) fn add(api: &mut Api) {
@@ -40,9 +40,9 @@ fn secret(_: &Option<String>) -> bool {
 }
 
 /// The realm of a tenant's digests: its domain.
-fn realm(snapshot: &Snapshot, tenant: TenantId) -> &str {
+fn realm(snapshot: &Snapshot, tenant: TenantId) -> String {
     let found = snapshot.tenants.iter().find(|t| t.id == tenant);
-    found.map_or("", |t| &t.domain)
+    found.map_or_else(String::new, Tenant::realm)
 }
 
 /// A user part or extension as phones and people dial it.

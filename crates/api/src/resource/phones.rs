@@ -21,7 +21,7 @@ use cp_vocab::{AgentId, PhoneId, Pii};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PhoneInput {
     /// User part it registers with; also its extension.
@@ -118,7 +118,7 @@ fn secrets(
 ) -> Option<DigestSecrets> {
     if let Some(password) = &input.password {
         let realm = realm(of.snapshot, of.tenant);
-        return Some(digest_secrets(&input.user, realm, password));
+        return Some(digest_secrets(&input.user, &realm, password));
     }
     match of.before {
         Some(b) if b.user == input.user => Some(DigestSecrets {
@@ -177,9 +177,15 @@ async fn settings(State(state): State<ApiState>, caller: Caller, Id(id): Id<Phon
     }
     let snapshot = state.snapshot().await?;
     let sip = &state.0.settings.sip;
-    let domain = match realm(&snapshot, tenant) {
-        "" => sip.host.as_str(),
-        d => d,
+    let own = snapshot
+        .tenants
+        .iter()
+        .find(|t| t.id == tenant)
+        .map_or("", |t| t.domain.as_str());
+    let domain = if own.is_empty() {
+        sip.host.as_str()
+    } else {
+        own
     };
     let settings = PhoneSettings {
         address: format!("sip:{}@{domain}", phone.user),

@@ -3,6 +3,7 @@
 use crate::wake::Wake;
 use cp_media::MediaCommand;
 use cp_vocab::RecordingId;
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +23,7 @@ pub(super) enum Order {
 
 #[derive(Default)]
 struct Waiting {
-    orders: Vec<Order>,
+    orders: VecDeque<Order>,
     stop: bool,
 }
 
@@ -50,7 +51,7 @@ impl Inbox {
             if waiting.orders.len() >= ORDERS_MAX {
                 return Err(waiting.orders.len());
             }
-            waiting.orders.push(order);
+            waiting.orders.push_back(order);
         }
         self.wake.wake();
         Ok(())
@@ -62,10 +63,14 @@ impl Inbox {
         self.wake.wake();
     }
 
-    /// Swap what waits into the empty `orders`; `false` when the worker is to end.
-    pub(super) fn take(&self, orders: &mut Vec<Order>) -> bool {
+    /// Move what waits to the end of `orders`; `false` when the worker is to end.
+    pub(super) fn take(&self, orders: &mut VecDeque<Order>) -> bool {
         let mut waiting = self.lock();
-        std::mem::swap(&mut waiting.orders, orders);
+        if orders.is_empty() {
+            std::mem::swap(&mut waiting.orders, orders);
+        } else {
+            orders.append(&mut waiting.orders);
+        }
         !waiting.stop
     }
 }

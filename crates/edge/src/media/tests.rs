@@ -26,7 +26,7 @@ fn a_bug_in_the_node_costs_its_legs_and_not_the_worker() {
     let config = MediaConfig {
         workers: Some(1),
         pairs_at_start: 2,
-        ..MediaConfig::new(here, 41_900..=41_999, dir.path().to_owned())
+        ..MediaConfig::new(here, 31_900..=31_999, dir.path().to_owned())
     };
     let media = MediaWorkers::start(config, Clock::start(), sink).expect("start");
     let events = wait(&source, |e| !e.is_empty());
@@ -45,11 +45,13 @@ fn a_bug_in_the_node_costs_its_legs_and_not_the_worker() {
         let events = wait(&source, |e| !e.is_empty());
         assert_eq!(events, [MediaEvent::Unreachable { leg }]);
     }
+    // Orders given together with the fatal one are not lost with it.
+    media.order(0, Order::Panic).expect("taken");
     media.send(0, open()).expect("taken");
     media.send(0, MediaCommand::Close { leg }).expect("taken");
     let events = wait(&source, |e| !e.is_empty());
     let closed =
         |e: &MediaEvent| matches!(e, MediaEvent::Quality { leg: l, last: true, .. } if *l == leg);
     assert!(events.iter().any(closed), "{events:?}");
-    assert_eq!(media.counters(0).expect("worker 0").panics, 2);
+    assert_eq!(media.counters(0).expect("worker 0").panics, 3);
 }

@@ -8,10 +8,12 @@ use crate::clock::Clock;
 use crate::error::EdgeError;
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use crate::sys::icmp;
+use crate::sys::process::prefer_this_thread;
 use cp_media::{MediaCommand, Node, NodeConfig, Sink, WriteOp};
 use cp_vocab::media::MediaEvent;
 use cp_vocab::{LegId, RecordingId, Timestamp};
 use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -84,6 +86,8 @@ pub(super) struct Worker {
     range: Arc<PortRange>,
     node: Node,
     out: Output,
+    /// Taken from the inbox; what a panic leaves here is carried out by the next node.
+    orders: VecDeque<Order>,
     /// Pairs still to bind for `Grow` orders.
     to_bind: usize,
     /// Packets since the last pause.
@@ -125,6 +129,7 @@ impl Worker {
             epoll,
             inbox,
             range,
+            orders: VecDeque::new(),
             to_bind: 0,
             since_pause: 0,
             paused_until: Timestamp::ZERO,
@@ -155,6 +160,7 @@ impl Worker {
     /// The thread. A panic of the node costs the legs of this worker, which are told as
     /// unreachable, and no more.
     pub(super) fn run(mut self) {
+        prefer_this_thread();
         loop {
             match catch_unwind(AssertUnwindSafe(|| self.serve())) {
                 Ok(()) => return,
@@ -165,7 +171,6 @@ impl Worker {
 
     fn serve(&mut self) {
         let mut ready = [Ready::EMPTY; READY_MAX];
-        let mut orders = Vec::new();
         loop {
             // While something is ready, read on; only then rest.
             let mut count = self.epoll.wait(&mut ready, Some(Duration::ZERO));
@@ -174,8 +179,8 @@ impl Worker {
             }
             // Orders before packets: a packet sent after an order was given finds it carried out.
             self.inbox.wake.awake();
-            let go_on = self.inbox.take(&mut orders);
-            for order in orders.drain(..) {
+            let go_on = self.inbox.take(&mut self.orders);
+            while let Some(order) = self.orders.pop_front() {
                 self.take_order(order);
             }
             if self.to_bind > 0 {

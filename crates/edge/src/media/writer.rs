@@ -249,7 +249,7 @@ mod tests {
             assert!(queue.put(0, id(n), op));
         }
         drop(desk.writer);
-        let mut orders = Vec::new();
+        let mut orders = VecDeque::new();
         desk.inbox.take(&mut orders);
         let failed = orders
             .into_iter()

@@ -36,47 +36,47 @@ pub(crate) struct ReceiveBatch {
     count: usize,
 }
 
-// SAFETY: the raw pointers inside `vectors` and `headers` only ever point into the other fields and
-// are rewritten before each use, so the batch may move to another thread between uses.
+// SAFETY: the raw pointers inside `vectors` and `headers` only ever point into the heap memory of
+// the other fields, which moves with the batch and which nothing else refers to.
 unsafe impl Send for ReceiveBatch {}
 
 impl ReceiveBatch {
     pub(crate) fn new() -> Self {
-        Self {
+        let mut batch = Self {
             data: vec![0; BATCH * DATAGRAM_BYTES_MAX],
             names: vec![RawAddress::empty(); BATCH],
             controls: vec![[0; CONTROL_WORDS]; BATCH],
-            vectors: vec![
-                libc::iovec {
-                    iov_base: std::ptr::null_mut(),
-                    iov_len: 0
-                };
-                BATCH
-            ],
+            vectors: Vec::with_capacity(BATCH),
             headers: vec![empty_header(); BATCH],
-            count: 0,
+            count: BATCH,
+        };
+        // The vectors are never resized after this, so the pointers stay good.
+        for chunk in batch.data.chunks_exact_mut(DATAGRAM_BYTES_MAX) {
+            batch.vectors.push(libc::iovec {
+                iov_base: chunk.as_mut_ptr().cast(),
+                iov_len: DATAGRAM_BYTES_MAX,
+            });
         }
+        for (i, header) in batch.headers.iter_mut().enumerate() {
+            header.msg_hdr.msg_name = (&raw mut batch.names[i]).cast();
+            header.msg_hdr.msg_iov = &raw mut batch.vectors[i];
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_control = batch.controls[i].as_mut_ptr().cast();
+        }
+        batch
     }
 
     /// Take what waits on `socket`, at most [`BATCH`]; does not block. Returns how many came.
     pub(crate) fn receive(&mut self, socket: impl AsFd) -> io::Result<usize> {
-        self.count = 0;
-        for i in 0..BATCH {
-            self.vectors[i] = libc::iovec {
-                iov_base: self.data[i * DATAGRAM_BYTES_MAX..].as_mut_ptr().cast(),
-                iov_len: DATAGRAM_BYTES_MAX,
-            };
-            let header = &mut self.headers[i].msg_hdr;
-            header.msg_name = (&raw mut self.names[i]).cast();
-            header.msg_namelen = RawAddress::LEN;
-            header.msg_iov = &raw mut self.vectors[i];
-            header.msg_iovlen = 1;
-            header.msg_control = self.controls[i].as_mut_ptr().cast();
-            header.msg_controllen = size_of::<Control>() as _;
-            header.msg_flags = 0;
+        // The kernel wrote the true lengths of the last batch over the room there is.
+        for header in &mut self.headers[..self.count] {
+            header.msg_hdr.msg_namelen = RawAddress::LEN;
+            header.msg_hdr.msg_controllen = size_of::<Control>() as _;
+            header.msg_hdr.msg_flags = 0;
         }
+        self.count = 0;
         // SAFETY: every header points at live, distinct parts of this batch with their true
-        // lengths; none of the vectors is touched again before the call returns.
+        // lengths; none of them is touched otherwise before the call returns.
         let n = unsafe {
             libc::recvmmsg(
                 socket.as_fd().as_raw_fd(),

@@ -40,6 +40,32 @@ pub(crate) fn usable_cores() -> usize {
     (unsafe { libc::CPU_COUNT(&set) } as usize).max(1)
 }
 
+/// Nice value asked for threads that carry voice.
+const VOICE_NICE: i32 = -10;
+
+/// Let the calling thread run before its siblings: a packet is late after a millisecond, a SIP
+/// message after a hundred. One step up where the process runs in real time (a thread of equal
+/// priority would otherwise run out its slice first), else a better nice value. Where neither is
+/// permitted nothing changes.
+pub(crate) fn prefer_this_thread() {
+    // SAFETY: no pointers; 0 means the calling thread.
+    let policy = unsafe { libc::sched_getscheduler(0) };
+    if policy == libc::SCHED_RR || policy == libc::SCHED_FIFO {
+        let mut param = libc::sched_param { sched_priority: 0 };
+        // SAFETY: `param` is a live local, and 0 means the calling thread. The maximum is asked
+        // with plain numbers.
+        unsafe {
+            libc::sched_getparam(0, &raw mut param);
+            let max = libc::sched_get_priority_max(policy);
+            param.sched_priority = (param.sched_priority + 1).min(max);
+            libc::sched_setscheduler(0, policy, &raw const param);
+        }
+    } else {
+        // SAFETY: no pointers; on Linux a nice value belongs to the thread, and 0 is the caller.
+        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, VOICE_NICE) };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,7 +79,7 @@ fn a_ping_is_answered_and_a_lone_line_end_is_not() {
 
 #[test]
 fn connections_that_misbehave_are_closed_and_others_live() {
-    let quick = Duration::from_millis(150);
+    let quick = Duration::from_millis(400);
     let mut site = site_with(Limits {
         message_time_max: quick,
         first_message_time_max: quick,

@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
+/// Ports of these tests are below the range from which the system gives free ones.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Media workers with the engine's side of them.
@@ -170,7 +171,7 @@ fn audio_of(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
 
 #[test]
 fn packets_are_relayed_both_ways_from_the_ports_that_were_named() {
-    let mut house = House::new(42_000..=42_063, |_| {});
+    let mut house = House::new(31_000..=31_063, |_| {});
     let ((a, a_addr), (b, b_addr)) = (phone(), phone());
     let a_port = house.open(leg(1), a_addr);
     let b_port = house.open(leg(2), b_addr);
@@ -216,7 +217,7 @@ fn packets_are_relayed_both_ways_from_the_ports_that_were_named() {
 
 #[test]
 fn nobody_at_the_far_side_is_seen_by_icmp() {
-    let mut house = House::new(42_100..=42_163, |config| {
+    let mut house = House::new(31_100..=31_163, |config| {
         config.node = NodeConfig {
             unreachable_after: Duration::from_millis(40),
             unreachable_after_start: Duration::from_millis(40),
@@ -244,11 +245,11 @@ fn nobody_at_the_far_side_is_seen_by_icmp() {
 
 #[test]
 fn ports_grow_in_pieces_until_the_range_is_used_up_and_foreign_ones_are_skipped() {
-    let _taken = UdpSocket::bind((HERE, 42_205)).expect("bind");
-    let mut house = House::new(42_200..=42_299, |c| c.pairs_at_start = 4);
+    let _taken = UdpSocket::bind((HERE, 31_205)).expect("bind");
+    let mut house = House::new(31_200..=31_299, |c| c.pairs_at_start = 4);
     let numbers =
         |house: &House| -> Vec<u16> { house.ports.iter().map(|p| p.rtp.port()).collect() };
-    assert_eq!(numbers(&house), [42_200, 42_202, 42_206, 42_208]);
+    assert_eq!(numbers(&house), [31_200, 31_202, 31_206, 31_208]);
     house.media.grow(0, 40).expect("taken");
     house.media.grow(0, 40).expect("taken");
     house.until(
@@ -256,9 +257,9 @@ fn ports_grow_in_pieces_until_the_range_is_used_up_and_foreign_ones_are_skipped(
         |e| matches!(e, MediaEvent::PortsExhausted { worker: 0 }).then_some(()),
         || {},
     );
-    let expected: Vec<u16> = (42_200..42_300)
+    let expected: Vec<u16> = (31_200..31_300)
         .step_by(2)
-        .filter(|p| *p != 42_204)
+        .filter(|p| *p != 31_204)
         .collect();
     assert_eq!(numbers(&house), expected);
     // Every port that was named is open: nobody else can have it.
@@ -281,7 +282,7 @@ fn ports_grow_in_pieces_until_the_range_is_used_up_and_foreign_ones_are_skipped(
 #[test]
 fn workers_share_the_range_and_the_advertised_address_is_told() {
     let advertised: IpAddr = [203, 0, 113, 9].into();
-    let house = House::new(42_300..=42_399, |c| {
+    let house = House::new(31_300..=31_399, |c| {
         c.workers = Some(2);
         c.advertised = advertised;
     });
@@ -298,7 +299,7 @@ fn workers_share_the_range_and_the_advertised_address_is_told() {
 #[test]
 fn a_range_without_a_free_port_is_an_error_that_says_so() {
     let dir = tempfile::tempdir().expect("directory");
-    let _taken: Vec<_> = (42_400..42_404)
+    let _taken: Vec<_> = (31_400..31_404)
         .map(|p| UdpSocket::bind((HERE, p)).expect("bind"))
         .collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -309,9 +310,9 @@ fn a_range_without_a_free_port_is_an_error_that_says_so() {
     let signalling =
         Signalling::bind(ListenConfig::default(), runtime.handle(), clock).expect("bind");
     for (ports, code) in [
-        (42_400..=42_403, "no_media_ports"),
-        (42_401..=42_402, "port_range_too_small"),
-        (RangeInclusive::new(42_403, 42_400), "port_range_too_small"),
+        (31_400..=31_403, "no_media_ports"),
+        (31_401..=31_402, "port_range_too_small"),
+        (RangeInclusive::new(31_403, 31_400), "port_range_too_small"),
     ] {
         let (sink, _source) = event_queue(signalling.waker());
         let Err(error) = MediaWorkers::start(config(ports, &dir), clock, sink) else {
@@ -323,7 +324,7 @@ fn a_range_without_a_free_port_is_an_error_that_says_so() {
 
 #[test]
 fn garbage_and_oversize_packets_harm_nobody() {
-    let mut house = House::new(42_500..=42_563, |_| {});
+    let mut house = House::new(31_500..=31_563, |_| {});
     let ((a, a_addr), (b, b_addr)) = (phone(), phone());
     let a_port = house.open(leg(1), a_addr);
     house.open(leg(2), b_addr);
@@ -391,7 +392,7 @@ fn recording_end(house: &mut House, recording: RecordingId) -> (u64, Option<Stri
 
 #[test]
 fn a_recording_becomes_a_file_and_stays_whole_when_the_server_stops() {
-    let mut house = House::new(42_700..=42_763, |_| {});
+    let mut house = House::new(31_700..=31_763, |_| {});
     let [(a, a_port), _b] = call(&mut house);
     let stopped = record(&house, 1, "tenant/one.wav");
     let running = record(&house, 2, "tenant/two.wav");
@@ -442,7 +443,7 @@ fn a_recording_becomes_a_file_and_stays_whole_when_the_server_stops() {
 
 #[test]
 fn a_recording_that_cannot_be_written_ends_with_an_error_and_the_call_lives() {
-    let mut house = House::new(42_800..=42_863, |_| {});
+    let mut house = House::new(31_800..=31_863, |_| {});
     let [(a, a_port), (b, b_port)] = call(&mut house);
     let dir = house.dir.path().to_owned();
     std::os::unix::fs::symlink("/dev/full", dir.join("full.wav")).expect("link");
@@ -466,7 +467,7 @@ fn a_recording_that_cannot_be_written_ends_with_an_error_and_the_call_lives() {
 
 #[test]
 fn stopping_frees_the_ports() {
-    let house = House::new(42_600..=42_631, |_| {});
+    let house = House::new(31_600..=31_631, |_| {});
     let port = house.ports[0].rtp;
     assert!(house.dir.path().exists());
     drop(house);

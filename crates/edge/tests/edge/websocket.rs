@@ -110,7 +110,7 @@ fn a_client_that_does_not_speak_sip_is_refused() {
 
 #[test]
 fn too_long_slow_and_silent_sockets_are_closed() {
-    let quick = Duration::from_millis(150);
+    let quick = Duration::from_millis(400);
     let site = site_with(Limits {
         handshake_time_max: quick,
         first_message_time_max: quick,

@@ -1,6 +1,7 @@
 //! The deciding half: inputs become events, commands to legs, media and routing.
 
 mod command;
+mod consult;
 mod leg;
 mod park;
 mod plan;

@@ -73,6 +73,23 @@ impl Interaction {
             return;
         };
         let answered = state.status == LegStatus::Answered;
+        // A caller that a queue will not take is refused before the call costs anything.
+        if !answered
+            && let Destination::Queue { queue } = &plan
+            && let Err(reason) = ctx.directory.queue_admits(*queue)
+        {
+            let overflow = ctx.directory.queue(*queue).and_then(|q| q.overflow.clone());
+            return match overflow {
+                Some(Destination::Queue { queue: next }) if next == *queue => {
+                    self.end_leg(ctx, leg, reason)
+                }
+                Some(next) if self.overflows < OVERFLOWS_MAX => {
+                    self.overflows += 1;
+                    self.run(ctx, leg, next)
+                }
+                _ => self.end_leg(ctx, leg, reason),
+            };
+        }
         if !answered && needs_answer(&plan) {
             self.plan = Some((leg, plan));
             ctx.out.push(Output::Leg {

@@ -287,6 +287,26 @@ mod tests {
     }
 
     #[test]
+    fn lengths_are_right_whatever_clock_the_event_has() {
+        // (audio clock, units per 20 ms of the event)
+        for (clock_hz, step) in [(8_000, 160u16), (48_000, 960), (48_000, 160)] {
+            let mut r = Receiver::default();
+            let mut told = Vec::new();
+            for i in 0..6u64 {
+                let event = Event {
+                    code: 1,
+                    end: i == 5,
+                    volume: 10,
+                    duration: step * (i as u16 + 1),
+                };
+                let now = Timestamp::from_millis(1_000 + i * 20);
+                r.receive(now, 77, clock_hz, event, &mut |p| told.push(p));
+            }
+            assert_eq!(told, [Press::Started('1'), Press::Ended('1', 120)]);
+        }
+    }
+
+    #[test]
     fn short_payloads_are_refused() {
         for n in 0..4 {
             assert!(Event::parse(&vec![0; n]).is_err());

@@ -260,12 +260,19 @@ impl Node {
                 announcing = true;
             }
         }
-        self.assemble_call(leg, rate, ready, announcing)
+        self.assemble_call(leg, slot, rate, ready, announcing)
     }
 
     /// Sums the mix without the leg's own voice, the single legs, and an announcement waiting in the
     /// work space.
-    fn assemble_call(&mut self, leg: &mut Leg, rate: u32, ready: bool, announcing: bool) -> Frame {
+    fn assemble_call(
+        &mut self,
+        leg: &mut Leg,
+        slot: Slot,
+        rate: u32,
+        ready: bool,
+        announcing: bool,
+    ) -> Frame {
         let sums = &mut self.work.sums;
         sums.clear();
         let mut heard = false;
@@ -311,7 +318,7 @@ impl Node {
             heard = true;
         }
         sums.resize((rate / 50) as usize, 0);
-        heard |= self.add_singles(leg, rate);
+        heard |= self.add_singles(leg, slot, rate);
         if !heard && !announcing {
             return Frame::Silence;
         }
@@ -325,15 +332,17 @@ impl Node {
     }
 
     /// Adds the voices of the legs heard singly; whether there was any.
-    fn add_singles(&mut self, leg: &Leg, rate: u32) -> bool {
+    fn add_singles(&mut self, leg: &mut Leg, slot: Slot, rate: u32) -> bool {
         let mut heard = false;
-        for &source in &leg.heard_slots {
-            let Some(source) = self.legs[source as usize].as_deref_mut() else {
+        for i in 0..leg.heard_slots.len() {
+            // A leg may hear itself: the echo test.
+            let source = match leg.heard_slots[i] {
+                own if own == slot => Some(&mut *leg),
+                other => self.legs[other as usize].as_deref_mut(),
+            };
+            let Some(source) = source.filter(|s| !s.muted) else {
                 continue;
             };
-            if source.muted {
-                continue;
-            }
             if let Some(voice) = &mut source.voice
                 && voice.voiced
             {

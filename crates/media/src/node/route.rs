@@ -177,7 +177,6 @@ impl Node {
             .legs
             .iter()
             .filter_map(|id| self.by_id.get(id).copied())
-            .filter(|s| *s != slot)
             .collect();
         // A leg that hears another one through frames runs right behind it.
         let phase = match (way, leg.hears.mix, heard.first()) {
@@ -223,7 +222,6 @@ impl Node {
                     return Way::Idle;
                 };
                 match source.voice_codec() {
-                    _ if source.id == leg.id => Way::Idle,
                     None => Way::Idle,
                     Some(_) if source.muted => Way::Frames,
                     Some(codec) if codec == plan.codec => Way::Relay(slot),

@@ -168,3 +168,10 @@ fn strangers_are_counted_and_not_heard() {
 mod audio;
 mod calls;
 mod world;
+
+#[test]
+fn a_leg_is_small() {
+    // 60 kB per bridged call is the limit for all of Crosspoint; a leg without decoder takes little of it.
+    let size = std::mem::size_of::<Leg>();
+    assert!(size < 1_600, "{size} bytes");
+}

@@ -58,7 +58,7 @@ pub fn run(options: Options) -> Result<()> {
     if config.provision.is_none() {
         config.provision = Some(tenant::provision_file(&config.data, &people)?);
     }
-    let _telemetry = telemetry::start(&config)?;
+    telemetry::start(&config)?;
     let speech = config.clone();
     let running = serve::start(config)?;
     screen::print_welcome(&running, &people);

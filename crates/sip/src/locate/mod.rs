@@ -165,7 +165,7 @@ impl Locate {
     }
 
     /// What to do next; after an `Ask` give the `answer` first.
-    pub fn next(&mut self) -> Step {
+    pub fn next_step(&mut self) -> Step {
         if self.targets.len() < TARGETS_MAX && self.questions < QUESTIONS_MAX {
             if let Some(item) = self.todo.pop_front() {
                 self.questions += 1;
@@ -176,7 +176,7 @@ impl Locate {
             if let (true, Some(transport)) = (self.targets.is_empty(), self.fall_back.take()) {
                 let addresses = Question::Addresses(self.host.clone());
                 self.todo.push_back((addresses, transport, None));
-                return self.next();
+                return self.next_step();
             }
         }
         if !self.targets.is_empty() {

@@ -25,7 +25,7 @@ fn check(uri: &str, able: &[Transport], zone: &str, expected: &str) {
     }
     let get = |name: &str, kind: &str| records.get(&(name, kind)).cloned().unwrap_or_default();
     let got = loop {
-        match locate.next() {
+        match locate.next_step() {
             Step::Ask(Question::Naptr(name)) => {
                 let list = get(&name, "NAPTR").into_iter().map(|w| Naptr {
                     order: w[0].parse().unwrap(),
@@ -184,7 +184,7 @@ fn endless_answers_are_cut() {
     let mut locate = Locate::new("x.example", None, None, false, ALL, 7);
     let mut asked = 0;
     loop {
-        match locate.next() {
+        match locate.next_step() {
             Step::Ask(Question::Naptr(_)) => locate.answer(Answer::Naptr(vec![])),
             Step::Ask(Question::Srv(_)) => {
                 let many = (0..60_000).map(|i| Srv {

@@ -12,7 +12,7 @@ use crate::ua::CallRef;
 use bytes::Bytes;
 use cp_vocab::Timestamp;
 use cp_vocab::net::{ConnectionId, Target};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -71,6 +71,20 @@ pub(crate) struct NewServer {
     pub(crate) linger: Duration,
 }
 
+/// The transactions of one connection.
+#[derive(Default)]
+struct Running {
+    clients: FxHashSet<Handle>,
+    servers: FxHashSet<Handle>,
+}
+
+fn connection_of(target: &Target) -> Option<ConnectionId> {
+    match target {
+        Target::Flow(flow) => flow.connection,
+        Target::Addr { .. } => None,
+    }
+}
+
 /// All transactions of a user agent. Client ones are bounded by calls and trunks, server ones by
 /// `UaLimits::server_transactions_max`, which the user checks.
 pub(crate) struct Layer {
@@ -81,6 +95,8 @@ pub(crate) struct Layer {
     servers: Table<ServerTx>,
     by_key: FxHashMap<ServerKey, Handle>,
     by_merge: FxHashMap<u128, Handle>,
+    /// What runs over each connection, so that a closing one costs only its own.
+    by_connection: FxHashMap<ConnectionId, Running>,
     scratch: String,
 }
 
@@ -94,6 +110,7 @@ impl Layer {
             servers: Table::default(),
             by_key: FxHashMap::default(),
             by_merge: FxHashMap::default(),
+            by_connection: FxHashMap::default(),
             scratch: String::new(),
         }
     }
@@ -122,6 +139,7 @@ impl Layer {
             Target::Addr { transport, .. } => transport.is_reliable(),
         };
         let cancel = *method == Method::Cancel;
+        let connection = connection_of(&target);
         let mut machine = ClientMachine::new(*method == Method::Invite, reliable);
         let actions = machine.start(&self.t);
         let handle = self.clients.insert(ClientTx {
@@ -137,6 +155,10 @@ impl Layer {
             deadline_at: Timestamp::FAR,
         });
         self.by_branch.insert((branch, cancel), handle);
+        if let Some(connection) = connection {
+            let running = self.by_connection.entry(connection).or_default();
+            running.clients.insert(handle);
+        }
         self.run_client(io, handle, actions, None);
         handle
     }
@@ -187,19 +209,40 @@ impl Layer {
         }
     }
 
-    /// Transport errors for every live client transaction that `hit` says was hit.
-    /// Walks the whole table: failures are rare and tables are walked in microseconds.
-    pub(crate) fn fail_clients(
+    /// Transport errors for every live client transaction to a target. Walks the whole table for
+    /// addresses: failures are rare and tables are walked in microseconds.
+    pub(crate) fn fail_clients_to(&mut self, io: &mut Io, target: &Target) -> Vec<(Handle, News)> {
+        let hits = match connection_of(target) {
+            Some(connection) => self.clients_on(connection),
+            None => {
+                let all = self.clients.iter();
+                all.filter(|(_, c)| c.target == *target)
+                    .map(|(h, _)| h)
+                    .collect()
+            }
+        };
+        self.fail_clients(io, hits)
+    }
+
+    /// Transport errors for every live client transaction over a connection.
+    pub(crate) fn fail_clients_on(
         &mut self,
         io: &mut Io,
-        hit: impl Fn(&Target) -> bool,
+        connection: ConnectionId,
     ) -> Vec<(Handle, News)> {
-        let hits: Vec<Handle> = self
-            .clients
-            .iter()
-            .filter(|(_, c)| hit(&c.target))
-            .map(|(h, _)| h)
-            .collect();
+        let hits = self.clients_on(connection);
+        self.fail_clients(io, hits)
+    }
+
+    fn clients_on(&self, connection: ConnectionId) -> Vec<Handle> {
+        let running = self.by_connection.get(&connection);
+        let mut hits: Vec<Handle> = running.map_or(vec![], |r| r.clients.iter().copied().collect());
+        // The order of a hash set is no order: the same input must give the same output.
+        hits.sort_unstable_by_key(|h| h.serial);
+        hits
+    }
+
+    fn fail_clients(&mut self, io: &mut Io, hits: Vec<Handle>) -> Vec<(Handle, News)> {
         let mut out = Vec::with_capacity(hits.len());
         for handle in hits {
             if let Some(client) = self.clients.get_mut(handle) {
@@ -271,9 +314,21 @@ impl Layer {
         }
         if done && let Some(client) = self.clients.remove(handle) {
             self.by_branch.remove(&(client.branch, client.cancel));
+            if let Some(connection) = connection_of(&client.target) {
+                self.forget_running(connection, |r| r.clients.remove(&handle));
+            }
             news.push(ClientNews::Gone);
         }
         news
+    }
+
+    fn forget_running(&mut self, connection: ConnectionId, take: impl Fn(&mut Running) -> bool) {
+        if let Some(running) = self.by_connection.get_mut(&connection) {
+            take(running);
+            if running.clients.is_empty() && running.servers.is_empty() {
+                self.by_connection.remove(&connection);
+            }
+        }
     }
 
     // Server side.
@@ -343,6 +398,7 @@ impl Layer {
             Target::Flow(flow) => flow.transport.is_reliable(),
             Target::Addr { transport, .. } => transport.is_reliable(),
         };
+        let connection = connection_of(&new.reply_to);
         let handle = self.servers.insert(ServerTx {
             machine: ServerMachine::new(new.invite, reliable, new.linger),
             key: new.key,
@@ -354,6 +410,10 @@ impl Layer {
             deadline_at: Timestamp::FAR,
         });
         self.by_key.insert(new.key, handle);
+        if let Some(connection) = connection {
+            let running = self.by_connection.entry(connection).or_default();
+            running.servers.insert(handle);
+        }
         if new.merge != 0 {
             self.by_merge.insert(new.merge, handle);
         }
@@ -381,6 +441,13 @@ impl Layer {
         if let Some(server) = self.servers.get_mut(handle) {
             server.response = Some(bytes);
             self.server_input(io, handle, ServerInput::Respond(status));
+        }
+        // What stays for half a minute should not keep the builder's spare room with it.
+        if let Some(server) = self.servers.get_mut(handle)
+            && server.machine.state == ServerState::Completed
+            && let Some(response) = &mut server.response
+        {
+            *response = Bytes::copy_from_slice(response);
         }
     }
 
@@ -442,6 +509,9 @@ impl Layer {
     fn remove_server(&mut self, handle: Handle) {
         if let Some(server) = self.servers.remove(handle) {
             self.by_key.remove(&server.key);
+            if let Some(connection) = connection_of(&server.reply_to) {
+                self.forget_running(connection, |r| r.servers.remove(&handle));
+            }
             // A later transaction may have taken the merge key over.
             if self.by_merge.get(&server.merge) == Some(&handle) {
                 self.by_merge.remove(&server.merge);
@@ -449,20 +519,23 @@ impl Layer {
         }
     }
 
-    /// Drops the INVITE transactions of a closed connection that nobody can answer any more.
-    pub(crate) fn drop_servers_on(&mut self, connection: ConnectionId) {
-        let gone: Vec<Handle> = self
-            .servers
-            .iter()
-            .filter(|(_, s)| {
-                matches!(&s.reply_to, Target::Flow(f) if f.connection == Some(connection))
-                    && s.machine.state != ServerState::Proceeding
-            })
-            .map(|(h, _)| h)
-            .collect();
-        for handle in gone {
+    /// Drops the server transactions of a closed connection, which nobody can be answered on any
+    /// more. Gives the calls whose INVITE had no final response yet.
+    pub(crate) fn drop_servers_on(&mut self, connection: ConnectionId) -> Vec<CallRef> {
+        let running = self.by_connection.get(&connection);
+        let mut hits: Vec<Handle> = running.map_or(vec![], |r| r.servers.iter().copied().collect());
+        hits.sort_unstable_by_key(|h| h.serial);
+        let mut unanswered = Vec::new();
+        for handle in hits {
+            if let Some(server) = self.servers.get(handle)
+                && server.machine.invite
+                && server.machine.state == ServerState::Proceeding
+            {
+                unanswered.extend(server.call);
+            }
             self.remove_server(handle);
         }
+        unanswered
     }
 }
 

@@ -3,8 +3,8 @@
 
 use super::UserAgent;
 use super::config::{ClientCredential, Directory, Principal};
+use super::draft::Draft;
 use super::reply::Inbound;
-use super::request::Draft;
 use crate::digest::{Authorization, ClientSession, NonceKeeper, Outcome, Request, Secrets};
 use crate::header::HeaderName;
 use crate::message::{Message, Method};
@@ -100,16 +100,27 @@ impl UserAgent {
         }
         self.auth.keeper.sweep(now);
         let [sha256, md5] = self.auth.keeper.challenge(now, realm, stale);
-        self.answer_stateless(
-            inbound,
-            401,
-            "Unauthorized",
-            &[
-                (HeaderName::WwwAuthenticate, &sha256),
-                (HeaderName::WwwAuthenticate, &md5),
-            ],
-        );
+        let both = [
+            (HeaderName::WwwAuthenticate, sha256.as_str()),
+            (HeaderName::WwwAuthenticate, md5.as_str()),
+        ];
+        let headers = if knows_md5_only(inbound.message) {
+            &both[1..]
+        } else {
+            &both[..]
+        };
+        self.answer_stateless(inbound, 401, "Unauthorized", headers);
     }
+}
+
+/// Old phones that give up at a challenge they do not know instead of taking the next, as RFC 7616
+/// 3.7 has them do. baresip before 2.0 (libre 1.x and 2.x) fails the request with ENOSYS. Naming
+/// itself so gains nobody anything: MD5 is on offer to all.
+fn knows_md5_only(request: &Message) -> bool {
+    let agent = request.header(HeaderName::UserAgent).unwrap_or("");
+    ["baresip v0.", "baresip v1."]
+        .iter()
+        .any(|old| agent.starts_with(old))
 }
 
 fn is_own_address(register: &Message, user: &str) -> bool {

@@ -4,6 +4,7 @@
 mod auth;
 mod call;
 mod config;
+mod draft;
 mod event;
 mod in_dialog;
 mod orphan;
@@ -176,7 +177,7 @@ impl UserAgent {
     /// Something could not be sent there, or the connection could not be opened.
     pub fn send_failed(&mut self, now: Timestamp, target: &Target) {
         self.io.now = now;
-        let failed = self.layer.fail_clients(&mut self.io, |t| t == target);
+        let failed = self.layer.fail_clients_to(&mut self.io, target);
         for (owner, news) in failed {
             self.client_news(owner, &news, None, None);
         }
@@ -189,18 +190,17 @@ impl UserAgent {
         }
     }
 
-    /// A connection went away: its bindings go, its requests fail, dialogs live on and use
-    /// another way when they must.
+    /// A connection went away: its bindings go, its requests fail, calls that still ring are
+    /// over; dialogs live on and use another way when they must.
     pub fn flow_closed(&mut self, now: Timestamp, connection: ConnectionId) {
         self.io.now = now;
-        let on = |flow: &Flow| flow.connection == Some(connection);
-        let failed = self
-            .layer
-            .fail_clients(&mut self.io, |t| matches!(t, Target::Flow(f) if on(f)));
+        let failed = self.layer.fail_clients_on(&mut self.io, connection);
         for (owner, news) in failed {
             self.client_news(owner, &news, None, None);
         }
-        self.layer.drop_servers_on(connection);
+        for call in self.layer.drop_servers_on(connection) {
+            self.caller_lost(call);
+        }
         self.drop_bindings_on(connection);
     }
 

@@ -3,9 +3,10 @@
 
 use super::UserAgent;
 use super::call::CallState;
+use super::draft::Draft;
 use super::event::{CallRef, UaError};
 use super::reply::Inbound;
-use super::request::{Draft, Owner};
+use super::request::Owner;
 use crate::dialog::{Dialog, Hop};
 use crate::header::HeaderName;
 use crate::message::{Message, Method};
@@ -206,7 +207,6 @@ fn orphan_draft(
         cseq,
         max_forwards: 70,
         contact_user: None,
-        contact_params: "",
         headers: Vec::new(),
         others: Vec::new(),
         auth: None,

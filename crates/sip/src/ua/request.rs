@@ -3,6 +3,7 @@
 
 use super::UserAgent;
 use super::config::ClientCredential;
+use super::draft::Draft;
 use super::event::{CallRef, ResolveError, UaOutput};
 use crate::build::Builder;
 use crate::dialog::{Hop, host_ip};
@@ -57,28 +58,6 @@ impl Owner {
             _ => None,
         }
     }
-}
-
-/// A request without what depends on where it goes (Via, Contact).
-#[derive(Clone)]
-pub(crate) struct Draft {
-    pub(crate) method: Method,
-    pub(crate) uri: Box<str>,
-    pub(crate) routes: Vec<Box<str>>,
-    /// From and To values with their tags.
-    pub(crate) from: Box<str>,
-    pub(crate) to: Box<str>,
-    pub(crate) call_id: Box<str>,
-    pub(crate) cseq: u32,
-    pub(crate) max_forwards: u8,
-    /// User part of our Contact; `None`: no Contact.
-    pub(crate) contact_user: Option<Box<str>>,
-    pub(crate) contact_params: &'static str,
-    pub(crate) headers: Vec<(HeaderName, Box<str>)>,
-    pub(crate) others: Vec<(Box<str>, Box<str>)>,
-    pub(crate) auth: Option<(HeaderName, Box<str>)>,
-    pub(crate) content_type: &'static str,
-    pub(crate) body: Bytes,
 }
 
 /// A request on its way.
@@ -226,7 +205,9 @@ impl UserAgent {
             return;
         };
         let mut bytes = self.render(&request.draft, &target, branch);
-        if let Some(tcp) = self.too_large_for_udp(&target, bytes.len()) {
+        // An ACK has no transaction that could fall back, so it goes where the answer came from.
+        let may_switch = request.draft.method != Method::Ack;
+        if let (true, Some(tcp)) = (may_switch, self.too_large_for_udp(&target, bytes.len())) {
             bytes = self.render(&request.draft, &tcp, branch);
             if let Some(request) = self.requests.get_mut(handle) {
                 // Back to UDP should the peer not take TCP (18.1.1).
@@ -311,13 +292,9 @@ impl UserAgent {
             format_args!("{} {}", draft.cseq, draft.method),
         );
         if let Some(user) = &draft.contact_user {
-            b.header_fmt(
+            b.header(
                 HeaderName::Contact,
-                format_args!(
-                    "{}{}",
-                    super::reply::contact_uri(user, listen),
-                    draft.contact_params
-                ),
+                &super::reply::contact_uri(user, listen),
             );
         }
         if let Some((name, value)) = &draft.auth {
@@ -413,6 +390,12 @@ impl UserAgent {
             return false;
         };
         if let Some(target) = request.current.take() {
+            if let Target::Flow(flow) = &target
+                && flow.transport.is_reliable()
+                && let Some(address) = without_flow(&request.draft, flow.transport)
+            {
+                request.targets.push_back(address);
+            }
             self.blacklist.failed(self.io.now, target);
         }
         if self.is_cancelling(handle) {
@@ -520,10 +503,11 @@ impl UserAgent {
     /// Forgets a request that was never sent (its name is still being resolved).
     pub(crate) fn abandon_unsent(&mut self, handle: Handle) -> bool {
         let unsent = self.requests.get(handle).is_some_and(|r| r.tx.is_none());
-        if unsent && let Some(request) = self.requests.remove(handle) {
-            if let Some(id) = request.resolve {
-                self.resolving.remove(&id);
-            }
+        if unsent
+            && let Some(request) = self.requests.remove(handle)
+            && let Some(id) = request.resolve
+        {
+            self.resolving.remove(&id);
         }
         unsent
     }
@@ -538,6 +522,22 @@ impl UserAgent {
             dialog.hop = Some(target.clone());
         }
     }
+}
+
+/// A connection is gone: the peer may still listen at the address in its Contact (RFC 5923 4.1
+/// leaves no other way). Browsers and peers behind recorded routers cannot be reached so.
+fn without_flow(draft: &Draft, lost: Transport) -> Option<Target> {
+    if !draft.routes.is_empty() || matches!(lost, Transport::Ws | Transport::Wss) {
+        return None;
+    }
+    let uri = SipUri::parse(&draft.uri)?;
+    let transport = uri_transport(&uri).unwrap_or(lost);
+    let port = uri.port.unwrap_or(default_port(transport));
+    Some(Target::Addr {
+        transport,
+        addr: SocketAddr::new(host_ip(uri.host)?, port),
+        server_name: None,
+    })
 }
 
 /// The transport a URI names.

@@ -2,9 +2,10 @@
 
 use super::UserAgent;
 use super::config::{ClientCredential, TrunkConfig};
+use super::draft::Draft;
 use super::event::UaEvent;
 use super::reply::ALLOW;
-use super::request::{Draft, Failure, Owner, default_port};
+use super::request::{Failure, Owner, default_port};
 use crate::dialog::{Hop, host_ip};
 use crate::header::HeaderName;
 use crate::header_value::host_port;
@@ -12,7 +13,7 @@ use crate::io::Timer;
 use crate::message::{Message, Method};
 use crate::table::Handle;
 use crate::text::{push_token, token};
-use crate::trunk::{TrunkChange, TrunkState};
+use crate::trunk::{TrunkChange, TrunkState, Trunks};
 use crate::uri::encode_user;
 use bytes::Bytes;
 use cp_vocab::net::{Target, Transport};
@@ -118,7 +119,7 @@ impl UserAgent {
         draft
             .headers
             .push((HeaderName::Accept, "application/sdp".into()));
-        let credential = self.trunk_credential(trunk);
+        let credential = trunk_credential(&self.trunks, trunk);
         self.send_request(draft, hop, Owner::TrunkOptions(trunk), credential);
     }
 
@@ -136,18 +137,14 @@ impl UserAgent {
             .headers
             .push((HeaderName::Expires, expires_s.to_string().into()));
         draft.headers.push((HeaderName::Allow, ALLOW.into()));
-        let credential = self.trunk_credential(trunk);
+        let credential = trunk_credential(&self.trunks, trunk);
         self.send_request(draft, hop, owner, credential);
     }
 
-    fn trunk_credential(&self, trunk: Handle) -> Option<Box<ClientCredential>> {
-        let config = &self.trunks.table.get(trunk)?.config;
-        (!config.user.is_empty()).then(|| {
-            Box::new(ClientCredential {
-                user: config.user.clone(),
-                password: config.password.clone(),
-            })
-        })
+    /// Where calls by a trunk go, when it is configured.
+    pub(crate) fn trunk_way(&self, id: TrunkId) -> Option<Hop> {
+        let state = self.trunks.table.get(*self.trunks.by_id.get(&id)?)?;
+        Some(state.hop())
     }
 
     /// A response to our REGISTER.
@@ -246,32 +243,20 @@ impl TrunkState {
     fn draft(&mut self, method: Method) -> (Draft, Hop) {
         self.cseq += 1;
         let config = &self.config;
-        let (host, port) = host_port(&config.host).unwrap_or((&config.host, None));
+        let (host, _) = host_port(&config.host).unwrap_or((&config.host, None));
         let user = encode_user(&config.user);
         let aor = match user.is_empty() {
             true => format!("<sip:{host}>"),
             false => format!("<sip:{user}@{host}>"),
         };
-        let transport = match config.transport {
-            Transport::Udp => "",
-            Transport::Tcp => ";transport=tcp",
-            Transport::Tls => ";transport=tls",
-            Transport::Ws => ";transport=ws",
-            Transport::Wss => ";transport=wss",
-        };
-        let hop = match (&config.addresses[..], host_ip(host)) {
-            ([], None) => Hop::Uri(format!("sip:{}{transport}", config.host).into()),
-            ([], Some(ip)) => {
-                let port = port.unwrap_or(default_port(config.transport));
-                Hop::Targets(vec![self.target(host, (ip, port).into())])
-            }
-            (addresses, _) => {
-                Hop::Targets(addresses.iter().map(|a| self.target(host, *a)).collect())
-            }
-        };
+        let transport = transport_param(config.transport);
+        let hop = self.hop();
         let draft = Draft {
             method,
-            uri: format!("sip:{}{transport}", config.host).into(),
+            uri: match config.transport {
+                Transport::Udp => format!("sip:{}", config.host).into(),
+                _ => format!("sip:{}{transport}", config.host).into(),
+            },
             routes: Vec::new(),
             from: format!("{aor};tag={}", token(self.local_tag)).into(),
             to: aor.into(),
@@ -279,7 +264,6 @@ impl TrunkState {
             cseq: self.cseq,
             max_forwards: 70,
             contact_user: None,
-            contact_params: "",
             headers: Vec::new(),
             others: Vec::new(),
             auth: None,
@@ -289,6 +273,24 @@ impl TrunkState {
         (draft, hop)
     }
 
+    fn hop(&self) -> Hop {
+        let config = &self.config;
+        let (host, port) = host_port(&config.host).unwrap_or((&config.host, None));
+        match (&config.addresses[..], host_ip(host)) {
+            ([], None) => {
+                let transport = transport_param(config.transport);
+                Hop::Uri(format!("sip:{}{transport}", config.host).into())
+            }
+            ([], Some(ip)) => {
+                let port = port.unwrap_or(default_port(config.transport));
+                Hop::Targets(vec![self.target(host, (ip, port).into())])
+            }
+            (addresses, _) => {
+                Hop::Targets(addresses.iter().map(|a| self.target(host, *a)).collect())
+            }
+        }
+    }
+
     fn target(&self, host: &str, addr: std::net::SocketAddr) -> Target {
         Target::Addr {
             transport: self.config.transport,
@@ -296,4 +298,26 @@ impl TrunkState {
             server_name: self.config.transport.is_secure().then(|| host.to_string()),
         }
     }
+}
+
+/// UDP is named too: a host with SRV records for several transports is asked for the configured one.
+fn transport_param(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => ";transport=udp",
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
+        Transport::Ws => ";transport=ws",
+        Transport::Wss => ";transport=wss",
+    }
+}
+
+/// What a trunk answers challenges with.
+pub(crate) fn trunk_credential(trunks: &Trunks, trunk: Handle) -> Option<Box<ClientCredential>> {
+    let config = &trunks.table.get(trunk)?.config;
+    (!config.user.is_empty()).then(|| {
+        Box::new(ClientCredential {
+            user: config.user.clone(),
+            password: config.password.clone(),
+        })
+    })
 }

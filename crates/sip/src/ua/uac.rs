@@ -2,10 +2,12 @@
 
 use super::UserAgent;
 use super::call::{Call, CallState, Cancel, FORKS_MAX, Offer, Peer, SentAck, UacInvite, sdp_hash};
-use super::config::{NameAddrOwned, OutgoingCall};
+use super::config::OutgoingCall;
+use super::draft::{Draft, name_addr_of};
 use super::event::{CallRef, DialogEnd, UaError, UaEvent};
 use super::reply::{ALLOW, SUPPORTED};
-use super::request::{Draft, Failure, Owner};
+use super::request::{Failure, Owner};
+use super::trunks::trunk_credential;
 use super::uas::sdp_of;
 use crate::dialog::{Dialog, Hop};
 use crate::header::HeaderName;
@@ -25,20 +27,54 @@ const SUPPORTED_NO_100REL: &str = "timer, replaces, norefersub, path, outbound";
 impl UserAgent {
     /// Starts a call. Its INVITE is sent at once when the target is known. Ends in `Failed` or,
     /// after `Answered`, in `Ended`.
-    pub fn invite(&mut self, now: Timestamp, outgoing: OutgoingCall) -> CallRef {
+    pub fn invite(&mut self, now: Timestamp, mut outgoing: OutgoingCall) -> CallRef {
         self.io.now = now;
+        let call = self.new_outgoing(&mut outgoing);
+        let late_offer = outgoing.sdp.is_none();
+        let ring_timeout = outgoing.ring_timeout;
+        let target = outgoing.target.take();
+        let by_trunk = outgoing.via_trunk.and_then(|t| self.trunk_way(t));
+        let draft = self.invite_draft(call, outgoing);
+        let hop = match (target, draft.routes.first()) {
+            (Some(target), _) => Hop::Target(target),
+            (None, Some(route)) => {
+                Hop::Uri(NameAddr::parse(route).map_or(&**route, |a| a.uri).into())
+            }
+            (None, None) => by_trunk.unwrap_or_else(|| Hop::Uri(draft.uri.clone())),
+        };
+        self.arm_call(call, CallTimer::Ring, ring_timeout);
+        let credential = self.call_credential(call);
+        let request = self.send_request(draft, hop, Owner::Invite(call), credential);
+        if let Some(entry) = self.calls.get_mut(call.handle()) {
+            entry.uac = Some(Box::new(UacInvite {
+                request,
+                late_offer,
+                cancel: Cancel::No,
+                cancel_reason: None,
+                session_expires_s: self.config.session_expires_s,
+                answered_early: false,
+            }));
+        }
+        call
+    }
+
+    fn new_outgoing(&mut self, outgoing: &mut OutgoingCall) -> CallRef {
         let local_tag = self.io.random();
         let mut call_id = String::with_capacity(32);
         push_token(&mut call_id, self.io.random());
         push_token(&mut call_id, self.io.random());
-        let late_offer = outgoing.sdp.is_none();
-        let sdp = outgoing.sdp.map(Bytes::from);
-        let call = self.add_call(Call {
+        let trunk = outgoing
+            .via_trunk
+            .and_then(|id| self.trunks.by_id.get(&id).copied());
+        let credential = outgoing.credential.take().map(Box::new);
+        let credential =
+            credential.or_else(|| trunk.and_then(|t| trunk_credential(&self.trunks, t)));
+        self.add_call(Call {
             id: CallRef(0),
             state: CallState::Early,
             outgoing: true,
             silent: false,
-            call_id: call_id.as_str().into(),
+            call_id: call_id.into(),
             local_tag,
             local: name_addr_of(&outgoing.from),
             remote: name_addr_of(&outgoing.to),
@@ -46,8 +82,8 @@ impl UserAgent {
             local_cseq: 1,
             dialogs: smallvec![],
             peer: Peer::default(),
-            credential: outgoing.credential.map(Box::new),
-            local_sdp: sdp.clone(),
+            credential,
+            local_sdp: outgoing.sdp.clone().map(Bytes::from),
             remote_sdp: 0,
             uas: None,
             uac: None,
@@ -60,62 +96,44 @@ impl UserAgent {
             refer: None,
             referring: false,
             timers: smallvec![],
-        });
+        })
+    }
+
+    fn invite_draft(&self, call: CallRef, outgoing: OutgoingCall) -> Draft {
+        let entry = self.calls.get(call.handle());
+        let tag = entry.map_or(0, |c| c.local_tag);
+        let supported = match outgoing.supported_100rel && outgoing.sdp.is_some() {
+            true => SUPPORTED,
+            false => SUPPORTED_NO_100REL,
+        };
         let mut draft = Draft {
             method: Method::Invite,
-            uri: outgoing.request_uri.as_str().into(),
+            uri: outgoing.request_uri.into(),
             routes: Vec::new(),
-            from: format!("{};tag={}", name_addr_of(&outgoing.from), token(local_tag)).into(),
+            from: format!("{};tag={}", name_addr_of(&outgoing.from), token(tag)).into(),
             to: name_addr_of(&outgoing.to),
-            call_id: call_id.into(),
+            call_id: entry.map_or("".into(), |c| c.call_id.clone()),
             cseq: 1,
             max_forwards: 70,
             contact_user: Some(outgoing.contact_user.into()),
-            contact_params: "",
             headers: vec![
                 (HeaderName::Allow, ALLOW.into()),
-                (
-                    HeaderName::Supported,
-                    match outgoing.supported_100rel && !late_offer {
-                        true => SUPPORTED.into(),
-                        false => SUPPORTED_NO_100REL.into(),
-                    },
-                ),
+                (HeaderName::Supported, supported.into()),
             ],
             others: Vec::new(),
             auth: None,
             content_type: "application/sdp",
-            body: sdp.unwrap_or_default(),
+            body: outgoing.sdp.map(Bytes::from).unwrap_or_default(),
         };
         let session_expires_s = self.config.session_expires_s;
         if session_expires_s > 0 {
-            let text = format!("{}", session_expires_s.max(super::session::MIN_SE_S));
+            let text = session_expires_s.max(super::session::MIN_SE_S).to_string();
             draft
                 .headers
                 .push((HeaderName::SessionExpires, text.into()));
         }
         draft.take_headers(outgoing.headers);
-        let hop = match (outgoing.target, draft.routes.first()) {
-            (Some(target), _) => Hop::Target(target),
-            (None, Some(route)) => {
-                Hop::Uri(NameAddr::parse(route).map_or(&**route, |a| a.uri).into())
-            }
-            (None, None) => Hop::Uri(draft.uri.clone()),
-        };
-        self.arm_call(call, CallTimer::Ring, outgoing.ring_timeout);
-        let credential = self.call_credential(call);
-        let request = self.send_request(draft, hop, Owner::Invite(call), credential);
-        if let Some(entry) = self.calls.get_mut(call.handle()) {
-            entry.uac = Some(Box::new(UacInvite {
-                request,
-                late_offer,
-                cancel: Cancel::No,
-                cancel_reason: None,
-                session_expires_s,
-                answered_early: false,
-            }));
-        }
-        call
+        draft
     }
 
     pub(crate) fn call_credential(
@@ -513,89 +531,6 @@ impl UserAgent {
         self.drop_their_offer(call);
         if let Some(entry) = self.calls.remove(call.handle()) {
             self.by_local_tag.remove(&entry.local_tag);
-        }
-    }
-}
-
-impl Call {
-    /// A request in the dialog with the fork of that index, and where it goes.
-    pub(crate) fn draft(&mut self, fork: usize, method: Method) -> (Draft, Hop) {
-        let cseq = self.next_cseq();
-        let dialog = &self.dialogs[fork];
-        let (uri, routes) = dialog.request_uri_and_routes();
-        let mut from = String::with_capacity(self.local.len() + 20);
-        from.push_str(&self.local);
-        from.push_str(";tag=");
-        push_token(&mut from, self.local_tag);
-        let to = match dialog.remote_tag.is_empty() {
-            true => self.remote.clone(),
-            false => format!("{};tag={}", self.remote, dialog.remote_tag).into(),
-        };
-        let draft = Draft {
-            method,
-            uri: uri.into(),
-            routes: routes.into_iter().map(Into::into).collect(),
-            from: from.into(),
-            to,
-            call_id: self.call_id.clone(),
-            cseq,
-            max_forwards: 70,
-            contact_user: Some(self.contact_user.clone()),
-            contact_params: "",
-            headers: Vec::new(),
-            others: Vec::new(),
-            auth: None,
-            content_type: "application/sdp",
-            body: Bytes::new(),
-        };
-        (draft, dialog.next_hop())
-    }
-}
-
-impl Draft {
-    /// Takes the owner's headers over; `Route` and `Max-Forwards` have their own places, and what
-    /// we write ourselves is not written twice.
-    fn take_headers(&mut self, headers: Vec<(String, String)>) {
-        for (name, value) in headers {
-            match HeaderName::from_bytes(name.as_bytes()) {
-                HeaderName::Route => self.routes.push(value.into()),
-                HeaderName::MaxForwards => {
-                    self.max_forwards = value.trim().parse().unwrap_or(self.max_forwards);
-                }
-                HeaderName::Via
-                | HeaderName::From
-                | HeaderName::To
-                | HeaderName::CallId
-                | HeaderName::CSeq
-                | HeaderName::Contact
-                | HeaderName::ContentLength
-                | HeaderName::ContentType
-                | HeaderName::Supported
-                | HeaderName::Allow
-                | HeaderName::SessionExpires => {}
-                _ => self.others.push((name.into(), value.into())),
-            }
-        }
-    }
-}
-
-/// `"name" <uri>` with quotes and backslashes of the name escaped; line breaks are the builder's.
-pub(crate) fn name_addr_of(addr: &NameAddrOwned) -> Box<str> {
-    match addr.display.as_deref().filter(|d| !d.is_empty()) {
-        None => format!("<{}>", addr.uri).into(),
-        Some(display) => {
-            let mut text = String::with_capacity(display.len() + addr.uri.len() + 6);
-            text.push('"');
-            for c in display.chars() {
-                if matches!(c, '"' | '\\') {
-                    text.push('\\');
-                }
-                text.push(c);
-            }
-            text.push_str("\" <");
-            text.push_str(&addr.uri);
-            text.push('>');
-            text.into()
         }
     }
 }

@@ -487,6 +487,18 @@ impl UserAgent {
         }
     }
 
+    /// The connection an unanswered INVITE came on is gone: nobody can be answered.
+    pub(crate) fn caller_lost(&mut self, call: CallRef) {
+        let Some(entry) = self.calls.get(call.handle()) else {
+            return;
+        };
+        // A re-INVITE that was lost with its connection ends nothing.
+        if entry.state == CallState::Early && entry.uas.is_some() {
+            self.end_call(call, DialogEnd::TransportLost, None);
+            self.remove_call(call);
+        }
+    }
+
     /// Repeats the ringing once a minute.
     pub(crate) fn keep_ringing(&mut self, call: CallRef) {
         let uas = self.calls.get(call.handle()).and_then(|c| c.uas.as_ref());

@@ -13,7 +13,7 @@ use cp_vocab::event::LogPosition;
 use cp_vocab::id::TypedId;
 use cp_vocab::*;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ fn a_read_only_file_is_told_by_the_health_and_nothing_is_acknowledged() {
     let wal = Wal::start(&options, &shared).unwrap();
     conn.pragma_update(None, "query_only", true).unwrap();
 
-    let (tell, told) = channel();
+    let (tell, told) = sync_channel(16);
     let health = tell.clone();
     shared.on_health(Box::new(move |h| health.send(Err(h.clone())).unwrap()));
     shared.on_commit(Box::new(move |o| tell.send(Ok(o)).unwrap()));

@@ -349,7 +349,7 @@ pub(crate) fn options(dir: &TempDir) -> Options {
 
 /// Waits until the health of the store is as wanted.
 pub(crate) fn watch_health(store: &Arc<SqliteStore>) -> std::sync::mpsc::Receiver<Health> {
-    let (tell, told) = std::sync::mpsc::channel();
+    let (tell, told) = std::sync::mpsc::sync_channel(64);
     store.on_health(Box::new(move |h| {
         // The test may be over.
         let _ = tell.send(h.clone());

@@ -28,6 +28,22 @@ fn transcoding_carries_a_tone_between_all_codecs() {
 }
 
 #[test]
+fn opus_may_run_at_full_band() {
+    let mut w = World::with(NodeConfig {
+        opus_rate_hz: 48_000,
+        ..NodeConfig::default()
+    });
+    let (a, b) = (w.phone(Codec::Opus), w.phone(Codec::G722));
+    w.bridge(a, b);
+    w.sings(a, 1_000.0);
+    w.sings(b, 3_000.0);
+    w.run(2_000);
+    assert!(w.phones[b].snr(1_000.0, 0.5) > 18.0);
+    assert!(w.phones[a].snr(3_000.0, 0.5) > 18.0);
+    w.assert_continuous(a);
+}
+
+#[test]
 fn everyone_in_a_mix_hears_the_others_and_never_themselves() {
     let mut w = World::new();
     let mix: MixId = w.ids.next(t(0));
@@ -148,6 +164,34 @@ fn supervisor_matrix() {
         };
         assert_eq!(relayed, expected, "{name}");
     }
+}
+
+#[test]
+fn an_echo_test_gives_back_what_was_said() {
+    let mut w = World::new();
+    let a = w.phone(Codec::G722);
+    w.hear(a, &[a], None);
+    w.sings(a, 700.0);
+    w.run(1_500);
+    assert!(w.phones[a].snr(700.0, 0.3) > 18.0);
+    assert!(w.node.counters().relayed >= 74);
+    // With an announcement over it, which takes the way through the decoder.
+    let leg = w.leg(a);
+    let playback = cp_vocab::media::Playback {
+        id: w.ids.next(t(0)),
+        sounds: vec![crate::tones::silence(3_000)],
+        repeat: false,
+        barge_in: false,
+        mix_with_call: true,
+    };
+    w.command(MediaCommand::Play { leg, playback });
+    w.run(2_000);
+    assert!((1_200.0..1_800.0).contains(&w.phones[a].level(700.0)));
+    w.run(2_500);
+    assert!(w.phones[a].level(700.0) > 5_000.0);
+    w.assert_continuous(a);
+    w.command(MediaCommand::Close { leg });
+    assert_eq!(w.node.leg_count(), 0);
 }
 
 #[test]

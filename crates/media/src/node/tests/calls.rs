@@ -121,6 +121,31 @@ fn digits_cross_a_transcoding_bridge() {
 }
 
 #[test]
+fn events_become_tones_for_one_who_did_not_agree_to_them() {
+    let mut w = World::new();
+    let a = w.phone(Codec::Pcmu);
+    let mut p = plan(Codec::Pcmu, 1);
+    p.dtmf = None;
+    let b = w.phone_with(p);
+    w.bridge(a, b);
+    w.run(200);
+    press(&mut w, a, 9, &[]);
+    w.run(500);
+    press(&mut w, a, 4, &[]);
+    w.run(1_000);
+    let mut heard = String::new();
+    let mut d = crate::dtmf::detect::Detector::default();
+    d.feed(&w.phones[b].heard, |h| {
+        if let crate::dtmf::detect::Heard::Pressed(c) = h {
+            heard.push(c);
+        }
+    });
+    assert_eq!(heard, "94");
+    assert!(w.phones[b].received.iter().all(|r| r.1.payload_type == 0));
+    w.assert_continuous(b);
+}
+
+#[test]
 fn digits_in_the_voice_are_heard_only_without_events() {
     for agreed in [false, true] {
         let mut w = World::new();

@@ -402,7 +402,7 @@ fn lossy_networks_leave_no_ghosts_and_no_leaks() {
         w.run(Duration::from_secs(300));
         // Calls that came in after the last look at the events.
         for i in [A, B] {
-            for (_, event) in w.agents[i].events[taken[i]..].to_vec() {
+            for (_, event) in w.agents[i].events[taken[i]..].iter().cloned() {
                 if let UaEvent::Incoming { call, .. } = event {
                     ours.push((i, call, false));
                 }
@@ -486,4 +486,212 @@ fn seeds() -> std::ops::Range<u64> {
         Some(from.parse().ok()?..to.parse().ok()?)
     });
     range.unwrap_or(0..150)
+}
+
+#[test]
+fn a_caller_whose_connection_breaks_is_gone() {
+    let mut w = World::new(11, 2);
+    w.call(A, B, |c| c.request_uri += ";transport=tcp");
+    w.incoming(B).unwrap();
+    let flow = w.wire[1]
+        .3
+        .top_via()
+        .map(|_| cp_vocab::net::ConnectionId(2))
+        .unwrap();
+    w.with_ua(B, |ua, now| ua.flow_closed(now, flow));
+    assert_eq!(w.events(B), ["Incoming", "Ended TransportLost"]);
+    assert_eq!(w.agents[B].ua.table_sizes().server_transactions, 0);
+    w.with_ua(A, |ua, now| ua.flow_closed(now, flow));
+    // An address was called, not a flow: the caller waits as long as it wants to.
+    w.run(70 * S);
+    assert_eq!(w.events(A).last().map(String::as_str), Some("Failed 408"));
+    w.assert_empty();
+}
+
+#[test]
+fn a_dialog_outlives_its_connection() {
+    let mut w = World::new(12, 2);
+    let (a, b) = w.established(|c| c.request_uri += ";transport=tcp");
+    w.run_ms(50);
+    let gone = cp_vocab::net::ConnectionId(2);
+    w.with_ua(B, |ua, now| ua.flow_closed(now, gone));
+    w.with_ua(B, |ua, now| ua.hang_up(now, b, None));
+    // The edge reports that the flow is gone; the Contact is an address, so that is tried.
+    let flow = Flow {
+        transport: Transport::Tcp,
+        local: addr(B),
+        remote: addr(A),
+        connection: Some(gone),
+    };
+    let before = w.wire.len();
+    w.with_ua(B, |ua, now| ua.send_failed(now, &Target::Flow(flow)));
+    assert_eq!(w.lines()[before..], ["1>0 BYE"]);
+    w.run_ms(50);
+    assert_eq!(w.ends(A, a), 1);
+    w.assert_empty();
+}
+
+#[test]
+fn a_call_by_a_trunk_takes_its_way_and_its_credential() {
+    let mut w = World::new(13, 2);
+    w.agents[B].directory.challenge = true;
+    w.with_ua(A, |ua, now| {
+        ua.configure_trunks(
+            now,
+            vec![TrunkConfig {
+                id: trunk_id(),
+                host: "carrier.example".into(),
+                transport: Transport::Udp,
+                user: "alice".into(),
+                password: "wonder".into(),
+                register: false,
+                health_interval_s: 0,
+                addresses: vec!["198.51.100.1:5060".parse().unwrap(), addr(B)],
+            }],
+        );
+    });
+    let a = w.call(A, B, |c| {
+        c.request_uri = "sip:%2A98%23@carrier.example".into();
+        c.via_trunk = Some(trunk_id());
+    });
+    w.with_ua(A, |ua, now| ua.send_failed(now, &udp("198.51.100.1:5060")));
+    let b = w.incoming(B).unwrap();
+    let UaEvent::Incoming { invite, .. } = &w.agents[B].events[0].1 else {
+        panic!()
+    };
+    assert_eq!(invite.uri(), "sip:%2A98%23@carrier.example");
+    w.with_ua(B, |ua, now| ua.hang_up(now, b, None));
+    w.run_ms(50);
+    assert_eq!((w.ends(A, a), w.ends(B, b)), (1, 0));
+    w.assert_empty();
+}
+
+/// The torture messages of RFC 4475, each over UDP and TCP, and a call after each.
+#[test]
+fn a_call_works_after_each_torture_message() {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/vectors/rfc4475"
+    );
+    if std::env::var("CP_NO_SHARED").is_ok_and(|v| v == "1") {
+        return;
+    }
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the shared vectors lie beside the repository (CP_NO_SHARED=1 leaves them out)")
+        .map(|f| f.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "dat"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 49);
+    for challenge in [false, true] {
+        let mut w = World::new(14, 2);
+        for file in &files {
+            let bytes = Bytes::from(std::fs::read(file).unwrap());
+            for transport in [Transport::Udp, Transport::Tcp] {
+                w.agents[B].directory.challenge = challenge;
+                let connection = transport
+                    .is_reliable()
+                    .then_some(cp_vocab::net::ConnectionId(50));
+                let flow = Flow {
+                    transport,
+                    local: addr(B),
+                    remote: FAR.parse().unwrap(),
+                    connection,
+                };
+                w.give(B, &flow, bytes.clone());
+                w.agents[B].directory.challenge = false;
+                let calls: Vec<CallRef> = w.agents[B]
+                    .events
+                    .drain(..)
+                    .filter_map(|(_, e)| match e {
+                        UaEvent::Incoming { call, .. } => Some(call),
+                        _ => None,
+                    })
+                    .collect();
+                assert!(
+                    calls.is_empty() || !challenge,
+                    "{file:?} reached the owner unauthenticated"
+                );
+                for call in calls {
+                    w.with_ua(B, |ua, now| ua.hang_up(now, call, None));
+                }
+                let (a, b) = w.established(|_| {});
+                w.with_ua(A, |ua, now| ua.hang_up(now, a, None));
+                w.run_ms(50);
+                assert_eq!(w.ends(B, b), 1, "{file:?}");
+                w.agents.iter_mut().for_each(|a| a.events.clear());
+            }
+        }
+        w.assert_empty();
+    }
+}
+
+/// Messages of real calls with bytes changed, doubled, cut: nothing panics, nothing gets stuck.
+#[test]
+fn mutated_messages_do_no_harm() {
+    let mut w = World::new(15, 2);
+    let (a, b) = w.established(|c| c.supported_100rel = true);
+    w.with_ua(A, |ua, now| ua.reoffer(now, a, Some(sdp("hold"))))
+        .unwrap();
+    w.run_ms(50);
+    w.with_ua(B, |ua, now| ua.accept_reoffer(now, b, sdp("held")));
+    w.run_ms(50);
+    w.with_ua(A, |ua, now| ua.hang_up(now, a, None));
+    w.run_ms(50);
+    let seeds: Vec<Bytes> = w.wire.iter().map(|p| p.3.bytes().clone()).collect();
+    let mut dice = 0x5eed_u64;
+    let mut roll = |n: usize| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (dice >> 33) as usize % n.max(1)
+    };
+    for round in 0..20_000 {
+        let mut bytes = seeds[roll(seeds.len())].to_vec();
+        for _ in 0..=roll(4) {
+            let at = roll(bytes.len());
+            match roll(5) {
+                0 => bytes[at] = roll(256) as u8,
+                1 => bytes.truncate(at.max(10)),
+                2 => bytes.insert(at, b"\r\n;,:<>@\"%"[roll(10)]),
+                3 => drop(bytes.drain(at..(at + roll(20)).min(bytes.len()))),
+                _ => {
+                    let piece = bytes[at..(at + roll(60)).min(bytes.len())].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+            }
+        }
+        let to = roll(2);
+        let flow = Flow {
+            transport: [Transport::Udp, Transport::Tcp][roll(2)],
+            local: addr(to),
+            remote: addr(1 - to),
+            connection: None,
+        };
+        w.give(to, &flow, Bytes::from(bytes));
+        if round % 50 == 0 {
+            w.run_ms(200);
+            for i in [A, B] {
+                let calls: Vec<CallRef> = w.agents[i]
+                    .events
+                    .drain(..)
+                    .filter_map(|(_, e)| match e {
+                        UaEvent::Incoming { call, .. } => Some(call),
+                        _ => None,
+                    })
+                    .collect();
+                for call in calls {
+                    let _ = w.with_ua(i, |ua, now| ua.answer(now, call, sdp("answer")));
+                }
+            }
+        }
+    }
+    let (_, b) = w.established(|_| {});
+    w.with_ua(B, |ua, now| ua.hang_up(now, b, None));
+    w.run(Duration::from_secs(60));
+    for agent in &w.agents {
+        let sizes = agent.ua.table_sizes();
+        assert!(
+            sizes.requests < 50 && sizes.client_transactions < 50,
+            "{sizes:?}"
+        );
+    }
 }
