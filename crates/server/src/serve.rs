@@ -21,11 +21,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Port pairs bound at a time when the free ones run low.
 /// Open files wanted: a socket pair per leg, connections, the database.
 const FILES_WANTED: u64 = 262_144;
+/// Port pairs bound at a time when the free ones run low.
 pub const PORTS_PER_STEP: usize = 512;
+/// How often a draining node looks whether calls are left, when nothing tells it.
+const DRAIN_LOOK: Duration = Duration::from_millis(200);
 
 /// A server that runs; stop it with [`Running::stop`].
 pub struct Running {
@@ -75,6 +78,7 @@ pub fn start(config: Config) -> Result<Running> {
         .enable_all()
         .build()
         .context("cannot start the I/O threads")?;
+    outlive_file_limit(&runtime)?;
     let signalling = Signalling::bind(listen_config(&config), runtime.handle(), clock)?;
     let sip = signalling.local_addresses();
     let own = own_address(&config);
@@ -132,6 +136,16 @@ pub fn start(config: Config) -> Result<Running> {
         stop_http,
         drain,
     })
+}
+
+/// At a limit of file size the system kills who does not listen to SIGXFSZ; for us that is a full
+/// disk, and running calls live on.
+fn outlive_file_limit(runtime: &tokio::runtime::Runtime) -> Result<()> {
+    let _inside = runtime.enter();
+    // Listening once is enough: the handler stays when the listener goes.
+    let _handled =
+        signal(SignalKind::from_raw(libc::SIGXFSZ)).context("cannot listen to SIGXFSZ")?;
+    Ok(())
 }
 
 /// Expired sessions and idempotency keys go every few minutes.
@@ -336,7 +350,7 @@ fn start_http(
     let address = config.http_listen;
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(address))
-        .with_context(|| format!("cannot listen on {address} for HTTP; set http.listen (CROSSPOINT_HTTP_LISTEN) to another address"))?;
+        .with_context(|| http_refused(address))?;
     let bound = listener.local_addr()?;
     runtime.spawn(async move {
         let shutdown = async move {
@@ -347,6 +361,14 @@ fn start_http(
         }
     });
     Ok(bound)
+}
+
+fn http_refused(address: SocketAddr) -> String {
+    let holder = cp_edge::signalling::tcp_port_holder(address.port());
+    let holder = holder.map_or_else(String::new, |h| format!(" ({h} holds the port)"));
+    format!(
+        "cannot listen on {address} for HTTP{holder}; stop it, or set http.listen (CROSSPOINT_HTTP_LISTEN) to another address"
+    )
 }
 
 /// What people type into a softphone.
@@ -368,17 +390,41 @@ fn sip_addresses(sip: &[(Transport, SocketAddr)], own: IpAddr) -> SipAddresses {
     }
 }
 
+/// SIGTERM and SIGINT.
+struct Ends {
+    term: Signal,
+    int: Signal,
+}
+
+impl Ends {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+        })
+    }
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}
+
 impl Running {
+    /// Until SIGINT or SIGTERM. SIGHUP reads the certificates again.
     pub fn wait_for_signal(&self) -> Result<()> {
         self.runtime.block_on(async {
-            use tokio::signal::unix::{SignalKind, signal};
-            let mut term = signal(SignalKind::terminate())?;
-            let mut int = signal(SignalKind::interrupt())?;
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
+            let mut ends = Ends::listen()?;
+            let mut hangup = signal(SignalKind::hangup())?;
+            loop {
+                tokio::select! {
+                    () = ends.recv() => return Ok(()),
+                    _ = hangup.recv() => {
+                        self.handle.send(Message::ReloadCertificates);
+                    }
+                }
             }
-            Ok(())
         })
     }
 
@@ -403,12 +449,19 @@ impl Running {
         let left = || shared.stats.lock().map_or(0, |s| s.interactions);
         let until = std::time::Instant::now() + self.drain;
         let mut commits = shared.commits.subscribe();
-        while left() > 0 && std::time::Instant::now() < until {
-            // Each end of a call is a commit; the time-out covers the last look.
-            let wait =
-                async { tokio::time::timeout(Duration::from_millis(200), commits.changed()).await };
-            let _ = self.runtime.block_on(wait);
-        }
+        tracing::info!(interactions = left(), "draining");
+        self.runtime.block_on(async {
+            let mut ends = Ends::listen()?;
+            while left() > 0 && std::time::Instant::now() < until {
+                tokio::select! {
+                    () = ends.recv() => break,
+                    // Each end of a call is a commit; the time-out covers the last look.
+                    _ = commits.changed() => {}
+                    () = tokio::time::sleep(DRAIN_LOOK) => {}
+                }
+            }
+            anyhow::Ok(())
+        })?;
         let cut = left();
         if cut > 0 {
             tracing::warn!(

@@ -46,6 +46,11 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::AbortHandle;
 use udp::UdpSockets;
 
+/// Who listens on a TCP port of this machine: name and process id, where the system tells.
+pub fn tcp_port_holder(port: u16) -> Option<String> {
+    owner::of_port(Transport::Tcp, port)
+}
+
 /// The epoll token of the eventfd; UDP sockets have their index.
 const WAKE_TOKEN: u64 = u64::MAX;
 /// Reports taken from epoll at once; more come with the next `poll`.
