@@ -95,6 +95,8 @@ pub struct World {
     /// How far the wall clock of the server's process was off when it started: time on its line
     /// is ours and this.
     pub clock_off_us: i64,
+    /// What the next process takes the wall clock to be off from its own line.
+    pub wall_off_us: i64,
     ports: u16,
     committed: LogPosition,
     held: VecDeque<(LogPosition, Held)>,
@@ -114,7 +116,7 @@ impl World {
         let snapshot = Arc::new(snapshot);
         let mut world = Self {
             now: START,
-            engine: Self::engine(seed),
+            engine: Self::engine(seed, 0),
             phones: vec![],
             log: Log::default(),
             media: Media::default(),
@@ -127,6 +129,7 @@ impl World {
             faults_seen: vec![],
             disk_delay: Duration::from_millis(1),
             clock_off_us: 0,
+            wall_off_us: 0,
             ports,
             committed: LogPosition::default(),
             held: VecDeque::new(),
@@ -139,19 +142,18 @@ impl World {
         world
     }
 
-    fn engine(seed: u64) -> Engine {
+    fn engine(seed: u64, wall_offset_us: i64) -> Engine {
         let mut key = [0u8; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let local: SocketAddr = SERVER.into();
-        Engine::new(EngineConfig::new(
-            key,
-            [9; 32],
-            vec![Listen {
-                transport: Transport::Udp,
-                local,
-                advertised: local,
-            }],
-        ))
+        let listen = vec![Listen {
+            transport: Transport::Udp,
+            local,
+            advertised: local,
+        }];
+        let mut config = EngineConfig::new(key, [9; 32], listen);
+        config.wall_offset_us = wall_offset_us;
+        Engine::new(config)
     }
 
     fn boot(&mut self, mut restore: Restore) {
@@ -217,7 +219,8 @@ impl World {
             )
         });
         self.committed = LogPosition::default();
-        self.engine = Self::engine(self.seed.wrapping_add(u64::from(self.restarts) << 48));
+        let seed = self.seed.wrapping_add(u64::from(self.restarts) << 48);
+        self.engine = Self::engine(seed, self.wall_off_us);
         let restore = Restore {
             open: self.log.open(),
             bindings: self.bindings(),
@@ -237,6 +240,7 @@ impl World {
                     ..
                 } => {
                     let until = r.at + Duration::from_secs(u64::from(*expires_s));
+                    let until = Timestamp(until.0.saturating_add_signed(-self.wall_off_us));
                     known.insert(*phone, (contact.0.clone(), until));
                 }
                 Event::PhoneUnregistered { phone, .. } => {
