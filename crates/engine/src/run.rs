@@ -38,7 +38,8 @@ impl Engine {
                 bytes,
                 call,
             } => {
-                let live = !self.writable && call.is_some_and(|c| self.confirmed_call(c));
+                let served = gate::refuses(&bytes) || call.is_some_and(|c| self.confirmed_call(c));
+                let live = !self.writable && served;
                 let after = if live || !gate::promises(&bytes, call.is_some()) {
                     NOW
                 } else {
@@ -68,7 +69,7 @@ impl Engine {
         }
     }
 
-    /// While the log cannot be written, calls that are up live on ungated.
+    /// While the log cannot be written, calls that are up live on ungated, and refusals leave.
     fn confirmed_call(&self, call: cp_sip::ua::CallRef) -> bool {
         let leg = self.calls.get(&call).and_then(|l| self.legs.get(l));
         leg.is_some_and(|l| l.confirmed)
