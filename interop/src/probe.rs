@@ -317,6 +317,28 @@ impl Probe {
         self.final_response(&call_id, "REGISTER")
     }
 
+    /// [`Probe::invite`] by a phone: answers the challenge with its password.
+    pub fn invite_as(
+        &mut self,
+        user: &str,
+        password: &str,
+        uri: &str,
+        peer: SocketAddr,
+    ) -> (Option<Received>, Option<Dialog>) {
+        let (first, none) = self.invite(uri, user, peer, &[]);
+        let name = match first.as_ref().map(|f| f.status) {
+            Some(401) => ("WWW-Authenticate", "Authorization"),
+            Some(407) => ("Proxy-Authenticate", "Proxy-Authorization"),
+            _ => return (first, none),
+        };
+        let value = first.as_ref().map_or("", |f| f.header(name.0));
+        let Some(challenge) = Challenge::parse(value) else {
+            return (first, none);
+        };
+        let answer = challenge.answer("INVITE", uri, user, password, 1);
+        self.invite(uri, user, peer, &[format!("{}: {answer}", name.1)])
+    }
+
     /// INVITE, ACK. The final response, and the dialog when it was a 2xx.
     pub fn invite(
         &mut self,

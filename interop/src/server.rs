@@ -13,6 +13,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub const ADMIN: (&str, &str) = ("admin@interop.test", "a long enough password");
+/// Runs the node; administrators of a tenant may not.
+pub const OPERATOR: (&str, &str) = ("operator@interop.test", "another long password");
 pub const DOMAIN: &str = "interop.test";
 /// Media ports a server gets; each call leg takes two, each of two workers binds 256 pairs at once.
 const MEDIA_PORTS: u16 = 1_100;
@@ -301,6 +303,7 @@ pub fn tenant(parts: Value) -> Value {
         "name": "Interop",
         "domain": DOMAIN,
         "admin": {"email": ADMIN.0, "password": ADMIN.1},
+        "users": [{"email": OPERATOR.0, "password": OPERATOR.1, "role": "operator"}],
     });
     if let (Some(tenant), Value::Object(parts)) = (tenant.as_object_mut(), parts) {
         tenant.extend(parts);

@@ -112,6 +112,10 @@ pub(crate) fn add(api: &mut Api) {
         .lists::<InteractionView>("A page"),
         list,
     );
+    add_one(api, tag);
+}
+
+fn add_one(api: &mut Api, tag: &'static str) {
     let one = |path, id, summary| {
         operation::get(path, id, tag, summary)
             .needs(READ)

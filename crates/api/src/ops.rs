@@ -48,7 +48,7 @@ impl Gauge {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter);
         entered.is_ok().then_some(Inside(self))
     }
-    fn get(&self) -> usize {
+    pub(crate) fn get(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -91,7 +91,7 @@ pub(crate) struct Meters {
     pub(crate) sign_ins_failed: Counter,
     pub(crate) sockets: Gauge,
     pub(crate) socket_reads_behind: Counter,
-    pub(crate) connections_refused: Counter,
+    pub(crate) connections_let_go: Counter,
 }
 
 impl Meters {
@@ -127,10 +127,10 @@ impl Meters {
             &[(none(), self.socket_reads_behind.get())],
         );
         family(
-            "crosspoint_http_connections_refused_total",
+            "crosspoint_http_connections_let_go_total",
             "counter",
-            "Connections closed because too many had not signed in.",
-            &[(none(), self.connections_refused.get())],
+            "Silent connections closed for newer ones.",
+            &[(none(), self.connections_let_go.get())],
         );
         family(
             "crosspoint_sign_ins_failed_total",

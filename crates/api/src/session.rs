@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use cp_store::{Edit, Role, Session, StoreExt, User};
 use cp_vocab::{Code, Command, Pii, SessionId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -134,9 +135,10 @@ pub(crate) fn add(api: &mut Api) {
 async fn sign_in(
     State(state): State<ApiState>,
     connection: Option<Extension<Connection>>,
+    headers: HeaderMap,
     Body(input): Body<SignIn>,
 ) -> Reply {
-    let source = connection.as_ref().map(|c| c.remote().ip().to_canonical());
+    let source = source(&state, connection.as_ref(), &headers);
     begin(&state, &input.login, source)?;
     let _turn = state.password_check_turn().await?;
     let (login, kind) = (input.login.clone(), input.kind);
@@ -155,7 +157,22 @@ async fn sign_in(
     open(&state, user, kind, StatusCode::CREATED).await
 }
 
-fn begin(state: &ApiState, login: &str, source: Option<std::net::IpAddr>) -> Result<(), Problem> {
+/// Where a request comes from, as far as that is known.
+fn source(
+    state: &ApiState,
+    connection: Option<&Extension<Connection>>,
+    headers: &HeaderMap,
+) -> Option<IpAddr> {
+    let peer = connection.map(|c| c.remote().ip().to_canonical());
+    if !state.0.settings.behind_proxy {
+        return peer;
+    }
+    let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
+    let last = forwarded.and_then(|v| v.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    last.or(peer)
+}
+
+fn begin(state: &ApiState, login: &str, source: Option<IpAddr>) -> Result<(), Problem> {
     state
         .0
         .lockout

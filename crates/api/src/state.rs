@@ -35,6 +35,9 @@ pub struct Settings {
     /// The page is reached over TLS: cookies are `Secure` with the `__Host-` prefix, and answers
     /// carry `Strict-Transport-Security`.
     pub tls: bool,
+    /// A proxy of yours is in front and appends the client's address to `X-Forwarded-For`; its last
+    /// entry counts for the limits of failed sign-ins. Without a proxy clients could lie with it.
+    pub behind_proxy: bool,
     /// What people type into a softphone.
     pub sip: SipAddresses,
     /// How long a session lasts without being renewed, in seconds.
@@ -57,6 +60,7 @@ impl Default for Settings {
         Self {
             recordings: PathBuf::from("recordings"),
             tls: false,
+            behind_proxy: false,
             sip: SipAddresses {
                 host: "127.0.0.1".into(),
                 udp: Some(5060),

@@ -1,36 +1,19 @@
 //! What the user agent reports: calls in, answers, ends, registrations.
 
+use crate::arrival::Arrival;
 use crate::core::{Engine, Entry};
 use crate::io::{Note, Output};
 use crate::leg::LegEntry;
 use bytes::Bytes;
 use cp_interaction::{Input as IxInput, Interaction, LegEvent};
-use cp_routing::{LeaseEnd, LeaseKind, RouterInput};
 use cp_sip::message::Message;
-use cp_sip::sdp::{self, SrtpPolicy};
-use cp_sip::ua::{CallRef, DialogEnd, Principal, ReferReplaces, UaEvent, Unregistration};
+use cp_sip::sdp::{self};
+use cp_sip::ua::{CallRef, DialogEnd, Principal, ReferReplaces, UaEvent};
 use cp_sip::uri::SipUri;
 use cp_vocab::event::{Endpoint, StreamId};
-use cp_vocab::model::{Destination, DialTarget, Trunk};
 use cp_vocab::*;
 use rustc_hash::FxHashMap;
 use smallvec::smallvec;
-
-/// A caller, and where it wants to go.
-struct Arrival {
-    tenant: TenantId,
-    endpoint: Endpoint,
-    agent: Option<AgentId>,
-    from: Address,
-    from_name: Option<String>,
-    to: Address,
-    number: Option<NumberId>,
-    plan: Destination,
-    internal: bool,
-    srtp: SrtpPolicy,
-    /// Picks up what is parked in this slot.
-    slot: Option<InteractionId>,
-}
 
 impl Engine {
     pub(crate) fn ua_event(&mut self, now: Timestamp, event: UaEvent) {
@@ -133,7 +116,7 @@ impl Engine {
         {
             return Err(503);
         }
-        let arrival = self.arrival(principal, invite)?;
+        let arrival = self.arrival(principal, invite, replaces.is_some())?;
         let limit = self
             .index
             .tenant(arrival.tenant)
@@ -271,139 +254,6 @@ impl Engine {
             },
         );
         Ok(())
-    }
-
-    fn arrival(&self, principal: Principal, invite: &Message) -> Result<Arrival, u16> {
-        let uri = SipUri::parse(invite.uri()).ok_or(400u16)?;
-        let dialled = uri.user_decoded().into_owned();
-        match principal {
-            Principal::Trunk(t) => {
-                let trunk = self.index.trunk(t).ok_or(403u16)?;
-                self.from_trunk(trunk, &dialled, invite)
-            }
-            Principal::Phone(p) => self.from_phone(p, &dialled),
-        }
-    }
-
-    fn from_trunk(&self, trunk: &Trunk, dialled: &str, invite: &Message) -> Result<Arrival, u16> {
-        if trunk.channels_max != 0
-            && self.trunk_calls.get(&trunk.id).copied().unwrap_or(0) >= trunk.channels_max
-        {
-            return Err(503);
-        }
-        let to = trunk.rules.normalise(dialled);
-        let found = self
-            .index
-            .destination(trunk.tenant, to.user(), true)
-            .or_else(|| self.index.destination(trunk.tenant, dialled, true));
-        let (plan, number) = found.ok_or(404u16)?;
-        let from_header = invite.from().ok_or(400u16)?;
-        let from_user = SipUri::parse(from_header.uri)
-            .map(|u| u.user_decoded().into_owned())
-            .unwrap_or_default();
-        Ok(Arrival {
-            tenant: trunk.tenant,
-            endpoint: Endpoint::Trunk(trunk.id),
-            agent: None,
-            from: trunk.rules.normalise(&from_user),
-            from_name: Some(from_header.display_text().into_owned()).filter(|d| !d.is_empty()),
-            to,
-            number,
-            plan,
-            internal: false,
-            srtp: if trunk.srtp {
-                SrtpPolicy::Require
-            } else {
-                SrtpPolicy::Allow
-            },
-            slot: None,
-        })
-    }
-
-    fn from_phone(&self, phone: PhoneId, dialled: &str) -> Result<Arrival, u16> {
-        let p = self.index.phone(phone).ok_or(403u16)?;
-        let agent = self.index.agent_of_phone(phone);
-        let slot = self.parked.get(&(p.tenant, dialled.to_string())).copied();
-        let found = self.index.destination(p.tenant, dialled, false);
-        let (plan, number) = match (found, slot) {
-            (Some(f), _) => f,
-            (None, Some(_)) => (Destination::Reject { status: 480 }, None),
-            (None, None) => (self.outside(p, dialled)?, None),
-        };
-        Ok(Arrival {
-            tenant: p.tenant,
-            endpoint: Endpoint::Phone(phone),
-            agent: agent.map(|a| a.id),
-            from: Address::Extension(agent.map_or_else(|| p.user.clone(), |a| a.extension.clone())),
-            from_name: Some(agent.map_or_else(|| p.name.clone(), |a| a.name.clone()))
-                .filter(|n| !n.is_empty()),
-            to: Address::Extension(dialled.to_string()),
-            number,
-            plan,
-            internal: true,
-            srtp: if p.require_srtp {
-                SrtpPolicy::Require
-            } else {
-                SrtpPolicy::Allow
-            },
-            slot,
-        })
-    }
-
-    /// A phone dials a number that is not the tenant's own.
-    fn outside(&self, phone: &cp_vocab::model::Phone, dialled: &str) -> Result<Destination, u16> {
-        let (trunk, address) = self.index.trunk_for(phone.tenant, dialled).ok_or(404u16)?;
-        if !phone.may_dial_out {
-            return Err(403);
-        }
-        let number = trunk.rules.render(&address);
-        if crate::guard::is_emergency(dialled) || crate::guard::is_emergency(&number) {
-            if !self.config.emergency_live {
-                return Err(403);
-            }
-        }
-        let target = DialTarget::Trunk {
-            trunk: trunk.id,
-            number: address.user().to_string(),
-        };
-        Ok(Destination::Dial {
-            target,
-            record: false,
-        })
-    }
-
-    /// Legs of one interaction live on one worker; a phone with a call keeps to that call's worker, so
-    /// that the two can be connected later.
-    fn worker_for(&self, arrival: &Arrival) -> u16 {
-        let workers = self.ports.workers().max(1);
-        if let Destination::Conference { conference } = &arrival.plan {
-            return (conference.as_u128() % workers as u128) as u16;
-        }
-        if workers > 1
-            && let Endpoint::Phone(_) = arrival.endpoint
-            && let Some(l) = self.legs.values().find(|l| l.endpoint == arrival.endpoint)
-            && let Some(port) = l.port
-        {
-            return port.worker;
-        }
-        self.ports.least_used()
-    }
-
-    /// Whether the newcomer may take the place of that dialog: phones of the same tenant only.
-    fn replaced(&self, old: CallRef, arrival: &Arrival) -> Option<(InteractionId, LegId)> {
-        let leg = self.calls.get(&old)?;
-        let id = self.interaction_of(*leg)?;
-        let tenant = self.interactions.get(&id)?.tenant;
-        (tenant == arrival.tenant && matches!(arrival.endpoint, Endpoint::Phone(_)))
-            .then_some((id, *leg))
-    }
-
-    fn parked_leg(&self, id: InteractionId) -> Option<(InteractionId, LegId)> {
-        let state = self.interactions.get(&id)?.interaction.state();
-        let leg = state
-            .live_legs()
-            .find(|l| matches!(l.room, cp_interaction::Room::Parked(_)))?;
-        Some((id, leg.id))
     }
 
     fn progress(&mut self, call: CallRef, sdp: Option<Bytes>) {
@@ -653,77 +503,6 @@ impl Engine {
             detail.or_else(|| (reason == EndReason::Dropped).then(|| format!("{cause:?}")));
         self.work
             .push_back((id, IxInput::Leg(leg, LegEvent::Ended { reason, detail })));
-    }
-
-    fn registered(
-        &mut self,
-        now: Timestamp,
-        phone: PhoneId,
-        binding: String,
-        expires_s: u32,
-        transport: &str,
-        refresh: bool,
-    ) {
-        let Some(p) = self.index.phone(phone) else {
-            return;
-        };
-        let (tenant, agent) = (p.tenant, p.agent);
-        // A refresh is written down only when the log would otherwise think the phone gone; the
-        // record is valid for half as long again as it says.
-        let until = now + std::time::Duration::from_secs(u64::from(expires_s));
-        let half = now + std::time::Duration::from_secs(u64::from(expires_s) / 2);
-        let logged = self.logged_until.get(&phone).copied().unwrap_or_default();
-        if !refresh || logged < half {
-            self.logged_until.insert(phone, until);
-            let event = Event::PhoneRegistered {
-                phone,
-                contact: Pii(binding),
-                expires_s,
-                transport: transport.to_string(),
-            };
-            self.append_aside(now, Some(tenant), StreamId::Phone(phone), event);
-        }
-        if !refresh && let Some(agent) = agent {
-            self.route(
-                now,
-                RouterInput::Lease {
-                    agent,
-                    kind: LeaseKind::Phone,
-                    until: Timestamp::FAR,
-                },
-            );
-        }
-    }
-
-    fn unregistered(&mut self, now: Timestamp, phone: PhoneId, why: Unregistration) {
-        let Some(p) = self.index.phone(phone) else {
-            return;
-        };
-        let (tenant, agent) = (p.tenant, p.agent);
-        if self.ua.contacts(phone).next().is_some() {
-            return; // Another contact of it is still there.
-        }
-        self.logged_until.remove(&phone);
-        let event = Event::PhoneUnregistered {
-            phone,
-            why: format!("{why:?}").to_ascii_lowercase(),
-        };
-        self.append_aside(now, Some(tenant), StreamId::Phone(phone), event);
-        if let Some(agent) = agent {
-            let why = if why == Unregistration::Requested {
-                LeaseEnd::SignedOff
-            } else {
-                LeaseEnd::Lost
-            };
-            self.route(
-                now,
-                RouterInput::LeaseEnded {
-                    agent,
-                    kind: LeaseKind::Phone,
-                    why,
-                },
-            );
-        }
     }
 }
 

@@ -50,47 +50,11 @@ impl Engine {
             }
             Command::Live => Ok(self.live(now, tenant)),
             Command::Explain { interaction } => self.explain(now, tenant, interaction),
-            Command::SetPresence { agent, presence } => {
-                self.for_agent(tenant, actor, agent).and_then(|()| {
-                    self.presence_by = Some(actor);
-                    let done = self.routed(now, RouterInput::SetPresence { agent, presence });
-                    self.run(now);
-                    self.presence_by = None;
-                    done
-                })
-            }
-            Command::Heartbeat { agent, session } => {
-                self.for_agent(tenant, actor, agent).and_then(|()| {
-                    let kind = LeaseKind::Desktop(session);
-                    self.routed(
-                        now,
-                        RouterInput::Lease {
-                            agent,
-                            kind,
-                            until: Timestamp::FAR,
-                        },
-                    )
-                })
-            }
-            Command::EndSession { agent, session } => {
-                self.for_agent(tenant, actor, agent).and_then(|()| {
-                    let kind = LeaseKind::Desktop(session);
-                    self.routed(
-                        now,
-                        RouterInput::LeaseEnded {
-                            agent,
-                            kind,
-                            why: LeaseEnd::SignedOff,
-                        },
-                    )
-                })
-            }
-            Command::FinishWrapUp { agent } => self
-                .for_agent(tenant, actor, agent)
-                .and_then(|()| self.routed(now, RouterInput::FinishWrapUp { agent })),
-            Command::ExtendWrapUp { agent, by_ms } => self
-                .for_agent(tenant, actor, agent)
-                .and_then(|()| self.routed(now, RouterInput::ExtendWrapUp { agent, by_ms })),
+            command @ (Command::SetPresence { .. }
+            | Command::Heartbeat { .. }
+            | Command::EndSession { .. }
+            | Command::FinishWrapUp { .. }
+            | Command::ExtendWrapUp { .. }) => self.agent_command(now, tenant, actor, command),
             Command::Dial { agent, target } => match self.may_start(tenant, actor, Some(agent)) {
                 Ok(()) => {
                     let input = IxInput::Dial {
@@ -136,6 +100,63 @@ impl Engine {
             },
         };
         Some(result)
+    }
+
+    /// What an agent says of itself.
+    fn agent_command(
+        &mut self,
+        now: Timestamp,
+        tenant: TenantId,
+        actor: Actor,
+        command: Command,
+    ) -> CommandResult {
+        match command {
+            Command::SetPresence { agent, presence } => {
+                self.for_agent(tenant, actor, agent).and_then(|()| {
+                    self.presence_by = Some(actor);
+                    let done = self.routed(now, RouterInput::SetPresence { agent, presence });
+                    self.run(now);
+                    self.presence_by = None;
+                    done
+                })
+            }
+            Command::Heartbeat { agent, session } => {
+                self.for_agent(tenant, actor, agent).and_then(|()| {
+                    let kind = LeaseKind::Desktop(session);
+                    self.routed(
+                        now,
+                        RouterInput::Lease {
+                            agent,
+                            kind,
+                            until: Timestamp::FAR,
+                        },
+                    )
+                })
+            }
+            Command::EndSession { agent, session } => {
+                self.for_agent(tenant, actor, agent).and_then(|()| {
+                    let kind = LeaseKind::Desktop(session);
+                    self.routed(
+                        now,
+                        RouterInput::LeaseEnded {
+                            agent,
+                            kind,
+                            why: LeaseEnd::SignedOff,
+                        },
+                    )
+                })
+            }
+            Command::FinishWrapUp { agent } => self
+                .for_agent(tenant, actor, agent)
+                .and_then(|()| self.routed(now, RouterInput::FinishWrapUp { agent })),
+            Command::ExtendWrapUp { agent, by_ms } => self
+                .for_agent(tenant, actor, agent)
+                .and_then(|()| self.routed(now, RouterInput::ExtendWrapUp { agent, by_ms })),
+            _ => Err(Refusal::new(
+                Code::BadRequest,
+                "This command cannot be carried out here.",
+            )),
+        }
     }
 
     fn routed(&mut self, now: Timestamp, input: RouterInput) -> CommandResult {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Interactions in memory at most; further calls are refused with 503.
-pub const INTERACTIONS_MAX: usize = 200_000;
+pub(crate) const INTERACTIONS_MAX: usize = 200_000;
 
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
@@ -112,10 +112,12 @@ pub struct Engine {
     out: VecDeque<Output>,
     /// On whose behalf the presence change that is being carried out is.
     pub(crate) presence_by: Option<cp_vocab::command::Actor>,
+    /// Calls that ended before both sides knew of them while the log could not be written.
+    pub(crate) unconfirmed: rustc_hash::FxHashSet<CallRef>,
     pub(crate) recent: crate::recent::Recent,
-    /// The next input of this interaction panics.
+    /// The next input of each of these panics.
     #[cfg(test)]
-    pub(crate) panic_in: Option<InteractionId>,
+    pub(crate) panic_in: Vec<InteractionId>,
     pub(crate) draining: bool,
     pub(crate) writable: bool,
     pub(crate) stats: Stats,
@@ -155,9 +157,10 @@ impl Engine {
             pending: Vec::new(),
             out: VecDeque::new(),
             presence_by: None,
+            unconfirmed: rustc_hash::FxHashSet::default(),
             recent: crate::recent::Recent::default(),
             #[cfg(test)]
-            panic_in: None,
+            panic_in: Vec::new(),
             draining: false,
             writable: true,
             stats: Stats::default(),
@@ -184,7 +187,10 @@ impl Engine {
             Input::Media(event) => self.media_event(now, event),
             Input::Command(envelope) => self.command(now, envelope),
             Input::Timeout => self.timeout(now),
-            Input::StoreHealth { writable } => self.writable = writable,
+            Input::StoreHealth { writable } => {
+                self.writable = writable;
+                self.unconfirmed.clear();
+            }
             Input::Restore(restore) => self.restore(now, *restore),
         }
         self.run(now);
@@ -212,6 +218,29 @@ impl Engine {
             ports_in_use: self.ports.in_use(),
             ..self.stats
         }
+    }
+
+    /// How full the tables are that must be empty when nobody calls: for metrics, and for tests
+    /// that nothing leaks.
+    pub fn tables(&self) -> [(&'static str, usize); 10] {
+        let sip = self.ua.table_sizes();
+        [
+            ("interactions", self.interactions.len()),
+            ("legs", self.legs.len()),
+            ("calls", self.calls.len()),
+            ("offers", self.offers.len()),
+            ("closing", self.closing.len()),
+            ("recordings", self.recordings.len()),
+            ("rooms", self.rooms.len()),
+            ("parked", self.parked.len()),
+            ("sip_calls", sip.calls),
+            ("sip_requests", sip.requests),
+        ]
+    }
+
+    /// Whether new calls are refused because the node is being taken out of service.
+    pub fn is_draining(&self) -> bool {
+        self.draining
     }
 
     /// How full the SIP tables are.

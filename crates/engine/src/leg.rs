@@ -12,7 +12,7 @@ use cp_vocab::*;
 use smallvec::{SmallVec, smallvec};
 
 /// Contacts of one phone that ring at the same time; further ones are left out.
-pub const FORKS_MAX: usize = 4;
+pub(crate) const FORKS_MAX: usize = 4;
 
 /// What an outgoing leg was started with, kept to ring it again.
 pub(crate) struct Dialled {
@@ -460,6 +460,9 @@ impl Engine {
         self.recent.leg(leg, entry.interaction);
         for call in &entry.calls {
             self.calls.remove(call);
+            if !self.writable && !entry.confirmed {
+                self.unconfirmed.insert(*call);
+            }
         }
         if let Endpoint::Trunk(t) = entry.endpoint
             && let Some(n) = self.trunk_calls.get_mut(&t)

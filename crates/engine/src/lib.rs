@@ -2,6 +2,7 @@
 //! one closed output. It reads no clock, opens no socket and awaits nothing; the server and the
 //! simulator drive the same code.
 
+mod arrival;
 mod calls;
 mod command;
 mod core;
@@ -15,6 +16,7 @@ mod lookup;
 mod media;
 mod ports;
 mod recent;
+mod registration;
 mod restore;
 mod route;
 mod run;

@@ -9,7 +9,7 @@ use cp_vocab::model::{Agent, Phone, Queue, Trunk};
 use cp_vocab::*;
 
 /// Interactions listed at most; a wallboard of more would be read by nobody.
-pub const LIVE_INTERACTIONS_MAX: usize = 1_000;
+pub(crate) const LIVE_INTERACTIONS_MAX: usize = 1_000;
 
 impl Engine {
     pub(crate) fn live(&self, now: Timestamp, tenant: TenantId) -> CommandReply {

@@ -15,6 +15,7 @@ pub const PARK_SLOTS: std::ops::RangeInclusive<u32> = 701..=799;
 pub(crate) struct Lookup<'a> {
     pub index: &'a Index,
     pub ua: &'a UserAgent,
+    pub router: &'a cp_routing::Router,
     pub rooms: &'a FxHashMap<ConferenceId, u32>,
     pub parked: &'a FxHashMap<(TenantId, String), InteractionId>,
     /// Whether numbers of emergency services may leave; off in demos and tests.
@@ -127,6 +128,11 @@ impl Directory for Lookup<'_> {
     }
     fn queue(&self, queue: QueueId) -> Option<&Queue> {
         self.index.queue(queue)
+    }
+    fn queue_admits(&self, queue: QueueId) -> Result<(), EndReason> {
+        self.router
+            .admits(queue)
+            .map_err(|_| EndReason::Unavailable)
     }
     fn conference(&self, conference: ConferenceId) -> Option<&Conference> {
         self.index.conference(conference)

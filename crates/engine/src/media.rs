@@ -7,7 +7,7 @@ use cp_vocab::*;
 
 /// A leg that never sent a packet is given up after this long; one that did, as soon as the worker
 /// finds it silent.
-pub const NEVER_HEARD_MS: u64 = 300_000;
+pub(crate) const NEVER_HEARD_MS: u64 = 300_000;
 
 impl Engine {
     pub(crate) fn media_event(&mut self, now: Timestamp, event: MediaEvent) {

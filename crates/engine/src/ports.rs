@@ -7,9 +7,9 @@ use std::time::Duration;
 
 /// A freed port rests so long before it is used again, so that late packets of the old call meet
 /// nobody.
-pub const REST: Duration = Duration::from_millis(250);
+pub(crate) const REST: Duration = Duration::from_millis(250);
 /// Below this many free pairs the worker is asked for more.
-pub const LOW_WATER: usize = 64;
+pub(crate) const LOW_WATER: usize = 64;
 
 #[derive(Default)]
 struct Pool {
@@ -22,12 +22,12 @@ struct Pool {
 
 /// Free lists, one for each worker.
 #[derive(Default)]
-pub struct Ports {
+pub(crate) struct Ports {
     pools: Vec<Pool>,
 }
 
 impl Ports {
-    pub fn add(&mut self, pairs: Vec<PortPair>) {
+    pub(crate) fn add(&mut self, pairs: Vec<PortPair>) {
         for pair in pairs {
             let w = usize::from(pair.worker);
             if self.pools.len() <= w {
@@ -39,23 +39,23 @@ impl Ports {
         }
     }
 
-    pub fn exhausted(&mut self, worker: u16) {
+    pub(crate) fn exhausted(&mut self, worker: u16) {
         if let Some(p) = self.pools.get_mut(usize::from(worker)) {
             p.asked = false;
             p.exhausted = true;
         }
     }
 
-    pub fn workers(&self) -> usize {
+    pub(crate) fn workers(&self) -> usize {
         self.pools.len()
     }
 
-    pub fn in_use(&self) -> usize {
+    pub(crate) fn in_use(&self) -> usize {
         self.pools.iter().map(|p| p.in_use).sum()
     }
 
     /// A port of this worker, or `None` when none is free and none has rested long enough.
-    pub fn take(&mut self, worker: u16, now: Timestamp) -> Option<PortPair> {
+    pub(crate) fn take(&mut self, worker: u16, now: Timestamp) -> Option<PortPair> {
         let pool = self.pools.get_mut(usize::from(worker))?;
         while let Some((until, _)) = pool.resting.front()
             && *until <= now
@@ -73,7 +73,7 @@ impl Ports {
         Some(pair)
     }
 
-    pub fn give_back(&mut self, pair: PortPair, now: Timestamp) {
+    pub(crate) fn give_back(&mut self, pair: PortPair, now: Timestamp) {
         if let Some(pool) = self.pools.get_mut(usize::from(pair.worker)) {
             pool.in_use = pool.in_use.saturating_sub(1);
             pool.resting.push_back((now + REST, pair));
@@ -81,7 +81,7 @@ impl Ports {
     }
 
     /// The workers that should bind more, each told once until it answers.
-    pub fn hungry(&mut self) -> Option<u16> {
+    pub(crate) fn hungry(&mut self) -> Option<u16> {
         let w = self
             .pools
             .iter()
@@ -91,7 +91,7 @@ impl Ports {
     }
 
     /// The worker with the most free ports, for a new interaction that is bound to none.
-    pub fn least_used(&self) -> u16 {
+    pub(crate) fn least_used(&self) -> u16 {
         self.pools
             .iter()
             .enumerate()

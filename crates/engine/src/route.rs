@@ -220,6 +220,13 @@ impl Engine {
             }
             // The interaction wrote `queue.left` itself when it left.
             RouterOutput::Left { .. } => {}
+            other => self.route_agent_output(now, other),
+        }
+    }
+
+    /// Decisions about agents: their own log, and the wrap-up of their interactions.
+    fn route_agent_output(&mut self, now: Timestamp, output: RouterOutput) {
+        match output {
             RouterOutput::AgentState {
                 agent,
                 state,
@@ -269,6 +276,7 @@ impl Engine {
                 interaction,
                 timed_out,
             } => self.tell(interaction, RouteEvent::WrapUpEnded { agent, timed_out }),
+            _ => {}
         }
     }
 }

@@ -38,8 +38,7 @@ impl Engine {
                 bytes,
                 call,
             } => {
-                let served = gate::refuses(&bytes) || call.is_some_and(|c| self.confirmed_call(c));
-                let live = !self.writable && served;
+                let live = !self.writable && call.is_some_and(|c| self.may_pass(c, &bytes));
                 let after = if live || !gate::promises(&bytes, call.is_some()) {
                     NOW
                 } else {
@@ -69,10 +68,15 @@ impl Engine {
         }
     }
 
-    /// While the log cannot be written, calls that are up live on ungated, and refusals leave.
-    fn confirmed_call(&self, call: cp_sip::ua::CallRef) -> bool {
-        let leg = self.calls.get(&call).and_then(|l| self.legs.get(l));
-        leg.is_some_and(|l| l.confirmed)
+    /// While the log cannot be written, calls that are up live on ungated, and end. A call whose
+    /// answer still waits may not be ended before it: the answer would raise a ghost.
+    fn may_pass(&self, call: cp_sip::ua::CallRef, message: &[u8]) -> bool {
+        match self.calls.get(&call).and_then(|l| self.legs.get(l)) {
+            Some(l) => l.confirmed || gate::cancels(message),
+            None if self.unconfirmed.contains(&call) => gate::cancels(message),
+            // Of a call that was refused nothing is kept: there is nothing to wait for.
+            None => gate::ends(message) || gate::refuses(message),
+        }
     }
 
     /// One input of one interaction. A panic stays inside it: it is ended politely, the others go on.
@@ -86,6 +90,7 @@ impl Engine {
         let lookup = crate::lookup::Lookup {
             index: &self.index,
             ua: &self.ua,
+            router: &self.router,
             rooms: &self.rooms,
             parked: &self.parked,
             emergency_live: self.config.emergency_live,
@@ -94,7 +99,10 @@ impl Engine {
         let is_fault = matches!(input, IxInput::Fault);
         let command = command_of(&input);
         #[cfg(test)]
-        let panics = self.panic_in.take_if(|i| *i == id).is_some();
+        let panics = {
+            let at = self.panic_in.iter().position(|i| *i == id);
+            at.map(|at| self.panic_in.remove(at)).is_some()
+        };
         let mut ctx = Ctx {
             now,
             wall,
@@ -103,9 +111,9 @@ impl Engine {
             out: &mut outputs,
         };
         let survived = catch_unwind(AssertUnwindSafe(|| {
-            entry.interaction.handle(&mut ctx, input);
             #[cfg(test)]
             assert!(!panics, "a fault for the test");
+            entry.interaction.handle(&mut ctx, input);
         }));
         // What was decided before a panic is in the state already, so it is carried out all the same.
         let mut replied = false;

@@ -23,6 +23,8 @@ pub trait Directory {
     /// What dialling this means inside the tenant (`None`: nothing).
     fn dialled(&self, tenant: TenantId, digits: &str) -> Option<Destination>;
     fn queue(&self, queue: QueueId) -> Option<&Queue>;
+    /// Whether a queue would take a caller now: `Err` when it is full, or refuses while nobody is there.
+    fn queue_admits(&self, queue: QueueId) -> Result<(), EndReason>;
     fn conference(&self, conference: ConferenceId) -> Option<&Conference>;
     /// Where recordings of an interaction go, without extension.
     fn recording_path(

@@ -130,7 +130,8 @@ pub struct State {
     pub recording: Option<Recording>,
     pub op: Option<SharedOp>,
     pub shared: SharedState,
-    pub wrap_up: Option<AgentId>,
+    /// Agents who wrap up; several after a transfer.
+    pub wrap_up: SmallVec<[AgentId; 1]>,
     pub ended: Option<EndReason>,
 }
 
@@ -155,7 +156,7 @@ impl State {
             recording: None,
             op: None,
             shared: SharedState::Single,
-            wrap_up: None,
+            wrap_up: SmallVec::new(),
             ended: None,
         }
     }
@@ -258,8 +259,12 @@ impl State {
                 }
             }
             Event::SharedOpChanged { to, .. } => self.shared = *to,
-            Event::WrapUpStarted { agent, .. } => self.wrap_up = Some(*agent),
-            Event::WrapUpEnded { .. } => self.wrap_up = None,
+            Event::WrapUpStarted { agent, .. } => {
+                if !self.wrap_up.contains(agent) {
+                    self.wrap_up.push(*agent);
+                }
+            }
+            Event::WrapUpEnded { agent, .. } => self.wrap_up.retain(|a| a != agent),
             Event::RecordingStarted {
                 recording,
                 left,
@@ -289,40 +294,7 @@ impl State {
 
     fn apply_leg(&mut self, event: &Event, at: Timestamp) {
         match event {
-            Event::LegAdded {
-                leg,
-                role,
-                direction,
-                endpoint,
-                address,
-                agent,
-                cause,
-                ..
-            } => {
-                let mut l = new_leg(
-                    *leg,
-                    *role,
-                    *direction,
-                    *endpoint,
-                    address.0.clone(),
-                    *agent,
-                );
-                l.cause = *cause;
-                l.since = at;
-                self.legs.push(l);
-                // A leg made for the user of a running operation is its third party; made after that
-                // one failed, it revives the original call.
-                if let Some(op) = &mut self.op
-                    && *cause == Some(op.user)
-                    && matches!(role, LegRole::Agent | LegRole::Party)
-                {
-                    if op.second.is_none() {
-                        op.second = Some(*leg)
-                    } else {
-                        op.revival = Some(*leg)
-                    }
-                }
-            }
+            Event::LegAdded { .. } => self.leg_added(event, at),
             Event::LegMovedIn {
                 leg,
                 role,
@@ -386,6 +358,51 @@ impl State {
             }),
             Event::LegMuted { leg, muted } => self.each(&[*leg], |l| l.muted = *muted),
             Event::LegEnded { leg, reason, .. } => self.leg_gone(*leg, *reason),
+            other => self.apply_call(other),
+        }
+    }
+
+    fn leg_added(&mut self, event: &Event, at: Timestamp) {
+        if let Event::LegAdded {
+            leg,
+            role,
+            direction,
+            endpoint,
+            address,
+            agent,
+            cause,
+            ..
+        } = event
+        {
+            let mut l = new_leg(
+                *leg,
+                *role,
+                *direction,
+                *endpoint,
+                address.0.clone(),
+                *agent,
+            );
+            l.cause = *cause;
+            l.since = at;
+            self.legs.push(l);
+            // A leg made for the user of a running operation is its third party; made after that
+            // one failed, it revives the original call.
+            if let Some(op) = &mut self.op
+                && *cause == Some(op.user)
+                && matches!(role, LegRole::Agent | LegRole::Party)
+            {
+                if op.second.is_none() {
+                    op.second = Some(*leg)
+                } else {
+                    op.revival = Some(*leg)
+                }
+            }
+        }
+    }
+
+    /// What brings legs together and apart.
+    fn apply_call(&mut self, event: &Event) {
+        match event {
             Event::Bridged { legs } => self.each(legs, |l| {
                 l.room = Room::Talk;
                 l.held = false;
@@ -439,8 +456,19 @@ impl State {
                     l.room = Room::Talk;
                 });
             }
+            other => self.apply_operation(other),
+        }
+    }
+
+    /// What makes, completes or gives up a shared operation.
+    fn apply_operation(&mut self, event: &Event) {
+        match event {
             Event::TransferStarted { by, .. } => {
                 let second = self.consult.as_ref().map(|c| c.leg);
+                // From now on it is the other side of the caller's call, no longer the user's own.
+                if let Some(l) = second.and_then(|s| self.leg_mut(s)) {
+                    l.role = party_role(l.agent);
+                }
                 self.op = Some(SharedOp {
                     user: *by,
                     second,
@@ -455,21 +483,10 @@ impl State {
                     (None, op) => *op = None,
                     _ => {}
                 }
-                if let Some(l) = to_leg.and_then(|t| self.leg_mut(t))
-                    && l.role == LegRole::Consulted
-                {
-                    l.role = if l.agent.is_some() {
-                        LegRole::Agent
-                    } else {
-                        LegRole::Party
-                    };
-                }
             }
             // With the user still there all is as before; else the original is to be revived.
-            Event::TransferFailed { by, .. } => {
-                if self.leg(*by).is_some_and(Leg::is_live) {
-                    self.op = None;
-                }
+            Event::TransferFailed { by, .. } if self.leg(*by).is_some_and(Leg::is_live) => {
+                self.op = None;
             }
             _ => {}
         }
@@ -489,6 +506,13 @@ impl State {
         {
             self.consult = None;
         }
+    }
+}
+
+fn party_role(agent: Option<AgentId>) -> LegRole {
+    match agent {
+        Some(_) => LegRole::Agent,
+        None => LegRole::Party,
     }
 }
 

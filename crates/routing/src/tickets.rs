@@ -63,6 +63,19 @@ impl Router {
         if self.ticket_by.contains_key(&who) {
             return Err(Code::Conflict);
         }
+        self.door(number)?;
+        Ok(number)
+    }
+
+    /// Whether the queue would take one more now: `QueueFull`, or `NoAgent` when it refuses while
+    /// nobody is signed in. `NotFound` for a queue that is not there.
+    pub fn admits(&self, queue: QueueId) -> Result<(), Code> {
+        let number = *self.queue_by.get(&queue).ok_or(Code::NotFound)?;
+        self.door(number)
+    }
+
+    fn door(&self, number: u32) -> Result<(), Code> {
+        let slot = &self.queues[number as usize];
         let max = match slot.config.waiting_max {
             0 => self.config.waiting_max_per_queue,
             own => own,
@@ -75,7 +88,7 @@ impl Router {
         if slot.config.refuse_when_unstaffed && self.members[number as usize].signed_in() == 0 {
             return Err(Code::NoAgent);
         }
-        Ok(number)
+        Ok(())
     }
 
     fn refuse(&mut self, now: Timestamp, ticket: Ticket, code: Code) {

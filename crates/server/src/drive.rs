@@ -418,6 +418,10 @@ impl Driver {
         self.shared
             .held
             .store(self.held.len() as u64, Ordering::Relaxed);
+        self.shared.draining.store(
+            self.engine.is_draining() || self.stopping,
+            Ordering::Relaxed,
+        );
         if let Ok(mut stats) = self.shared.stats.try_lock() {
             *stats = self.engine.stats();
         }

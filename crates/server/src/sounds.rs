@@ -26,7 +26,7 @@ fn provider(config: &Config) -> Option<Arc<dyn TextToSpeech>> {
         return None;
     }
     let espeak = Espeak::new(EspeakConfig {
-        program: config.speech_command.clone().into(),
+        program: config.speech_command.clone(),
         voice: config.speech_voice.clone(),
         ..EspeakConfig::default()
     });

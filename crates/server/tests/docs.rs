@@ -11,7 +11,9 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.m
 /// The text with what stands between `<!-- name -->` and `<!-- end -->` replaced.
 fn with_part(text: &str, name: &str, part: &str) -> String {
     let open = format!("<!-- {name} -->\n");
-    let (before, rest) = text.split_once(&open).unwrap_or_else(|| panic!("no {open}"));
+    let (before, rest) = text
+        .split_once(&open)
+        .unwrap_or_else(|| panic!("no {open}"));
     let at = rest.find("<!-- end -->").expect("an end of the part");
     format!("{before}{open}{part}{}", &rest[at..])
 }

@@ -80,20 +80,60 @@ fn exclusive_offers(world: &World, broken: &mut Vec<Invariant>) {
 }
 
 fn leaks(world: &World, broken: &mut Vec<Invariant>) {
-    let stats = world.engine.stats();
-    if stats.legs != 0 || stats.ports_in_use != 0 || !world.media.legs.is_empty() {
-        let detail = format!("{stats:?}, media legs {}", world.media.legs.len());
-        broken.push(Invariant {
-            what: "nothing leaks",
-            detail,
-        });
-    }
-    for p in &world.phones {
-        if let Some(c) = p.live_call().filter(|_| !p.dead) {
-            broken.push(Invariant {
-                what: "no phone is left in a ghost call",
-                detail: format!("{}: {c:?}", p.name),
-            });
+    let mut fail = |what, detail: String| broken.push(Invariant { what, detail });
+    for (table, n) in world.engine.tables() {
+        if n != 0 {
+            fail("nothing leaks", format!("{n} left in {table}"));
         }
     }
+    let ports = world.engine.stats().ports_in_use;
+    if ports != 0 || !world.media.legs.is_empty() || !world.media.recordings.is_empty() {
+        let detail = format!(
+            "{ports} ports, media legs {:?}, recordings {:?}",
+            world.media.legs.keys(),
+            world.media.recordings.keys()
+        );
+        fail("nothing leaks", detail);
+    }
+    let router = world.engine.router();
+    for queue in router.queues() {
+        for (interaction, _) in router.waiting(queue) {
+            fail("nobody waits for ever", format!("{interaction} in {queue}"));
+        }
+    }
+    for agent in router.agents() {
+        let Some(view) = router.agent_view(agent, world.line()) else {
+            continue;
+        };
+        if view.offer.is_some() || !view.interactions.is_empty() {
+            let detail = format!("{}: {:?} {:?}", view.name, view.offer, view.interactions);
+            fail("no agent is left in a ghost state", detail);
+        }
+    }
+    for p in &world.phones {
+        for c in p.calls.iter().filter(|c| c.over.is_none() && !p.dead) {
+            fail(
+                "no phone is left in a ghost call",
+                format!("{}: {c:?}", p.name),
+            );
+        }
+    }
+}
+
+/// What must hold at every moment: a replay of the log gives the state in memory.
+pub fn check_replay(world: &World) -> Vec<Invariant> {
+    let mut broken = Vec::new();
+    for id in world.engine.interactions() {
+        let Some(live) = world.engine.interaction(id) else {
+            continue;
+        };
+        let records = world.log.all_of(id);
+        let replayed = State::replay(id, live.tenant, &records);
+        if *live != replayed {
+            let what = "replay gives the same state at every moment";
+            let detail = format!("{id}:\n  live {live:?}\n  log  {replayed:?}");
+            broken.push(Invariant { what, detail });
+        }
+    }
+    broken
 }

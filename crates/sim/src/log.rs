@@ -63,6 +63,15 @@ impl Log {
             .filter(move |r| r.stream == StreamId::Interaction(id))
     }
 
+    /// All records of an interaction, those not yet durable too.
+    pub fn all_of(&self, id: InteractionId) -> Vec<EventRecord> {
+        let waiting = self.waiting.iter().flat_map(|(_, r)| r.iter());
+        let of = |r: &&EventRecord| r.stream == StreamId::Interaction(id);
+        let mut all: Vec<EventRecord> = self.of(id).cloned().collect();
+        all.extend(waiting.filter(of).cloned());
+        all
+    }
+
     /// Every interaction in the log with its records, in order.
     pub fn interactions(&self) -> BTreeMap<InteractionId, Vec<EventRecord>> {
         let mut all: BTreeMap<InteractionId, Vec<EventRecord>> = BTreeMap::new();

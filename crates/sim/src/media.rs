@@ -17,6 +17,10 @@ pub struct MediaLeg {
     pub speaks: Option<MixId>,
     pub muted: bool,
     pub playing: Option<PlaybackId>,
+    /// What plays goes round (music, tones).
+    pub repeat: bool,
+    /// A digit stops it.
+    pub barge_in: bool,
     pub plan: Option<MediaPlan>,
 }
 
@@ -27,8 +31,8 @@ pub struct Media {
 }
 
 impl Media {
-    pub fn ports() -> Vec<PortPair> {
-        (0..PORTS)
+    pub fn ports(n: u16) -> Vec<PortPair> {
+        (0..n)
             .map(|i| PortPair {
                 worker: 0,
                 rtp: ([10, 0, 0, 1], 20_000 + i * 2).into(),
@@ -101,7 +105,11 @@ impl Media {
     fn play(&mut self, leg: LegId, playback: Playback) -> Vec<(Duration, MediaEvent)> {
         let id = playback.id;
         let known = self.legs.contains_key(&leg);
-        self.with(leg, |l| l.playing = Some(id));
+        self.with(leg, |l| {
+            l.playing = Some(id);
+            l.repeat = playback.repeat;
+            l.barge_in = playback.barge_in;
+        });
         if playback.repeat || !known {
             return vec![];
         }
@@ -119,6 +127,30 @@ impl Media {
         if let Some(l) = self.legs.get_mut(&leg) {
             change(l);
         }
+    }
+
+    /// What the worker reports is over for it too.
+    pub fn happened(&mut self, event: &MediaEvent) {
+        if let MediaEvent::PlaybackEnded { leg, playback, .. } = event
+            && let Some(l) = self.legs.get_mut(leg)
+            && l.playing == Some(*playback)
+        {
+            l.playing = None;
+        }
+    }
+
+    /// A digit came in: what it cuts off.
+    pub fn barge_in(&mut self, leg: LegId) -> Option<PlaybackId> {
+        let l = self.legs.get_mut(&leg).filter(|l| l.barge_in)?;
+        l.barge_in = false;
+        l.playing.take()
+    }
+
+    /// Whether music or a tone plays to the leg.
+    pub fn music(&self, leg: LegId) -> bool {
+        self.legs
+            .get(&leg)
+            .is_some_and(|l| l.playing.is_some() && l.repeat)
     }
 
     /// Whether `listener` hears `speaker` now.

@@ -10,7 +10,11 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer {
     After(Duration),
+    /// 183 with audio at once, the answer later.
+    EarlyMedia(Duration),
     Never,
+    /// Not even 180: it takes the INVITE and is silent.
+    Silent,
     Reject(u16),
 }
 
@@ -35,6 +39,9 @@ pub struct Phone {
     /// Off: nothing gets in or out (battery, cable).
     pub dead: bool,
     pub registrar: Option<(String, String)>,
+    /// The SIP domain it calls in.
+    pub domain: String,
+    late: Vec<CallRef>,
     server: SocketAddr,
     version: u64,
 }
@@ -72,6 +79,8 @@ impl Phone {
             calls: vec![],
             dead: false,
             registrar: None,
+            domain: "test".into(),
+            late: vec![],
             server,
             version: 1,
         }
@@ -81,7 +90,7 @@ impl Phone {
         self.registrar = Some((user.to_string(), password.to_string()));
         let trunk = TrunkConfig {
             id: TrunkId::from_u128(1),
-            host: self.server.to_string(),
+            host: self.domain.clone(),
             transport: Transport::Udp,
             user: user.to_string(),
             password: password.to_string(),
@@ -102,8 +111,61 @@ impl Phone {
     }
 
     pub fn call(&mut self, now: Timestamp, to: &str, from: &str) -> CallRef {
-        let server = self.server;
         let sdp = self.sdp("sendrecv");
+        self.invite(now, to, from, Some(sdp), vec![])
+    }
+
+    /// Calls without an offer: the far side's comes in the 200, ours goes in the ACK.
+    pub fn call_late(&mut self, now: Timestamp, to: &str, from: &str) -> CallRef {
+        let call = self.invite(now, to, from, None, vec![]);
+        self.late.push(call);
+        call
+    }
+
+    /// Picks up another phone's call: an INVITE with Replaces.
+    pub fn pick(&mut self, now: Timestamp, to: &str, from: &str, replaces: String) -> CallRef {
+        let sdp = self.sdp("sendrecv");
+        let headers = vec![("Replaces".to_string(), replaces)];
+        self.invite(now, to, from, Some(sdp), headers)
+    }
+
+    /// What names this phone's live call in a Replaces.
+    pub fn replaces(&self) -> Option<String> {
+        self.ua.replaces(self.live_call()?.call)
+    }
+
+    /// Blind transfer by REFER; with `and` attended, to the far end of the call before the last.
+    pub fn refer(&mut self, now: Timestamp, to: &str) -> bool {
+        let uri = format!("sip:{to}@{}", self.server);
+        let call = self.live_call().filter(|c| c.answered).map(|c| c.call);
+        call.is_some_and(|c| self.ua.refer_out(now, c, &uri).is_ok())
+    }
+
+    /// Attended transfer by REFER with Replaces: the first live call goes to the far end of the last.
+    pub fn refer_attended(&mut self, now: Timestamp) -> bool {
+        let mut live = self.calls.iter().filter(|c| c.over.is_none() && c.answered);
+        let (Some(first), Some(last)) = (live.next(), live.next_back()) else {
+            return false;
+        };
+        let (first, last) = (first.call, last.call);
+        let Some(replaces) = self.ua.replaces(last) else {
+            return false;
+        };
+        let escaped = replaces.replace(';', "%3B").replace('=', "%3D");
+        let uri = format!("sip:x@{}?Replaces={escaped}", self.server);
+        self.ua.refer_out(now, first, &uri).is_ok()
+    }
+
+    fn invite(
+        &mut self,
+        now: Timestamp,
+        to: &str,
+        from: &str,
+        sdp: Option<String>,
+        headers: Vec<(String, String)>,
+    ) -> CallRef {
+        let server = self.server;
+        let supported_100rel = sdp.is_some();
         let credential = self
             .registrar
             .clone()
@@ -111,7 +173,7 @@ impl Phone {
         let call = self.ua.invite(
             now,
             OutgoingCall {
-                request_uri: format!("sip:{to}@{server}"),
+                request_uri: format!("sip:{to}@{}", self.domain),
                 target: Some(Target::Addr {
                     transport: Transport::Udp,
                     addr: server,
@@ -126,12 +188,12 @@ impl Phone {
                     uri: format!("sip:{to}@{server}"),
                 },
                 contact_user: from.to_string(),
-                sdp: Some(sdp),
-                headers: vec![],
+                sdp,
+                headers,
                 credential,
                 via_trunk: None,
                 ring_timeout: Duration::from_secs(180),
-                supported_100rel: true,
+                supported_100rel,
             },
         );
         self.calls.push(PhoneCall {
@@ -243,13 +305,23 @@ impl Phone {
                         let _ = self.ua.progress(now, call, 180, None);
                         Some(PhoneWant::AnswerAt(call, d))
                     }
+                    Answer::EarlyMedia(d) => {
+                        let sdp = self.sdp("sendrecv");
+                        let _ = self.ua.progress(now, call, 183, Some(sdp));
+                        Some(PhoneWant::AnswerAt(call, d))
+                    }
+                    Answer::Silent => None,
                     Answer::Never => {
                         let _ = self.ua.progress(now, call, 180, None);
                         None
                     }
                 }
             }
-            UaEvent::Answered { call, .. } => {
+            UaEvent::Answered { call, sdp } => {
+                if self.late.contains(&call) && sdp.is_some() {
+                    let ours = self.sdp("sendrecv");
+                    let _ = self.ua.ack_with(now, call, ours);
+                }
                 if let Some(c) = self.calls.iter_mut().find(|c| c.call == call) {
                     c.answered = true;
                 }

@@ -39,6 +39,7 @@ enum Thing {
     },
     Media(MediaEvent),
     Commit(LogPosition),
+    Resolved(u64, Option<Vec<Target>>),
     PickUp(usize, CallRef),
     HangUp(usize, CallRef),
 }
@@ -90,7 +91,11 @@ pub struct World {
     pub ids: IdSource,
     pub restarts: u32,
     pub faults_seen: Vec<String>,
-    disk_delay: Duration,
+    pub disk_delay: Duration,
+    /// How far the wall clock of the server's process was off when it started: time on its line
+    /// is ours and this.
+    pub clock_off_us: i64,
+    ports: u16,
     committed: LogPosition,
     held: VecDeque<(LogPosition, Held)>,
     due: BinaryHeap<Reverse<Due>>,
@@ -101,6 +106,11 @@ pub struct World {
 
 impl World {
     pub fn new(seed: u64, snapshot: Snapshot) -> Self {
+        Self::with_ports(seed, snapshot, crate::media::PORTS)
+    }
+
+    /// A world whose media worker has only so many ports.
+    pub fn with_ports(seed: u64, snapshot: Snapshot, ports: u16) -> Self {
         let snapshot = Arc::new(snapshot);
         let mut world = Self {
             now: START,
@@ -116,6 +126,8 @@ impl World {
             restarts: 0,
             faults_seen: vec![],
             disk_delay: Duration::from_millis(1),
+            clock_off_us: 0,
+            ports,
             committed: LogPosition::default(),
             held: VecDeque::new(),
             due: BinaryHeap::new(),
@@ -145,17 +157,25 @@ impl World {
     fn boot(&mut self, mut restore: Restore) {
         restore.snapshot = self.snapshot.clone();
         self.give(Input::Media(MediaEvent::Ports {
-            ports: Media::ports(),
+            ports: Media::ports(self.ports),
         }));
         self.give(Input::Restore(Box::new(restore)));
     }
 
     /// A phone at an address of its own; with a password it registers as `user`.
     pub fn phone(&mut self, name: &str, host: u8, password: Option<&str>) -> usize {
+        self.phone_of(name, name, host, password)
+    }
+
+    /// A phone of a user who may have several.
+    pub fn phone_of(&mut self, name: &str, user: &str, host: u8, password: Option<&str>) -> usize {
         let addr: SocketAddr = ([10, 0, 1, host], 5060).into();
         let mut phone = Phone::new(name, addr, SERVER.into(), self.seed ^ u64::from(host) << 32);
+        if user == "zed" {
+            phone.domain = "other".into();
+        }
         if let Some(password) = password {
-            phone.register(self.now, name, password);
+            phone.register(self.now, user, password);
         }
         self.phones.push(phone);
         let at = self.phones.len() - 1;
@@ -190,8 +210,12 @@ impl World {
         self.log.failing = false;
         self.held.clear();
         self.media = Media::default();
-        self.due
-            .retain(|d| !matches!(d.0.thing, Thing::Media(_) | Thing::Commit(_)));
+        self.due.retain(|d| {
+            !matches!(
+                d.0.thing,
+                Thing::Media(_) | Thing::Commit(_) | Thing::Resolved(..)
+            )
+        });
         self.committed = LogPosition::default();
         self.engine = Self::engine(self.seed.wrapping_add(u64::from(self.restarts) << 48));
         let restore = Restore {
@@ -223,7 +247,7 @@ impl World {
         }
         known
             .into_iter()
-            .filter(|(_, (_, until))| *until > self.now)
+            .filter(|(_, (_, until))| *until > self.line())
             .map(|(p, (c, u))| (p, c, u))
             .collect()
     }
@@ -259,7 +283,7 @@ impl World {
             self.seed
         );
         let packet = self.due.peek().map(|Reverse(d)| d.at);
-        let engine = self.engine.next_timeout();
+        let engine = self.engine.next_timeout().map(|t| self.engine_time(t));
         let phone = self
             .phones
             .iter()
@@ -308,7 +332,11 @@ impl World {
                     self.drain_phone(at);
                 }
             }
-            Thing::Media(event) => self.give(Input::Media(event)),
+            Thing::Media(event) => {
+                self.media.happened(&event);
+                self.give(Input::Media(event));
+            }
+            Thing::Resolved(id, targets) => self.give(Input::Resolved { id, targets }),
             Thing::Commit(upto) => {
                 if let Some(p) = self.log.commit(upto) {
                     self.committed = p;
@@ -405,8 +433,20 @@ impl World {
         }
     }
 
+    /// Our time as the server's process counts it.
+    pub fn line(&self) -> Timestamp {
+        Timestamp(self.now.0.saturating_add_signed(self.clock_off_us))
+    }
+
+    fn engine_time(&self, t: Timestamp) -> Timestamp {
+        if t == Timestamp::FAR {
+            return t;
+        }
+        Timestamp(t.0.saturating_add_signed(-self.clock_off_us))
+    }
+
     pub fn give(&mut self, input: Input) {
-        self.engine.handle(self.now, input);
+        self.engine.handle(self.line(), input);
         while let Some(output) = self.engine.poll() {
             self.carry(output);
         }
@@ -448,8 +488,7 @@ impl World {
                             server_name: None,
                         }]
                     });
-                self.engine
-                    .handle(self.now, Input::Resolved { id, targets });
+                self.later(Duration::from_millis(1), Thing::Resolved(id, targets));
             }
             Output::Note(cp_engine::Note::Fault { interaction, what }) => {
                 self.faults_seen.push(format!("{interaction}: {what}"));
@@ -508,6 +547,52 @@ impl World {
         let now = self.now;
         self.phones[at].hold(now, on);
         self.drain_phone(at);
+    }
+    pub fn call_late(&mut self, who: &str, to: &str) {
+        let at = self.at(who);
+        let now = self.now;
+        self.phones[at].call_late(now, to, who);
+        self.drain_phone(at);
+    }
+    /// `who` picks up the call that `of` is in.
+    pub fn pick_up_call(&mut self, who: &str, of: &str) -> bool {
+        let Some(replaces) = self.phones[self.at(of)].replaces() else {
+            return false;
+        };
+        let at = self.at(who);
+        let now = self.now;
+        self.phones[at].pick(now, "pickup", who, replaces);
+        self.drain_phone(at);
+        true
+    }
+    pub fn refer(&mut self, who: &str, to: Option<&str>) -> bool {
+        let at = self.at(who);
+        let now = self.now;
+        let sent = match to {
+            Some(to) => self.phones[at].refer(now, to),
+            None => self.phones[at].refer_attended(now),
+        };
+        self.drain_phone(at);
+        sent
+    }
+    /// A digit from the phone, as the media worker hears it.
+    pub fn press(&mut self, who: &str, digit: char) {
+        for leg in self.legs_at(who) {
+            let duration_ms = 100;
+            self.give(Input::Media(MediaEvent::Digit {
+                leg,
+                digit,
+                duration_ms,
+            }));
+            if let Some(playback) = self.media.barge_in(leg) {
+                let interrupted = true;
+                self.give(Input::Media(MediaEvent::PlaybackEnded {
+                    leg,
+                    playback,
+                    interrupted,
+                }));
+            }
+        }
     }
     pub fn habit(&mut self, who: &str, answer: Answer) {
         let at = self.at(who);

@@ -2,6 +2,7 @@
 
 mod calls;
 mod clients;
+mod limits;
 mod phones;
 mod queues;
 mod recovery;

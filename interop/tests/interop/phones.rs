@@ -234,23 +234,27 @@ fn an_attended_transfer_by_refer_with_replaces() {
     let server = server();
     let mut b = phone("1002").auto_answer().start(&server);
     let mut c = Setup::new("1003").tone(1_000).auto_answer().start(&server);
-    // The transferor is a carrier's gateway with two calls.
-    let mut gateway = Probe::udp(Ipv4Addr::new(127, 0, 0, 2), 0);
-    let call = |gateway: &mut Probe, user: &str| {
-        let uri = format!("sip:+1555010{user}@{}", server.sip);
-        let (answer, dialog) = gateway.invite(&uri, "15550199", server.sip, &[]);
+    // The transferor is a phone with two calls; the one of Debian cannot do this.
+    let mut desk = Probe::udp(Ipv4Addr::LOCALHOST, 0);
+    let call = |desk: &mut Probe, user: &str| {
+        let (uri, password) = (server.uri(user), password("1001"));
+        let (answer, dialog) = desk.invite_as("1001", &password, &uri, server.sip);
         dialog.unwrap_or_else(|| panic!("call to {user}: {answer:?}"))
     };
-    let mut first = call(&mut gateway, "1002");
-    let mut second = call(&mut gateway, "1003");
+    let mut first = call(&mut desk, "1002");
+    let mut second = call(&mut desk, "1003");
     let replaces = second.replaces().replace(';', "%3B").replace('=', "%3D");
     let target = format!("Refer-To: <sip:1003@{DOMAIN}?Replaces={replaces}>");
-    let answer = gateway.in_dialog(&mut first, "REFER", &[target]);
+    let answer = desk.in_dialog(&mut first, "REFER", &[target]);
     assert_eq!(answer.map(|a| a.status), Some(202));
+    // 100, then how it ended.
+    desk.answer_next("NOTIFY").expect("a first NOTIFY");
+    let told = desk.answer_next("NOTIFY").expect("a last NOTIFY");
+    assert!(told.body().contains("200"), "{}", told.text);
     b.hears(HIGH);
     c.hears(LOW);
-    gateway.in_dialog(&mut first, "BYE", &[]);
-    gateway.in_dialog(&mut second, "BYE", &[]);
+    desk.in_dialog(&mut first, "BYE", &[]);
+    desk.in_dialog(&mut second, "BYE", &[]);
     // They go on without the one who brought them together.
     holds_for(Duration::from_secs(1), "the transferred call", || {
         !b.has_seen("CALL_CLOSED") && !c.has_seen("CALL_CLOSED")

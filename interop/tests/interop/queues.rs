@@ -133,26 +133,27 @@ fn a_caller_abandons() {
 }
 
 #[test]
-fn a_full_queue_and_an_unstaffed_one_refuse() {
-    let table = [
-        (json!({"refuse_when_unstaffed": true}), 480),
-        (json!({"waiting_max": 1}), 480),
-    ];
-    for (queue, status) in table {
-        let full = queue.get("waiting_max").is_some();
-        let server = Server::start(&support(queue));
-        let waiting = full.then(|| {
-            let first = Sipp::new("uac")
-                .dial("support")
-                .hold_ms(5_000)
-                .start(server.sip);
-            server.wait_trail("one who waits", |t| t.has("queue.entered"));
-            first
-        });
-        let refused = Sipp::new("uac_refused")
-            .dial("support")
-            .value("STATUS", status);
-        refused.run(server.sip);
-        drop(waiting);
-    }
+fn an_unstaffed_queue_refuses() {
+    let server = Server::start(&support(json!({"refuse_when_unstaffed": true})));
+    Sipp::new("uac_refused")
+        .dial("support")
+        .value("STATUS", 480)
+        .run(server.sip);
+    assert_eq!(server.wait_only_trail().end_reason(), "unavailable");
+}
+
+#[test]
+fn a_full_queue_refuses() {
+    let server = Server::start(&support(json!({"waiting_max": 1})));
+    let first = Sipp::new("uac")
+        .dial("support")
+        .hold_ms(4_000)
+        .start(server.sip);
+    server.wait_trail("one who waits", |t| t.has("queue.entered"));
+    Sipp::new("uac_refused")
+        .dial("support")
+        .value("STATUS", 480)
+        .run(server.sip);
+    first.succeed();
+    server.wait_trail("a refusal", |t| t.end_reason() == "unavailable");
 }

@@ -101,6 +101,10 @@ pub(crate) fn add(api: &mut Api) {
         .body::<ExtendInput>(),
         extend_wrap_up,
     );
+    add_offers(api);
+}
+
+fn add_offers(api: &mut Api) {
     let of_offer = |op: Op| {
         op.needs(&[Permission::OffersAnswer])
             .path_id(OfferId::PREFIX)

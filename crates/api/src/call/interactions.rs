@@ -31,8 +31,9 @@ struct PartyInput {
 
 pub(crate) fn add(api: &mut Api) {
     type Id = InteractionId;
+    type Make = fn(Id, Nothing) -> Command;
     let at = |path, id, summary| post(path, id, "Interactions", summary);
-    let plain: [(&'static str, &'static str, &str, fn(Id, Nothing) -> Command); 5] = [
+    let plain: [(&'static str, &'static str, &str, Make); 5] = [
         (
             "/v1/interactions/{id}/hang-up",
             "hangUp",
@@ -67,6 +68,12 @@ pub(crate) fn add(api: &mut Api) {
     for (path, id, summary, make) in plain {
         add_command(api, at(path, id, summary), make);
     }
+    add_with_body(api);
+}
+
+fn add_with_body(api: &mut Api) {
+    type Id = InteractionId;
+    let at = |path, id, summary| post(path, id, "Interactions", summary);
     add_command(
         api,
         at(

@@ -1,6 +1,6 @@
 //! The listening side: accepts, limits, and lets go gracefully.
 
-use super::connection::Connection;
+use super::connection::{Anonymous, Connection};
 use crate::state::ApiState;
 use axum::Router;
 use axum::extract::Request;
@@ -20,9 +20,6 @@ use tokio::task::JoinSet;
 
 /// Connections at a time; beyond it the listener does not accept, and clients wait in its backlog.
 pub(crate) const CONNECTIONS_MAX: usize = 20_000;
-/// Of these, connections on which nobody has signed in yet; one more is closed at once, so that a
-/// crowd of them cannot take the places of those who work.
-pub(crate) const ANONYMOUS_CONNECTIONS_MAX: usize = 1_024;
 /// A request's head must arrive within this time, also the first and the next on a kept connection.
 pub(crate) const HEAD_TIME_MAX: Duration = Duration::from_secs(15);
 /// A request's head is at most this long; longer ones are answered 431.
@@ -44,7 +41,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let router = crate::router(state.clone());
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let anonymous = Arc::new(Semaphore::new(ANONYMOUS_CONNECTIONS_MAX));
+    let anonymous = Anonymous::default();
     let (closing, _) = watch::channel(false);
     let mut shutdown = pin!(shutdown);
     let mut tasks = JoinSet::new();
@@ -63,11 +60,10 @@ pub async fn serve(
                 (Err(_), _) => break,
             },
         };
-        let Ok(permit) = anonymous.clone().try_acquire_owned() else {
-            state.0.meters.connections_refused.add(1);
-            continue;
-        };
-        let connection = Connection::new(remote, permit);
+        let (connection, another_went) = anonymous.admit(remote);
+        if another_went {
+            state.0.meters.connections_let_go.add(1);
+        }
         let (router, closing) = (router.clone(), closing.subscribe());
         tasks.spawn(async move {
             let (stream, _place) = stream;
@@ -92,6 +88,7 @@ async fn converse(
     mut closing: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
+    let let_go = connection.let_go();
     let service = router.layer(axum::Extension(connection));
     let service = TowerToHyperService::new(service);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
@@ -106,6 +103,7 @@ async fn converse(
     let mut conversation = pin!(conversation);
     let result = tokio::select! {
         result = conversation.as_mut() => result,
+        () = let_go => return,
         () = closed(&mut closing) => {
             conversation.as_mut().graceful_shutdown();
             conversation.await

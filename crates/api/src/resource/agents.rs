@@ -11,7 +11,7 @@ use cp_vocab::{AgentId, PhoneId, QueueId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AgentInput {
     #[schema(min_length = 1, max_length = 100)]

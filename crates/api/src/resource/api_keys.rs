@@ -20,7 +20,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Give `scopes`, or `roles` for all that a role may do.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApiKeyInput {
     #[schema(min_length = 1, max_length = 100)]

@@ -8,7 +8,7 @@ use cp_vocab::model::Conference;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConferenceInput {
     #[schema(min_length = 1, max_length = 100)]

@@ -10,7 +10,7 @@ use cp_vocab::model::{Destination, Number};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NumberInput {
     /// E.164 with `+`, an extension, or a name: as callers and phones dial it.

@@ -21,7 +21,7 @@ use cp_vocab::{AgentId, PhoneId, Pii};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PhoneInput {
     /// User part it registers with; also its extension.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// What a tenant may change of itself. Its domain is fixed: the secrets of its phones are made with it.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TenantInput {
     #[schema(min_length = 1, max_length = 100)]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// How the far side proves that it is this trunk.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub(crate) enum TrunkAuthInput {
     /// By where it sends from.
@@ -38,7 +38,7 @@ pub(crate) enum TrunkAuthInput {
     },
 }
 
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TrunkInput {
     #[schema(min_length = 1, max_length = 100)]

@@ -14,7 +14,7 @@ use cp_vocab::{Code, Pii, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserInput {
     /// Sign-in name, unique in the tenant whatever the case; an e-mail address or any other word.

@@ -85,6 +85,9 @@ async fn open(
     query.finish()?;
     let upgrade = upgrade.map_err(|_| Problem::new(Code::BadRequest, "this is a WebSocket"))?;
     refuse_foreign_origin(&headers)?;
+    if state.0.meters.sockets.get() >= SOCKETS_MAX {
+        return Err(Problem::new(Code::Overload, "too many sockets are open").retry_after_s(5));
+    }
     if let Principal::User { session, .. } = caller.principal
         && state.0.leases.sockets_of(session) >= SOCKETS_OF_SESSION_MAX
     {

@@ -194,15 +194,10 @@ async fn the_desktop_holds_a_lease_and_a_lost_socket_ends_it() {
     let mut socket = connect(&agent, "").await.unwrap();
     next(&mut socket).await;
     drop(socket);
-    let ended = async {
-        while w.engine.commands_of("end_session").is_empty() {
-            tokio::task::yield_now().await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), ended)
-        .await
-        .expect("the session ends");
+    let mut count = w.engine.count.subscribe();
+    let ended = count.wait_for(|_| !w.engine.commands_of("end_session").is_empty());
+    let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
+    ended.expect("the session ends").unwrap();
     assert_eq!(w.engine.commands_of("end_session").len(), 1);
 }
 
@@ -270,4 +265,35 @@ impl World {
 #[test]
 fn personal_data_is_not_printed() {
     assert_eq!(format!("{:?}", Pii("+15551234567")), "‹pii›");
+}
+
+#[tokio::test]
+async fn a_crowd_of_silent_sockets_keeps_nobody_out() {
+    let w = World::new().await;
+    let agent = w.as_role(&w.alpha, "agent").await;
+    let mut socket = connect(&agent, "").await.unwrap();
+    next(&mut socket).await;
+    let mut crowd = vec![];
+    for _ in 0..600 {
+        crowd.push(TcpStream::connect(w.client.addr.unwrap()).await.unwrap());
+    }
+    assert_eq!(
+        agent.get("/v1/live").await.status,
+        200,
+        "the next request is served"
+    );
+    w.append(&w.alpha, w.alpha.interaction, vec![prompt(1)])
+        .await;
+    assert_eq!(
+        events(&mut socket, 1).await.len(),
+        1,
+        "who proved themselves stays"
+    );
+    // The oldest of the crowd was let go.
+    let mut byte = [0u8; 1];
+    let read = tokio::io::AsyncReadExt::read(&mut crowd[0], &mut byte);
+    let read = tokio::time::timeout(Duration::from_secs(10), read)
+        .await
+        .expect("closed");
+    assert!(matches!(read, Ok(0) | Err(_)));
 }

@@ -1,6 +1,8 @@
 //! The API over a real listening socket, a real store and a client of our own; only the engine is
 //! doubled.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on says so by panicking.
+
 mod client;
 mod crud;
 mod events;

@@ -60,6 +60,8 @@ pub(crate) struct World {
 /// Records what it is asked, refuses what belongs to another tenant, and tells of commits.
 pub(crate) struct Double {
     pub(crate) commands: Mutex<Vec<CommandEnvelope>>,
+    /// How many commands came.
+    pub(crate) count: watch::Sender<usize>,
     owners: Mutex<HashMap<String, TenantId>>,
     store: Arc<SqliteStore>,
     commits: watch::Sender<LogPosition>,
@@ -166,6 +168,7 @@ impl Backend for Double {
     fn command(&self, envelope: CommandEnvelope) -> BoxFuture<'_, CommandResult> {
         let result = self.judge(&envelope);
         self.commands.lock().unwrap().push(envelope);
+        self.count.send_modify(|n| *n += 1);
         async move { result }.boxed()
     }
     fn commits(&self) -> watch::Receiver<LogPosition> {
@@ -195,6 +198,7 @@ impl World {
         }));
         let engine = Arc::new(Double {
             commands: Mutex::default(),
+            count: watch::Sender::new(0),
             owners: Mutex::default(),
             store: store.clone(),
             commits,

@@ -124,8 +124,8 @@ impl Interaction {
             }
             Command::StopPlaying { leg } => {
                 self.answered_leg(leg)?;
-                if self.prompt.as_ref().is_some_and(|p| p.leg == leg) {
-                    self.stop_prompt(ctx);
+                if let Some(then) = self.cut_prompt(ctx, leg) {
+                    self.after_prompt(ctx, then);
                 }
             }
             Command::SendDigits { leg, digits } => {
@@ -190,11 +190,7 @@ impl Interaction {
     ) {
         let id: PlaybackId = ctx.ids.next(ctx.now);
         let what = describe(&sounds);
-        self.prompt = Some(Prompt {
-            leg,
-            playback: id,
-            then: Then::Nothing,
-        });
+        self.begin_prompt(ctx, leg, id, Then::Nothing);
         self.emit(
             ctx,
             Event::PromptStarted {
@@ -372,11 +368,11 @@ impl Interaction {
             (Ok(to), Ok(phone)) => (to, phone),
             (_, Err(_)) => {
                 let refusal = Refusal::new(Code::AgentState, "Your phone is not registered.");
-                self.done = true;
+                self.never_began(ctx);
                 return self.reply(ctx, command, Err(refusal));
             }
             (Err(reason), _) => {
-                self.done = true;
+                self.never_began(ctx);
                 let code = if reason == EndReason::NotFound {
                     Code::NotFound
                 } else {
@@ -461,7 +457,7 @@ impl Interaction {
                 );
             }
             Err(_) => {
-                self.done = true;
+                self.never_began(ctx);
                 self.reply(
                     ctx,
                     command,
@@ -472,6 +468,12 @@ impl Interaction {
                 );
             }
         }
+    }
+
+    /// Refused before anything was written down: there is nothing to keep.
+    fn never_began(&mut self, ctx: &mut Ctx<'_>) {
+        self.done = true;
+        ctx.out.push(Output::Done);
     }
 
     fn start_outbound(&mut self, ctx: &mut Ctx<'_>, from: Address, to: Address) {

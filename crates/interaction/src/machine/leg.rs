@@ -243,6 +243,8 @@ impl Interaction {
     }
 
     pub(crate) fn bridge(&mut self, ctx: &mut Ctx<'_>, a: LegId, b: LegId) {
+        self.leave_conference(ctx, a);
+        self.leave_conference(ctx, b);
         self.emit(ctx, Event::Bridged { legs: vec![a, b] });
         let tenant = ctx.directory.record_by_default(self.state.tenant);
         let queue = self
@@ -319,7 +321,7 @@ impl Interaction {
                     },
                 );
             }
-            if let Some(agent) = self.state.wrap_up {
+            for agent in self.state.wrap_up.clone() {
                 self.emit(
                     ctx,
                     Event::WrapUpEnded {
@@ -339,24 +341,10 @@ impl Interaction {
         reason: EndReason,
         detail: Option<String>,
     ) {
-        let Some(was) = self.state.leg(leg).filter(|l| l.is_live()).cloned() else {
+        let consult = self.state.consult.clone();
+        let Some((was, purpose)) = self.note_ended(ctx, leg, reason, detail.clone()) else {
             return;
         };
-        let consult = self.state.consult.clone();
-        self.leave_conference(ctx, leg);
-        if self.prompt.as_ref().is_some_and(|p| p.leg == leg) {
-            self.prompt = None;
-        }
-        self.emit(
-            ctx,
-            Event::LegEnded {
-                leg,
-                reason,
-                detail: detail.clone(),
-            },
-        );
-        let purpose = self.take_purpose(leg);
-        self.agent_freed(ctx, &was, &purpose);
         // When everything is being ended, no leg's end means anything for the others any more.
         if self.state.ended.is_some() || self.end_reason.is_some() {
             return;
@@ -368,6 +356,52 @@ impl Interaction {
             Some(p) if !was.is_answered() => self.attempt_failed(ctx, p, &was, reason, detail),
             _ => self.party_left(ctx, &was, reason, detail),
         }
+    }
+
+    /// Our side ends a leg whose end means nothing for the others.
+    pub(crate) fn dismiss(&mut self, ctx: &mut Ctx<'_>, leg: LegId, reason: EndReason) {
+        if let Some(direction) = self
+            .state
+            .leg(leg)
+            .filter(|l| l.is_live())
+            .map(|l| l.direction)
+        {
+            let reject_status = None;
+            let command = LegCommand::End {
+                reason,
+                reject_status,
+            };
+            ctx.out.push(Output::Leg {
+                leg,
+                direction,
+                command,
+            });
+            self.note_ended(ctx, leg, reason, None);
+        }
+    }
+
+    /// Writes down the end of a leg, and lets go of what it had. What it was, and what for.
+    fn note_ended(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        reason: EndReason,
+        detail: Option<String>,
+    ) -> Option<(Leg, Option<Purpose>)> {
+        let was = self.state.leg(leg).filter(|l| l.is_live()).cloned()?;
+        self.leave_conference(ctx, leg);
+        self.prompts.retain(|p| p.leg != leg);
+        self.emit(
+            ctx,
+            Event::LegEnded {
+                leg,
+                reason,
+                detail,
+            },
+        );
+        let purpose = self.take_purpose(leg);
+        self.agent_freed(ctx, &was, &purpose);
+        Some((was, purpose))
     }
 
     fn agent_freed(&mut self, ctx: &mut Ctx<'_>, was: &Leg, purpose: &Option<Purpose>) {
@@ -506,10 +540,7 @@ impl Interaction {
             || self.state.waiting.is_some()
             || self.parked_slot().is_some()
             || self.menu.is_some()
-            || self
-                .prompt
-                .as_ref()
-                .is_some_and(|p| p.then != Then::Nothing)
+            || self.prompts.iter().any(|p| p.then != Then::Nothing)
         {
             return;
         }

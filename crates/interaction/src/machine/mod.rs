@@ -1,6 +1,7 @@
 //! The deciding half: inputs become events, commands to legs, media and routing.
 
 mod command;
+mod consult;
 mod leg;
 mod park;
 mod plan;
@@ -33,6 +34,9 @@ pub(crate) const MENU_MS_DEFAULT: u64 = 5_000;
 /// Queues a caller may overflow through; then it is let go, so that queues that overflow into each
 /// other cannot send it round for ever.
 pub(crate) const OVERFLOWS_MAX: u8 = 5;
+
+/// A menu whose prompt never ends by itself goes on after this long.
+pub(crate) const MENU_PROMPT_MS_MAX: u64 = 60_000;
 
 /// What a decision may use. `now` runs on the monotonic line, `wall` is what the log shows.
 pub struct Ctx<'a> {
@@ -85,6 +89,8 @@ pub(crate) struct Prompt {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Menu {
     pub leg: LegId,
+    /// Time for a digit once the prompt is over.
+    pub wait_ms: u64,
     pub choices: std::collections::BTreeMap<char, Box<Destination>>,
     pub fallback: Box<Destination>,
 }
@@ -95,7 +101,8 @@ pub struct Interaction {
     pub(crate) purposes: SmallVec<[(LegId, Purpose); 2]>,
     /// Runs as soon as this leg is answered.
     pub(crate) plan: Option<(LegId, Destination)>,
-    pub(crate) prompt: Option<Prompt>,
+    /// One for each leg at most.
+    pub(crate) prompts: SmallVec<[Prompt; 1]>,
     pub(crate) menu: Option<Box<Menu>>,
     pub(crate) echo: Option<LegId>,
     pub(crate) sent_paths: SmallVec<[(LegId, Path); 3]>,
@@ -122,7 +129,7 @@ impl Interaction {
             state,
             purposes: SmallVec::new(),
             plan: None,
-            prompt: None,
+            prompts: SmallVec::new(),
             menu: None,
             echo: None,
             sent_paths: SmallVec::new(),

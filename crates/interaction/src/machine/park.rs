@@ -134,8 +134,7 @@ impl Interaction {
                     .map(|(l, _)| *l)
                     .collect();
                 for l in others {
-                    self.take_purpose(l);
-                    self.end_leg(ctx, l, EndReason::Cancelled);
+                    self.dismiss(ctx, l, EndReason::Cancelled);
                 }
             }
             // Somebody else was faster.

@@ -73,6 +73,23 @@ impl Interaction {
             return;
         };
         let answered = state.status == LegStatus::Answered;
+        // A caller that a queue will not take is refused before the call costs anything.
+        if !answered
+            && let Destination::Queue { queue } = &plan
+            && let Err(reason) = ctx.directory.queue_admits(*queue)
+        {
+            let overflow = ctx.directory.queue(*queue).and_then(|q| q.overflow.clone());
+            return match overflow {
+                Some(Destination::Queue { queue: next }) if next == *queue => {
+                    self.end_leg(ctx, leg, reason)
+                }
+                Some(next) if self.overflows < OVERFLOWS_MAX => {
+                    self.overflows += 1;
+                    self.run(ctx, leg, next)
+                }
+                _ => self.end_leg(ctx, leg, reason),
+            };
+        }
         if !answered && needs_answer(&plan) {
             self.plan = Some((leg, plan));
             ctx.out.push(Output::Leg {
@@ -110,18 +127,20 @@ impl Interaction {
                 timeout_ms,
                 fallback,
             } => {
-                self.menu = Some(Box::new(Menu {
-                    leg,
-                    choices,
-                    fallback,
-                }));
-                self.play(ctx, leg, vec![prompt], true, Then::Nothing);
-                let wait = if timeout_ms == 0 {
+                let wait_ms = if timeout_ms == 0 {
                     MENU_MS_DEFAULT
                 } else {
                     timeout_ms
                 };
-                let at = ctx.now + std::time::Duration::from_millis(wait);
+                self.menu = Some(Box::new(Menu {
+                    leg,
+                    wait_ms,
+                    choices,
+                    fallback,
+                }));
+                self.play(ctx, leg, vec![prompt], true, Then::Nothing);
+                let wait_ms = wait_ms.saturating_add(MENU_PROMPT_MS_MAX);
+                let at = ctx.now + std::time::Duration::from_millis(wait_ms);
                 ctx.out.push(Output::Timer {
                     kind: TimerKind::MenuDigit,
                     at: Some(at),
@@ -140,11 +159,7 @@ impl Interaction {
     ) {
         let id: PlaybackId = ctx.ids.next(ctx.now);
         let what = describe(&sounds);
-        self.prompt = Some(Prompt {
-            leg,
-            playback: id,
-            then,
-        });
+        self.begin_prompt(ctx, leg, id, then);
         self.emit(
             ctx,
             Event::PromptStarted {
@@ -171,12 +186,11 @@ impl Interaction {
         playback: PlaybackId,
         interrupted: bool,
     ) {
-        let Some(prompt) = self
-            .prompt
-            .take_if(|p| p.leg == leg && p.playback == playback)
-        else {
+        let ours = |p: &Prompt| p.leg == leg && p.playback == playback;
+        let Some(at) = self.prompts.iter().position(ours) else {
             return;
         };
+        let then = self.prompts.remove(at).then;
         self.emit(
             ctx,
             Event::PromptEnded {
@@ -185,11 +199,58 @@ impl Interaction {
                 interrupted,
             },
         );
-        match prompt.then {
+        if let Some(m) = self.menu.as_ref().filter(|m| m.leg == leg) {
+            let at = Some(ctx.now + std::time::Duration::from_millis(m.wait_ms));
+            let kind = TimerKind::MenuDigit;
+            ctx.out.push(Output::Timer { kind, at });
+        }
+        self.after_prompt(ctx, then);
+    }
+
+    pub(crate) fn after_prompt(&mut self, ctx: &mut Ctx<'_>, then: Then) {
+        match then {
             Then::Nothing => {}
             Then::Enqueue(queue) => self.enqueue(ctx, queue, 0, ctx.now),
             Then::End(reason) => self.end_all(ctx, reason, None, None),
         }
+    }
+
+    /// A prompt takes the place of the one the leg hears; what was to come after that one still does.
+    pub(crate) fn begin_prompt(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        playback: PlaybackId,
+        then: Then,
+    ) {
+        let before = self.cut_prompt(ctx, leg);
+        let then = match (then, before) {
+            (Then::Nothing, Some(before)) => before,
+            (then, _) => then,
+        };
+        self.prompts.push(Prompt {
+            leg,
+            playback,
+            then,
+        });
+    }
+
+    /// Stops what a leg is told; what was to come afterwards is for the caller to do.
+    pub(crate) fn cut_prompt(&mut self, ctx: &mut Ctx<'_>, leg: LegId) -> Option<Then> {
+        let at = self.prompts.iter().position(|p| p.leg == leg)?;
+        let Prompt { playback, then, .. } = self.prompts.remove(at);
+        ctx.out
+            .push(Output::Media(MediaCommand::Stop { leg, playback }));
+        let interrupted = true;
+        self.emit(
+            ctx,
+            Event::PromptEnded {
+                leg,
+                playback,
+                interrupted,
+            },
+        );
+        Some(then)
     }
 
     pub(crate) fn digit(&mut self, ctx: &mut Ctx<'_>, leg: LegId, digit: char) {
@@ -228,24 +289,16 @@ impl Interaction {
                 kind: TimerKind::MenuDigit,
                 at: None,
             });
-            if let Some(p) = self.prompt.take_if(|p| p.leg == menu.leg) {
-                ctx.out.push(Output::Media(MediaCommand::Stop {
-                    leg: p.leg,
-                    playback: p.playback,
-                }));
-                self.emit(
-                    ctx,
-                    Event::PromptEnded {
-                        leg: p.leg,
-                        playback: p.playback,
-                        interrupted: true,
-                    },
-                );
-            }
+            self.cut_prompt(ctx, menu.leg);
         }
     }
 
-    fn join_conference(&mut self, ctx: &mut Ctx<'_>, leg: LegId, conference: ConferenceId) {
+    pub(crate) fn join_conference(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        conference: ConferenceId,
+    ) {
         let Some(room) = ctx.directory.conference(conference) else {
             return self.end_leg_with(ctx, leg, EndReason::NotFound, None);
         };

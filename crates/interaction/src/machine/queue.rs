@@ -78,7 +78,7 @@ impl Interaction {
                 self.emit(ctx, Event::WrapUpStarted { agent, until })
             }
             RouteEvent::WrapUpEnded { agent, timed_out } => {
-                if self.state.wrap_up == Some(agent) {
+                if self.state.wrap_up.contains(&agent) {
                     self.emit(ctx, Event::WrapUpEnded { agent, timed_out });
                 }
             }
@@ -92,7 +92,7 @@ impl Interaction {
         position: u32,
         wait_estimate_ms: Option<u64>,
     ) {
-        let Some(leg) = self.waiting_leg().filter(|_| self.prompt.is_none()) else {
+        let Some(leg) = self.waiting_leg().filter(|_| self.prompts.is_empty()) else {
             return;
         };
         self.emit(
@@ -231,19 +231,8 @@ impl Interaction {
     }
 
     pub(crate) fn stop_prompt(&mut self, ctx: &mut Ctx<'_>) {
-        if let Some(p) = self.prompt.take() {
-            ctx.out.push(Output::Media(media::MediaCommand::Stop {
-                leg: p.leg,
-                playback: p.playback,
-            }));
-            self.emit(
-                ctx,
-                Event::PromptEnded {
-                    leg: p.leg,
-                    playback: p.playback,
-                    interrupted: true,
-                },
-            );
+        while let Some(leg) = self.prompts.first().map(|p| p.leg) {
+            self.cut_prompt(ctx, leg);
         }
     }
 

@@ -15,7 +15,7 @@ impl Interaction {
         self.settle_shared(ctx);
         if !self.done
             && self.state.ended.is_some()
-            && self.state.wrap_up.is_none()
+            && self.state.wrap_up.is_empty()
             && self.state.recording.is_none()
             && self.media.is_empty()
         {
@@ -93,11 +93,11 @@ impl Interaction {
     }
 
     fn settle_ambient(&mut self, ctx: &mut Ctx<'_>) {
-        let prompted = self.prompt.as_ref().map(|p| p.leg);
         let mut next: SmallVec<[(LegId, Ambient, PlaybackId); 2]> = SmallVec::new();
         let mut commands: SmallVec<[MediaCommand; 2]> = SmallVec::new();
         for leg in self.state.live_legs() {
-            let want = if prompted == Some(leg.id) {
+            let prompted = self.prompts.iter().any(|p| p.leg == leg.id);
+            let want = if prompted {
                 Ambient::None
             } else {
                 topology::ambient(&self.state, leg)
@@ -111,7 +111,7 @@ impl Interaction {
                 (w, Some(h)) if w == h.1 => next.push(h),
                 (Ambient::None, Some(h)) => {
                     // A prompt that starts replaces the music by itself.
-                    if prompted != Some(leg.id) {
+                    if !prompted {
                         commands.push(MediaCommand::Stop {
                             leg: leg.id,
                             playback: h.2,

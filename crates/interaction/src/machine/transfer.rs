@@ -2,12 +2,12 @@
 //! ends itself when it learns that the second exists, and is set up again when the second fails.
 
 use super::*;
-use crate::state::Consult;
+
 use cp_vocab::command::CommandResult;
 
 impl Interaction {
     /// The other party that `by` would leave behind: the customer, or whoever else is in the call.
-    fn other_party(&self, by: LegId) -> Option<&Leg> {
+    pub(crate) fn other_party(&self, by: LegId) -> Option<&Leg> {
         let consulted = self.state.consult.as_ref().map(|c| c.leg);
         let fits = |l: &&Leg| {
             l.id != by && Some(l.id) != consulted && l.supervise.is_none() && l.is_answered()
@@ -118,6 +118,7 @@ impl Interaction {
             Purpose::TransferTarget,
             RING_MS_DEFAULT,
         );
+        self.leave_conference(ctx, rest);
         self.emit(ctx, Event::Unbridged { legs: vec![rest] });
         self.stop_prompt(ctx);
         self.leave_by_transfer(ctx, by);
@@ -142,6 +143,7 @@ impl Interaction {
         };
         let to = Pii(plan_name(&plan).to_string());
         self.emit(ctx, Event::TransferStarted { kind_of, by, to });
+        self.leave_conference(ctx, rest);
         self.emit(ctx, Event::Unbridged { legs: vec![rest] });
         self.emit(
             ctx,
@@ -302,216 +304,6 @@ impl Interaction {
         }
     }
 
-    pub(crate) fn consult(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        by: LegId,
-        target: &DialTarget,
-    ) -> CommandResult {
-        if self.state.consult.is_some() {
-            return Err(Refusal::new(
-                Code::Conflict,
-                "A consultation is going on already.",
-            ));
-        }
-        if self.other_party(by).is_none() {
-            return Err(Refusal::new(
-                Code::LegState,
-                "There is nobody to consult about.",
-            ));
-        }
-        let to = ctx
-            .directory
-            .resolve(self.state.tenant, target)
-            .map_err(unreachable_target)?;
-        let leg = self.dial(
-            ctx,
-            to,
-            LegRole::Consulted,
-            Some(by),
-            Purpose::Consult,
-            RING_MS_DEFAULT,
-        );
-        self.emit(ctx, Event::ConsultStarted { by, leg });
-        Ok(CommandReply {
-            leg: Some(leg),
-            ..Default::default()
-        })
-    }
-
-    pub(crate) fn complete_transfer(&mut self, ctx: &mut Ctx<'_>, by: LegId) -> CommandResult {
-        let Some(c) = self.state.consult.clone().filter(|c| c.by == by) else {
-            return Err(Refusal::new(
-                Code::LegState,
-                "There is no consultation to complete.",
-            ));
-        };
-        let Some(rest) = self.other_party(by).map(|l| l.id) else {
-            return Err(Refusal::new(
-                Code::LegState,
-                "The party to be transferred has left.",
-            ));
-        };
-        let answered = self.state.leg(c.leg).is_some_and(Leg::is_answered);
-        self.finish_consult(ctx, c, by, rest, answered);
-        Ok(CommandReply {
-            leg: Some(rest),
-            ..Default::default()
-        })
-    }
-
-    fn finish_consult(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        c: Consult,
-        by: LegId,
-        rest: LegId,
-        answered: bool,
-    ) {
-        let shown = self
-            .state
-            .leg(c.leg)
-            .map(|l| l.address.user().to_string())
-            .unwrap_or_default();
-        self.emit(
-            ctx,
-            Event::TransferStarted {
-                kind_of: TransferKind::Attended,
-                by,
-                to: Pii(shown),
-            },
-        );
-        self.emit(
-            ctx,
-            Event::ConsultEnded {
-                by,
-                leg: c.leg,
-                completed: true,
-            },
-        );
-        if answered {
-            self.bridge(ctx, rest, c.leg);
-            self.emit(
-                ctx,
-                Event::TransferCompleted {
-                    kind_of: TransferKind::Attended,
-                    by,
-                    to_leg: Some(c.leg),
-                },
-            );
-        } else {
-            // Still ringing: the waiting party hears it ring from now on.
-            self.take_purpose(c.leg);
-            self.purposes.push((c.leg, Purpose::TransferTarget));
-            self.emit(ctx, Event::Unbridged { legs: vec![rest] });
-        }
-        self.end_leg(ctx, by, EndReason::Transferred);
-    }
-
-    /// One side of a consultation ended. The asker's hanging up completes it, as on every desk phone;
-    /// the consulted party's brings the others back together.
-    pub(crate) fn consult_side_ended(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        c: Consult,
-        was: &Leg,
-        reason: EndReason,
-    ) {
-        if was.id == c.leg {
-            self.take_purpose(c.leg);
-            return self.emit(
-                ctx,
-                Event::ConsultEnded {
-                    by: c.by,
-                    leg: c.leg,
-                    completed: false,
-                },
-            );
-        }
-        let rest = self
-            .other_party(c.by)
-            .filter(|l| l.id != c.leg)
-            .map(|l| l.id);
-        match rest {
-            Some(rest) if !reason.is_drop() => {
-                let answered = self.state.leg(c.leg).is_some_and(Leg::is_answered);
-                self.finish_consult(ctx, c, was.id, rest, answered);
-            }
-            // The asker's phone was lost: the third party knows too little to be left with the call.
-            _ => {
-                self.take_purpose(c.leg);
-                self.end_leg(ctx, c.leg, EndReason::Cancelled);
-                self.party_left(ctx, was, reason, None);
-            }
-        }
-    }
-
-    pub(crate) fn cancel_consult(&mut self, ctx: &mut Ctx<'_>, by: LegId) -> CommandResult {
-        if self.state.consult.as_ref().is_none_or(|c| c.by != by) {
-            return Err(Refusal::new(
-                Code::LegState,
-                "There is no consultation to cancel.",
-            ));
-        }
-        self.drop_consult(ctx);
-        Ok(CommandReply::default())
-    }
-
-    pub(crate) fn drop_consult(&mut self, ctx: &mut Ctx<'_>) {
-        if let Some(c) = self.state.consult.clone() {
-            self.end_leg(ctx, c.leg, EndReason::Released);
-        }
-    }
-
-    /// Consultation to conference.
-    pub(crate) fn merge(&mut self, ctx: &mut Ctx<'_>, by: LegId) -> CommandResult {
-        let Some(c) = self.state.consult.clone().filter(|c| c.by == by) else {
-            return Err(Refusal::new(
-                Code::LegState,
-                "There is no consultation to merge.",
-            ));
-        };
-        if !self.state.leg(c.leg).is_some_and(Leg::is_answered) {
-            return Err(Refusal::new(
-                Code::LegState,
-                "The consulted party has not answered yet.",
-            ));
-        }
-        let mut legs: Vec<LegId> = self.state.talkers().map(|l| l.id).collect();
-        legs.push(c.leg);
-        self.emit(ctx, Event::Merged { legs });
-        Ok(CommandReply::default())
-    }
-
-    pub(crate) fn merge_in(&mut self, ctx: &mut Ctx<'_>, leg: LegId) {
-        let mut legs: Vec<LegId> = self.state.talkers().map(|l| l.id).collect();
-        legs.push(leg);
-        self.emit(ctx, Event::Merged { legs });
-    }
-
-    pub(crate) fn add_party(&mut self, ctx: &mut Ctx<'_>, target: &DialTarget) -> CommandResult {
-        if self.state.live_legs().count() >= LEGS_MAX {
-            return Err(Refusal::new(
-                Code::Conflict,
-                format!("A call holds at most {LEGS_MAX} parties."),
-            ));
-        }
-        let to = ctx
-            .directory
-            .resolve(self.state.tenant, target)
-            .map_err(unreachable_target)?;
-        let role = if to.agent.is_some() {
-            LegRole::Agent
-        } else {
-            LegRole::Party
-        };
-        let leg = self.dial(ctx, to, role, None, Purpose::AddParty, RING_MS_DEFAULT);
-        Ok(CommandReply {
-            leg: Some(leg),
-            ..Default::default()
-        })
-    }
-
     /// INVITE with Replaces: the new leg takes the place of `old`.
     pub(crate) fn replace(&mut self, ctx: &mut Ctx<'_>, old: LegId, new: NewLeg) {
         let NewLeg {
@@ -528,7 +320,17 @@ impl Interaction {
             .consult
             .as_ref()
             .is_some_and(|c| c.by == old || c.leg == old);
-        let Some(was) = was.filter(|_| !consulting) else {
+        let parked = was
+            .as_ref()
+            .is_some_and(|l| matches!(l.room, crate::state::Room::Parked(_)));
+        // A ringing phone's call may be picked up when somebody was called, not an agent by a queue.
+        let ringing = was.as_ref().is_some_and(|l| !l.is_answered())
+            && matches!(self.purpose(old), Some(Purpose::Target { .. }));
+        let talking = was
+            .as_ref()
+            .is_some_and(|l| l.is_answered() && l.room == crate::state::Room::Talk);
+        let free = !consulting && (parked || ringing || talking);
+        let Some(was) = was.filter(|_| free) else {
             let command = LegCommand::End {
                 reason: EndReason::Cancelled,
                 reject_status: Some(481),
@@ -541,7 +343,6 @@ impl Interaction {
             });
             return;
         };
-        let parked = matches!(was.room, crate::state::Room::Parked(_));
         self.emit(
             ctx,
             Event::LegAdded {
@@ -556,13 +357,19 @@ impl Interaction {
                 address: Pii(address),
                 agent,
                 call_id,
-                cause: None,
+                cause: was.cause.filter(|_| ringing),
             },
         );
         if let Some(agent) = agent {
             self.ask(ctx, RouteAsk::Occupy { agent });
         }
         match &was.room {
+            _ if ringing => {
+                if let Some(purpose) = self.take_purpose(old) {
+                    self.purposes.push((leg, purpose));
+                }
+                self.end_leg(ctx, old, EndReason::Cancelled);
+            }
             // Picking up a parked call: the parked leg stays, the newcomer talks to it.
             crate::state::Room::Parked(slot) => {
                 self.purposes.push((leg, Purpose::Retrieve(slot.clone())))
@@ -646,6 +453,7 @@ impl Interaction {
             }
             Some(rest) => {
                 self.purposes.push((id, Purpose::TransferTarget));
+                self.leave_conference(ctx, rest);
                 self.emit(ctx, Event::Unbridged { legs: vec![rest] });
             }
             None => self.end_leg(ctx, id, EndReason::Cancelled),
@@ -655,6 +463,7 @@ impl Interaction {
     /// This interaction gives a leg away and ends.
     pub(crate) fn release(&mut self, ctx: &mut Ctx<'_>, leg: LegId, to: InteractionId) {
         let agent = self.state.leg(leg).and_then(|l| l.agent);
+        self.leave_conference(ctx, leg);
         self.emit(ctx, Event::LegMovedOut { leg, to });
         self.media.retain(|l| *l != leg);
         self.take_purpose(leg);
@@ -665,7 +474,9 @@ impl Interaction {
         // Its worker keeps it: what played to it here must not go on there.
         let played = self.sent_ambient.iter().filter(|(l, _, _)| *l == leg);
         let mut stop: SmallVec<[PlaybackId; 2]> = played.map(|(_, _, p)| *p).collect();
-        stop.extend(self.prompt.take_if(|p| p.leg == leg).map(|p| p.playback));
+        let told = self.prompts.iter().filter(|p| p.leg == leg);
+        stop.extend(told.map(|p| p.playback));
+        self.prompts.retain(|p| p.leg != leg);
         for playback in stop {
             let command = media::MediaCommand::Stop { leg, playback };
             ctx.out.push(Output::Media(command));
@@ -674,7 +485,7 @@ impl Interaction {
     }
 }
 
-fn unreachable_target(reason: EndReason) -> Refusal {
+pub(super) fn unreachable_target(reason: EndReason) -> Refusal {
     match reason {
         EndReason::NotFound => {
             Refusal::new(Code::NotFound, "Nothing has that number or extension.")

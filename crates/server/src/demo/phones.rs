@@ -24,19 +24,19 @@ const CALLS_MAX: usize = 40;
 /// A caller who is not served hangs up after this long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-pub enum Role {
+pub(super) enum Role {
     Callers { number: String, every: Duration },
     Agent { user: String, password: String },
 }
 
 /// What a line did so far, for the screen.
 #[derive(Default)]
-pub struct Figures {
+pub(super) struct Figures {
     pub placed: AtomicU64,
     pub talking: AtomicU64,
 }
 
-pub struct Line {
+pub(super) struct Line {
     figures: Arc<Figures>,
     stop: Arc<AtomicBool>,
     waker: cp_edge::Waker,
@@ -90,7 +90,7 @@ impl Directory for OnlyServer {
 
 impl Line {
     /// Starts the phones of one role at 127.0.0.`host`.
-    pub fn start(
+    pub(super) fn start(
         role: Role,
         voices: Vec<Samples>,
         host: u8,
@@ -170,12 +170,12 @@ impl Line {
         })
     }
 
-    pub fn figures(&self) -> Arc<Figures> {
+    pub(super) fn figures(&self) -> Arc<Figures> {
         self.figures.clone()
     }
 
     /// Hangs up everything and ends.
-    pub fn stop(self) {
+    pub(super) fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         self.waker.wake();
         let _ = self.thread.join();

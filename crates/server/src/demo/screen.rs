@@ -17,7 +17,7 @@ const ROWS_MAX: usize = 12;
 const READ_MAX: usize = 1_000;
 
 /// The table `make run` ends with.
-pub fn print_welcome(running: &Running, people: &People) {
+pub(super) fn print_welcome(running: &Running, people: &People) {
     let url = format!("http://{}", running.http);
     let sip = running.sip.first().map(|(_, a)| *a);
     let port = sip.map_or(5060, |a| a.port());
@@ -59,12 +59,12 @@ fn short(role: &str) -> &str {
     }
 }
 
-pub struct Screen {
+pub(super) struct Screen {
     stop: tokio::sync::watch::Sender<bool>,
 }
 
 impl Screen {
-    pub fn stop(self) {
+    pub(super) fn stop(self) {
         self.stop.send_replace(true);
     }
 }
@@ -79,7 +79,7 @@ struct Row {
 }
 
 /// Follows the log and shows what happens.
-pub fn start(running: &Running, plain: bool, lines: Vec<Arc<Figures>>) -> Screen {
+pub(super) fn start(running: &Running, plain: bool, lines: Vec<Arc<Figures>>) -> Screen {
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
     let store = running.store.clone();
     let mut commits = running.handle.shared().commits.subscribe();

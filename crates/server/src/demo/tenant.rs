@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-pub const SUPPORT_NUMBER: &str = "+15550100";
+pub(super) const SUPPORT_NUMBER: &str = "+15550100";
 /// Virtual callers come from 127.0.0.this, which is the demo's "outside world" trunk.
-pub const CALLERS_HOST: u8 = 2;
+pub(super) const CALLERS_HOST: u8 = 2;
 
 #[derive(Serialize, Deserialize, Clone)]
-pub struct Person {
+pub(super) struct Person {
     pub name: String,
     pub role: String,
     pub email: String,
@@ -21,7 +21,7 @@ pub struct Person {
 }
 
 #[derive(Serialize, Deserialize, Clone)]
-pub struct Robot {
+pub(super) struct Robot {
     pub name: String,
     pub user: String,
     pub password: String,
@@ -29,7 +29,7 @@ pub struct Robot {
 }
 
 #[derive(Serialize, Deserialize, Clone)]
-pub struct People {
+pub(super) struct People {
     pub people: Vec<Person>,
     pub robots: Vec<Robot>,
 }
@@ -50,7 +50,7 @@ fn password() -> Result<String> {
 }
 
 /// The demo people, made at the first start and the same ever after.
-pub fn people(data: &Path) -> Result<People> {
+pub(super) fn people(data: &Path) -> Result<People> {
     let path = data.join("demo-people.json");
     if let Ok(text) = std::fs::read_to_string(&path) {
         return serde_json::from_str(&text)
@@ -106,7 +106,7 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
 }
 
 /// The provisioning file of the demo tenant.
-pub fn provision_file(data: &Path, people: &People) -> Result<PathBuf> {
+pub(super) fn provision_file(data: &Path, people: &People) -> Result<PathBuf> {
     let speech = |text: &str| json!({"kind": "speech", "text": text});
     let mut users = vec![];
     let mut phones = vec![];

@@ -68,6 +68,8 @@ pub(crate) struct Call {
     pub(crate) glare: Option<Box<(Option<Bytes>, u8, bool)>>,
     pub(crate) session: Option<Session>,
     pub(crate) refer: Option<Box<Refer>>,
+    /// We sent a REFER: its NOTIFYs are welcome.
+    pub(crate) referring: bool,
     pub(crate) timers: SmallVec<[(CallTimer, Timestamp); 2]>,
 }
 

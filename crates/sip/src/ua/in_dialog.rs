@@ -41,6 +41,7 @@ impl UserAgent {
             Method::Info => self.info(inbound, call),
             Method::Refer => self.refer(inbound, call, number),
             Method::Options => self.answer_in_dialog(inbound, call, 200),
+            Method::Notify if entry.referring => self.answer_in_dialog(inbound, call, 200),
             Method::Notify => self.answer_in_dialog(inbound, call, 481),
             Method::Subscribe => {
                 self.answer_new(inbound, 489, &[(HeaderName::AllowEvents, "refer")])

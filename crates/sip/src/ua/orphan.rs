@@ -163,7 +163,8 @@ impl UserAgent {
         let ends = (from, to);
         let ack = orphan_draft(Method::Ack, &dialog, ends, response.call_id(), cseq.number);
         self.send_request(ack, dialog.next_hop(), Owner::Nobody, None);
-        let next = cseq.number.saturating_add(1);
+        // Beyond whatever the early dialog used (PRACK, UPDATE).
+        let next = cseq.number.saturating_add(CSEQ_LEAP);
         let bye = orphan_draft(Method::Bye, &dialog, ends, response.call_id(), next);
         self.send_request(bye, dialog.next_hop(), Owner::Nobody, None);
     }

@@ -2,7 +2,7 @@
 
 use super::UserAgent;
 use super::call::{CallState, Refer};
-use super::event::{CallRef, ReferReplaces, UaEvent};
+use super::event::{CallRef, ReferReplaces, UaError, UaEvent};
 use super::reply::Inbound;
 use super::request::Owner;
 use crate::build::reason_phrase;
@@ -111,6 +111,43 @@ impl UserAgent {
         let value = decode(escaped);
         let found = Replaces::parse(&value).and_then(|r| self.find_replaced(&r));
         Some(found.map_or(ReferReplaces::Unknown, ReferReplaces::Call))
+    }
+
+    /// Asks the far side to call somebody else (RFC 3515); what its NOTIFYs tell is taken and not
+    /// reported. `refer_to` is a URI, with an escaped `Replaces` for an attended transfer.
+    ///
+    /// # Errors
+    /// `NoCall`; `State` while the call is not up.
+    pub fn refer_out(
+        &mut self,
+        now: Timestamp,
+        call: CallRef,
+        refer_to: &str,
+    ) -> Result<(), UaError> {
+        self.io.now = now;
+        let entry = self.calls.get_mut(call.handle()).ok_or(UaError::NoCall)?;
+        if entry.state != CallState::Confirmed {
+            return Err(UaError::State);
+        }
+        entry.referring = true;
+        let (mut draft, hop) = entry.draft(0, Method::Refer);
+        let target = format!("<{refer_to}>");
+        draft.headers.push((HeaderName::ReferTo, target.into()));
+        let credential = entry.credential.clone();
+        self.send_request(draft, hop, Owner::Nobody, credential);
+        Ok(())
+    }
+
+    /// What a `Replaces` header says to name this dialog to its far side (RFC 3891). `None` while
+    /// there is no dialog.
+    pub fn replaces(&self, call: CallRef) -> Option<String> {
+        let entry = self.calls.get(call.handle())?;
+        let remote = &entry.dialog()?.remote_tag;
+        let local = crate::text::token(entry.local_tag);
+        Some(format!(
+            "{};to-tag={remote};from-tag={local}",
+            entry.call_id
+        ))
     }
 
     /// Reports how the transfer goes. A final status ends the subscription; later ones, and those

@@ -94,6 +94,7 @@ impl UserAgent {
             glare: None,
             session: None,
             refer: None,
+            referring: false,
             timers: smallvec![],
         })
     }
@@ -368,7 +369,7 @@ impl UserAgent {
             .and_then(|c| c.ack.as_ref())
             .filter(|a| a.cseq == cseq)
         {
-            self.io.transmit(&ack.target, &ack.bytes, None);
+            self.io.transmit(&ack.target, &ack.bytes, Some(call));
         }
     }
 

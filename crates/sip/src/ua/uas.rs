@@ -120,6 +120,7 @@ impl UserAgent {
             glare: None,
             session: None,
             refer: None,
+            referring: false,
             timers: smallvec![],
         };
         Some(self.add_call(call))

@@ -83,6 +83,7 @@ pub(super) fn api_keys_expire(make: Make) {
     let mut s = Setting::new(make);
     let now = s.world.now;
     let key = ApiKey {
+        scopes: Default::default(),
         id: s.world.id(),
         tenant: s.world.tenant,
         name: "crm".into(),
