@@ -28,6 +28,13 @@ pub(crate) fn cancels(message: &[u8]) -> bool {
         || (message.starts_with(b"SIP/2.0 ") && method(message) == b"CANCEL")
 }
 
+/// Whether a message turns a request away. While the log cannot be written it must leave all the
+/// same, or callers would wait for an answer that never comes.
+pub(crate) fn refuses(message: &[u8]) -> bool {
+    let status = message.strip_prefix(b"SIP/2.0 ");
+    status.is_some_and(|s| matches!(s.first(), Some(b'4'..=b'6')))
+}
+
 /// The method in the CSeq of a response of ours, which we write in the long form.
 fn method(message: &[u8]) -> &[u8] {
     const NAME: &[u8] = b"\r\nCSeq: ";
@@ -42,6 +49,20 @@ fn method(message: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_turns_away() {
+        for (first, want) in [
+            ("SIP/2.0 503 Service Unavailable", true),
+            ("SIP/2.0 404 Not Found", true),
+            ("SIP/2.0 600 Busy Everywhere", true),
+            ("SIP/2.0 200 OK", false),
+            ("SIP/2.0 180 Ringing", false),
+            ("INVITE sip:5@x SIP/2.0", false),
+        ] {
+            assert_eq!(refuses(first.as_bytes()), want, "{first}");
+        }
+    }
 
     #[test]
     fn what_waits_for_the_log() {

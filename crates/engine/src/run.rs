@@ -74,7 +74,8 @@ impl Engine {
         match self.calls.get(&call).and_then(|l| self.legs.get(l)) {
             Some(l) => l.confirmed || gate::cancels(message),
             None if self.unconfirmed.contains(&call) => gate::cancels(message),
-            None => gate::ends(message),
+            // Of a call that was refused nothing is kept: there is nothing to wait for.
+            None => gate::ends(message) || gate::refuses(message),
         }
     }
 
