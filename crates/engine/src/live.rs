@@ -68,7 +68,18 @@ impl Engine {
                 deadline,
             })
         });
-        let interaction = view.as_ref().and_then(|v| v.interactions.first().copied());
+        // Work that ended stays the agent's while it is wrapped up.
+        let wrapped = || {
+            let of = |e: &&crate::core::Entry| e.interaction.state().wrap_up == Some(a.id);
+            self.interactions
+                .values()
+                .find(of)
+                .map(|e| e.interaction.state().id)
+        };
+        let interaction = view
+            .as_ref()
+            .and_then(|v| v.interactions.first().copied())
+            .or_else(wrapped);
         let leg = interaction.and_then(|i| {
             self.interactions
                 .get(&i)
