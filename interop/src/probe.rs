@@ -389,32 +389,6 @@ impl Probe {
         (Some(answer), Some(dialog))
     }
 
-    /// [`Probe::invite`] by a phone: answers the challenge with its password, in a call of its own.
-    pub fn invite_as(
-        &mut self,
-        uri: &str,
-        user: &str,
-        password: &str,
-        peer: SocketAddr,
-    ) -> (Option<Received>, Option<Dialog>) {
-        let (first, dialog) = self.invite(uri, user, peer, &[]);
-        let Some(challenge) = first.as_ref().and_then(|f| {
-            let (from, to) = match f.status {
-                401 => ("WWW-Authenticate", "Authorization"),
-                407 => ("Proxy-Authenticate", "Proxy-Authorization"),
-                _ => return None,
-            };
-            let known = f.headers(from).filter_map(Challenge::parse);
-            let challenge = known.into_iter().find(|c| c.algorithm.is_some())?;
-            Some((to, challenge))
-        }) else {
-            return (first, dialog);
-        };
-        let (header, challenge) = challenge;
-        let answer = challenge.answer("INVITE", uri, user, password, 1);
-        self.invite(uri, user, peer, &[format!("{header}: {answer}")])
-    }
-
     /// A request inside a dialog; an ACK gets no answer.
     pub fn in_dialog(
         &mut self,

@@ -103,7 +103,7 @@ fn live_through(server: &Server) {
         phone.register("wanderer", DOMAIN, "wrong-secret", algorithm, server.sip);
     }
     let (answer, dialog) =
-        phone.invite_as(&server.uri(CALLED), "1001", &password("1001"), server.sip);
+        phone.invite_as("1001", &password("1001"), &server.uri(CALLED), server.sip);
     let status = answer.map(|a| a.status);
     hang_up(
         &mut phone,

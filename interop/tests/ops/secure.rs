@@ -66,7 +66,7 @@ fn registers_and_calls(probe: &mut Probe, server: &Server, peer: SocketAddr) {
         "REGISTER: {}",
         server.log_tail()
     );
-    let (answer, dialog) = probe.invite_as(&server.uri(CALLED), "1001", &password("1001"), peer);
+    let (answer, dialog) = probe.invite_as("1001", &password("1001"), &server.uri(CALLED), peer);
     let answer = answer.unwrap_or_else(|| panic!("no answer: {}", server.log_tail()));
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert!(answer.body().contains("m=audio"), "{}", answer.text);
@@ -116,10 +116,10 @@ fn a_phone_with_srtp_only_gets_488_without() {
     let s = secure();
     let mut probe = s.over_tls();
     let uri = s.server.uri(CALLED);
-    let (answer, _) = probe.invite_as(&uri, "1002", &password("1002"), s.tls);
+    let (answer, _) = probe.invite_as("1002", &password("1002"), &uri, s.tls);
     assert_eq!(answer.map(|a| a.status), Some(488));
     probe.srtp = true;
-    let (answer, dialog) = probe.invite_as(&uri, "1002", &password("1002"), s.tls);
+    let (answer, dialog) = probe.invite_as("1002", &password("1002"), &uri, s.tls);
     let answer = answer.expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert!(answer.body().contains("RTP/SAVP"), "{}", answer.text);
