@@ -78,6 +78,8 @@ class Server:
         for kind, address in ((socket.SOCK_DGRAM, SIP), (socket.SOCK_STREAM, HTTP)):
             with socket.socket(socket.AF_INET, kind) as s:
                 try:
+                    # Connections of the last row linger in TIME_WAIT; they are no server.
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     s.bind(address)
                 except OSError as e:
                     raise Failed(f"{address[0]}:{address[1]} is in use: {e}") from e

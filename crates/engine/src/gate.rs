@@ -1,12 +1,11 @@
 //! Which messages promise something that the log must hold first.
 
 /// Whether a message must wait for the log. Answers that ask for proof or say "wait" promise
-/// nothing, and neither does the first INVITE to a far end: it asks. Should the process die before
-/// the record is durable, the answer meets a server that does not know the call, which ends it. An ACK does: without it the phone repeats its 200, which a restarted server answers
+/// nothing. An ACK does: without it the phone repeats its 200, which a restarted server answers
 /// with a BYE. A BYE waits too, or it would overtake what the call was told before.
 pub(crate) fn promises(message: &[u8], of_call: bool) -> bool {
     let Some(rest) = message.strip_prefix(b"SIP/2.0 ") else {
-        return of_call && !asks(message);
+        return of_call;
     };
     if rest.starts_with(b"100") {
         return false;
@@ -14,8 +13,10 @@ pub(crate) fn promises(message: &[u8], of_call: bool) -> bool {
     of_call || (rest.starts_with(b"2") && method(message) == b"REGISTER")
 }
 
-/// An INVITE outside any dialog: its To has no tag yet.
-fn asks(message: &[u8]) -> bool {
+/// An INVITE outside any dialog: its To has no tag yet. It asks and promises nothing: should the
+/// process die before the record is durable, the answer meets a server that does not know the call
+/// and ends it.
+pub(crate) fn asks(message: &[u8]) -> bool {
     message.starts_with(b"INVITE ") && !line(message, b"\r\nTo: ").windows(5).any(|w| w == b";tag=")
 }
 
@@ -81,6 +82,17 @@ mod tests {
     }
 
     #[test]
+    fn what_asks() {
+        for (message, want) in [
+            ("INVITE sip:a SIP/2.0\r\nTo: <sip:a>\r\n", true),
+            ("INVITE sip:a SIP/2.0\r\nTo: <sip:a>;tag=1\r\n", false),
+            ("BYE sip:a SIP/2.0\r\nTo: <sip:a>\r\n", false),
+        ] {
+            assert_eq!(asks(message.as_bytes()), want, "{message}");
+        }
+    }
+
+    #[test]
     fn what_waits_for_the_log() {
         let response = |status: &str, method: &str| {
             format!("SIP/2.0 {status}\r\nVia: x\r\nCSeq: 7 {method}\r\n\r\n").into_bytes()
@@ -89,7 +101,7 @@ mod tests {
             (
                 b"INVITE sip:a SIP/2.0\r\nTo: <sip:a>\r\n".to_vec(),
                 true,
-                false,
+                true,
             ),
             (
                 b"INVITE sip:a SIP/2.0\r\nTo: <sip:a>;tag=1\r\n".to_vec(),
