@@ -164,7 +164,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn inner<'b>(bytes: &'b [u8], number: u64) -> impl Iterator<Item = &'b [u8]> {
+fn inner(bytes: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
     fields(bytes).into_iter().filter_map(move |(n, f)| match f {
         Field::Bytes(b) if n == number => Some(b),
         _ => None,
