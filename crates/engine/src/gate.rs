@@ -1,16 +1,22 @@
 //! Which messages promise something that the log must hold first.
 
 /// Whether a message must wait for the log. Answers that ask for proof or say "wait" promise
-/// nothing. An ACK does: without it the phone repeats its 200, which a restarted server answers
+/// nothing, and neither does the first INVITE to a far end: it asks. Should the process die before
+/// the record is durable, the answer meets a server that does not know the call, which ends it. An ACK does: without it the phone repeats its 200, which a restarted server answers
 /// with a BYE. A BYE waits too, or it would overtake what the call was told before.
 pub(crate) fn promises(message: &[u8], of_call: bool) -> bool {
     let Some(rest) = message.strip_prefix(b"SIP/2.0 ") else {
-        return of_call;
+        return of_call && !asks(message);
     };
     if rest.starts_with(b"100") {
         return false;
     }
     of_call || (rest.starts_with(b"2") && method(message) == b"REGISTER")
+}
+
+/// An INVITE outside any dialog: its To has no tag yet.
+fn asks(message: &[u8]) -> bool {
+    message.starts_with(b"INVITE ") && !line(message, b"\r\nTo: ").windows(5).any(|w| w == b";tag=")
 }
 
 /// Whether a message ends a call. While the log cannot be written such a message does not wait: at
@@ -37,13 +43,23 @@ pub(crate) fn refuses(message: &[u8]) -> bool {
 
 /// The method in the CSeq of a response of ours, which we write in the long form.
 fn method(message: &[u8]) -> &[u8] {
-    const NAME: &[u8] = b"\r\nCSeq: ";
-    let Some(at) = message.windows(NAME.len()).position(|w| w == NAME) else {
+    line(message, b"\r\nCSeq: ")
+        .rsplit(|b| *b == b' ')
+        .next()
+        .unwrap_or(b"")
+}
+
+/// The value of the first header with this name, which we write in the long form.
+fn line<'a>(message: &'a [u8], name: &[u8]) -> &'a [u8] {
+    let Some(at) = message.windows(name.len()).position(|w| w == name) else {
         return b"";
     };
-    let line = &message[at + NAME.len()..];
-    let end = line.iter().position(|b| *b == b'\r').unwrap_or(line.len());
-    line[..end].rsplit(|b| *b == b' ').next().unwrap_or(b"")
+    let value = &message[at + name.len()..];
+    let end = value
+        .iter()
+        .position(|b| *b == b'\r')
+        .unwrap_or(value.len());
+    &value[..end]
 }
 
 #[cfg(test)]
@@ -70,7 +86,16 @@ mod tests {
             format!("SIP/2.0 {status}\r\nVia: x\r\nCSeq: 7 {method}\r\n\r\n").into_bytes()
         };
         let table = [
-            (b"INVITE sip:a SIP/2.0\r\n".to_vec(), true, true),
+            (
+                b"INVITE sip:a SIP/2.0\r\nTo: <sip:a>\r\n".to_vec(),
+                true,
+                false,
+            ),
+            (
+                b"INVITE sip:a SIP/2.0\r\nTo: <sip:a>;tag=1\r\n".to_vec(),
+                true,
+                true,
+            ),
             (b"BYE sip:a SIP/2.0\r\n".to_vec(), true, true),
             (b"CANCEL sip:a SIP/2.0\r\n".to_vec(), true, true),
             (b"ACK sip:a SIP/2.0\r\n".to_vec(), true, true),

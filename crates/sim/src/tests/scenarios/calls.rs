@@ -10,13 +10,13 @@ fn a_call_through_a_queue() {
             wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
+              3.001     cp -> bob    INVITE (SDP)
               3.002     cp -> alice  200 INVITE (SDP)
-              3.002     cp -> bob    INVITE (SDP)
+              3.002    bob -> cp     100 INVITE
+              3.002    bob -> cp     180 INVITE
               3.003  alice -> cp     ACK
-              3.003    bob -> cp     100 INVITE
-              3.003    bob -> cp     180 INVITE
-              3.803    bob -> cp     200 INVITE (SDP)
-              3.805     cp -> bob    ACK
+              3.802    bob -> cp     200 INVITE (SDP)
+              3.804     cp -> bob    ACK
               6.000  alice -> cp     BYE
               6.002     cp -> alice  200 BYE
               6.002     cp -> bob    BYE
@@ -28,11 +28,11 @@ fn a_call_through_a_queue() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 offer to bob: Accepted
-              3.804 call 1 left support: Answered after 803 ms
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 offer to bob: Accepted
+              3.803 call 1 left support: Answered after 802 ms
+              3.803 call 1 bridged alice, bob
               6.001 call 1 alice ended: hung_up
               6.001 call 1 bob ended: hung_up
               6.001 call 1 ended: hung_up by alice
@@ -50,10 +50,10 @@ fn a_call_that_is_cancelled_while_it_rings() {
             wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
-              3.002     cp -> bob    INVITE (SDP)
-              3.003    bob -> cp     100 INVITE
-              3.003    bob -> cp     180 INVITE
-              3.005     cp -> alice  180 INVITE
+              3.001     cp -> bob    INVITE (SDP)
+              3.002    bob -> cp     100 INVITE
+              3.002    bob -> cp     180 INVITE
+              3.004     cp -> alice  180 INVITE
               5.000  alice -> cp     CANCEL
               5.001     cp -> alice  200 CANCEL
               5.002     cp -> alice  487 INVITE
@@ -66,7 +66,7 @@ fn a_call_that_is_cancelled_while_it_rings() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
+              3.003 call 1 bob rings
               5.001 call 1 alice ended: abandoned
               5.001 call 1 bob ended: abandoned
               5.001 call 1 ended: abandoned by alice
@@ -120,10 +120,10 @@ fn a_number_outside_goes_by_the_trunk() {
               3.003 call 1 started kim -> +4930123456
               3.003 call 1 leg kim Customer
               3.003 call 1 leg +4930123456 Party
-              3.006 call 1 +4930123456 rings
-              3.806 call 1 +4930123456 answered
-              3.806 call 1 kim answered
-              3.806 call 1 bridged kim, +4930123456
+              3.005 call 1 +4930123456 rings
+              3.805 call 1 +4930123456 answered
+              3.805 call 1 kim answered
+              3.805 call 1 bridged kim, +4930123456
               5.001 call 1 +4930123456 ended: hung_up
               5.001 call 1 kim ended: hung_up
               5.001 call 1 ended: hung_up by +4930123456
@@ -141,13 +141,13 @@ fn a_late_offer_is_answered_in_the_ack() {
             wire
               3.000  alice -> cp     INVITE
               3.001     cp -> alice  100 INVITE
+              3.001     cp -> bob    INVITE (SDP)
               3.002     cp -> alice  200 INVITE (SDP)
-              3.002     cp -> bob    INVITE (SDP)
+              3.002    bob -> cp     100 INVITE
+              3.002    bob -> cp     180 INVITE
               3.003  alice -> cp     ACK (SDP)
-              3.003    bob -> cp     100 INVITE
-              3.003    bob -> cp     180 INVITE
-              3.803    bob -> cp     200 INVITE (SDP)
-              3.805     cp -> bob    ACK
+              3.802    bob -> cp     200 INVITE (SDP)
+              3.804     cp -> bob    ACK
               6.000    bob -> cp     BYE
               6.002     cp -> bob    200 BYE
               6.002     cp -> alice  BYE
@@ -159,11 +159,11 @@ fn a_late_offer_is_answered_in_the_ack() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 offer to bob: Accepted
-              3.804 call 1 left support: Answered after 803 ms
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 offer to bob: Accepted
+              3.803 call 1 left support: Answered after 802 ms
+              3.803 call 1 bridged alice, bob
               6.001 call 1 bob ended: hung_up
               6.001 call 1 alice ended: hung_up
               6.001 call 1 ended: hung_up by bob
@@ -183,18 +183,18 @@ fn early_media_is_heard_before_the_answer() {
               3.002    kim -> cp     ACK
               3.002    kim -> cp     INVITE (SDP)
               3.003     cp -> kim    100 INVITE
-              3.004     cp -> far    INVITE (SDP)
-              3.005    far -> cp     100 INVITE
-              3.005    far -> cp     183 INVITE (SDP)
-              3.007     cp -> far    PRACK
-              3.007     cp -> kim    183 INVITE (SDP)
-              3.008    far -> cp     200 PRACK
-              3.008    kim -> cp     PRACK
-              3.009     cp -> kim    200 PRACK
-              5.005    far -> cp     200 INVITE
-              5.007     cp -> far    ACK
-              5.007     cp -> kim    200 INVITE
-              5.008    kim -> cp     ACK
+              3.003     cp -> far    INVITE (SDP)
+              3.004    far -> cp     100 INVITE
+              3.004    far -> cp     183 INVITE (SDP)
+              3.006     cp -> far    PRACK
+              3.006     cp -> kim    183 INVITE (SDP)
+              3.007    far -> cp     200 PRACK
+              3.007    kim -> cp     PRACK
+              3.008     cp -> kim    200 PRACK
+              5.004    far -> cp     200 INVITE
+              5.006     cp -> far    ACK
+              5.006     cp -> kim    200 INVITE
+              5.007    kim -> cp     ACK
               7.000    kim -> cp     BYE
               7.002     cp -> kim    200 BYE
               7.002     cp -> far    BYE
@@ -203,10 +203,10 @@ fn early_media_is_heard_before_the_answer() {
               3.003 call 1 started kim -> +4930123456
               3.003 call 1 leg kim Customer
               3.003 call 1 leg +4930123456 Party
-              3.006 call 1 +4930123456 rings with audio
-              5.006 call 1 +4930123456 answered
-              5.006 call 1 kim answered
-              5.006 call 1 bridged kim, +4930123456
+              3.005 call 1 +4930123456 rings with audio
+              5.005 call 1 +4930123456 answered
+              5.005 call 1 kim answered
+              5.005 call 1 bridged kim, +4930123456
               7.001 call 1 kim ended: hung_up
               7.001 call 1 +4930123456 ended: hung_up
               7.001 call 1 ended: hung_up by kim
@@ -223,10 +223,10 @@ fn a_phone_puts_the_other_on_hold() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.001 call 1 alice holds
               7.001 call 1 alice resumes
         "#]],
@@ -241,23 +241,23 @@ fn two_phones_of_one_person_ring_and_one_wins() {
             wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
-              3.002     cp -> bob2   INVITE (SDP)
-              3.002     cp -> bob    INVITE (SDP)
-              3.003   bob2 -> cp     100 INVITE
-              3.003   bob2 -> cp     180 INVITE
-              3.003    bob -> cp     100 INVITE
-              3.003    bob -> cp     180 INVITE
-              3.005     cp -> alice  180 INVITE
-              3.903   bob2 -> cp     200 INVITE (SDP)
-              3.903    bob -> cp     200 INVITE (SDP)
-              3.905     cp -> bob2   ACK
-              3.905     cp -> bob    CANCEL
-              3.905     cp -> alice  200 INVITE (SDP)
-              3.905     cp -> bob    ACK
-              3.905     cp -> bob    BYE
-              3.906    bob -> cp     200 CANCEL
-              3.906  alice -> cp     ACK
-              3.906    bob -> cp     200 BYE
+              3.001     cp -> bob2   INVITE (SDP)
+              3.001     cp -> bob    INVITE (SDP)
+              3.002   bob2 -> cp     100 INVITE
+              3.002   bob2 -> cp     180 INVITE
+              3.002    bob -> cp     100 INVITE
+              3.002    bob -> cp     180 INVITE
+              3.004     cp -> alice  180 INVITE
+              3.902   bob2 -> cp     200 INVITE (SDP)
+              3.902    bob -> cp     200 INVITE (SDP)
+              3.904     cp -> bob2   ACK
+              3.904     cp -> bob    CANCEL
+              3.904     cp -> alice  200 INVITE (SDP)
+              3.904     cp -> bob    ACK
+              3.904     cp -> bob    BYE
+              3.905    bob -> cp     200 CANCEL
+              3.905  alice -> cp     ACK
+              3.905    bob -> cp     200 BYE
               8.000  alice -> cp     BYE
               8.002     cp -> alice  200 BYE
               8.002     cp -> bob2   BYE
@@ -266,10 +266,10 @@ fn two_phones_of_one_person_ring_and_one_wins() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.904 call 1 bob answered
-              3.904 call 1 alice answered
-              3.904 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.903 call 1 bob answered
+              3.903 call 1 alice answered
+              3.903 call 1 bridged alice, bob
               8.001 call 1 alice ended: hung_up
               8.001 call 1 bob ended: hung_up
               8.001 call 1 ended: hung_up by alice
@@ -290,9 +290,9 @@ fn menus_take_digits_and_time_out() {
               3.500 call 1 alice pressed 2
               3.500 call 1 alice prompt over cut
               3.500 call 1 leg bob Agent
-              3.503 call 1 bob rings
-              4.303 call 1 bob answered
-              4.303 call 1 bridged alice, bob
+              3.502 call 1 bob rings
+              4.302 call 1 bob answered
+              4.302 call 1 bridged alice, bob
         "#]],
     );
     check(
@@ -382,10 +382,10 @@ fn digits_prompts_and_recording_by_command() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 recording alice
               6.100 call 1 recording paused
               6.150 call 1 recording goes on
@@ -406,23 +406,23 @@ fn click_to_call_rings_the_own_phone_first() {
             log
               3.000 call 1 started 1001 -> 1002
               3.000 call 1 leg bob Agent
-              3.003 call 1 bob rings
-              3.803 call 1 bob answered
-              3.803 call 1 leg eve Party
-              3.806 call 1 eve rings
-              4.606 call 1 eve answered
-              4.606 call 1 bridged bob, eve
+              3.002 call 1 bob rings
+              3.802 call 1 bob answered
+              3.802 call 1 leg eve Party
+              3.804 call 1 eve rings
+              4.604 call 1 eve answered
+              4.604 call 1 bridged bob, eve
               8.051 call 1 eve ended: hung_up
               8.051 call 1 bob ended: hung_up
               8.051 call 1 ended: hung_up by eve
               9.150 call 2 started 1002 -> +4930123456
               9.150 call 2 leg eve.2 Agent
-              9.153 call 2 eve.2 rings
-              9.953 call 2 eve.2 answered
-              9.953 call 2 leg +4930123456 Customer
-              9.956 call 2 +4930123456 rings
-             10.756 call 2 +4930123456 answered
-             10.756 call 2 bridged eve.2, +4930123456
+              9.152 call 2 eve.2 rings
+              9.952 call 2 eve.2 answered
+              9.952 call 2 leg +4930123456 Customer
+              9.954 call 2 +4930123456 rings
+             10.754 call 2 +4930123456 answered
+             10.754 call 2 bridged eve.2, +4930123456
         "#]],
     );
     holds("phones bob eve; eve: dial 1001; bob rejects 486; wait 5s; eve is free");
@@ -438,16 +438,16 @@ fn a_call_by_a_program_is_led_to_a_queue() {
             log
               3.000 call 1 started anonymous -> kim
               3.000 call 1 leg kim Customer
-              3.003 call 1 kim rings
-              3.803 call 1 kim answered
-              3.803 call 1 queued in support at 1
-              3.803 call 1 offered to bob
-              3.803 call 1 leg bob Agent
-              3.806 call 1 bob rings
-              4.606 call 1 bob answered
-              4.606 call 1 offer to bob: Accepted
-              4.606 call 1 left support: Answered after 803 ms
-              4.606 call 1 bridged kim, bob
+              3.002 call 1 kim rings
+              3.802 call 1 kim answered
+              3.802 call 1 queued in support at 1
+              3.802 call 1 offered to bob
+              3.802 call 1 leg bob Agent
+              3.804 call 1 bob rings
+              4.604 call 1 bob answered
+              4.604 call 1 offer to bob: Accepted
+              4.604 call 1 left support: Answered after 802 ms
+              4.604 call 1 bridged kim, bob
               8.051 call 1 kim ended: hung_up
               8.051 call 1 bob ended: hung_up
               8.051 call 1 ended: hung_up by kim

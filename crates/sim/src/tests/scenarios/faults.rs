@@ -11,10 +11,10 @@ fn a_phone_that_vanishes_is_a_drop_and_no_hang_up() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
              26.000 call 1 bob ended: dropped
              26.000 call 1 alice ended: dropped
              26.000 call 1 ended: dropped by bob
@@ -27,10 +27,10 @@ fn a_phone_that_vanishes_is_a_drop_and_no_hang_up() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
              26.000 call 1 alice ended: dropped
              26.000 call 1 bob ended: dropped
              26.000 call 1 ended: dropped by alice
@@ -50,11 +50,11 @@ fn a_restart_ends_what_it_lost_and_phones_know_it() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 offer to bob: Accepted
-              3.804 call 1 left support: Answered after 803 ms
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 offer to bob: Accepted
+              3.803 call 1 left support: Answered after 802 ms
+              3.803 call 1 bridged alice, bob
               6.000 call 1 alice ended: node_lost
               6.000 call 1 bob ended: node_lost
               6.000 call 1 ended: node_lost
@@ -64,11 +64,11 @@ fn a_restart_ends_what_it_lost_and_phones_know_it() {
               8.001 call 2 queued in support at 1
               8.001 call 2 offered to bob
               8.001 call 2 leg bob.2 Agent
-              8.004 call 2 bob.2 rings
-              8.804 call 2 bob.2 answered
-              8.804 call 2 offer to bob: Accepted
-              8.804 call 2 left support: Answered after 803 ms
-              8.804 call 2 bridged alice.2, bob.2
+              8.003 call 2 bob.2 rings
+              8.803 call 2 bob.2 answered
+              8.803 call 2 offer to bob: Accepted
+              8.803 call 2 left support: Answered after 802 ms
+              8.803 call 2 bridged alice.2, bob.2
         "#]],
     );
 }
@@ -146,14 +146,14 @@ fn a_full_disk_refuses_new_calls_and_keeps_the_old() {
             wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
-              3.002     cp -> bob    INVITE (SDP)
-              3.003    bob -> cp     100 INVITE
-              3.003    bob -> cp     180 INVITE
-              3.005     cp -> alice  180 INVITE
-              3.803    bob -> cp     200 INVITE (SDP)
-              3.805     cp -> bob    ACK
-              3.805     cp -> alice  200 INVITE (SDP)
-              3.806  alice -> cp     ACK
+              3.001     cp -> bob    INVITE (SDP)
+              3.002    bob -> cp     100 INVITE
+              3.002    bob -> cp     180 INVITE
+              3.004     cp -> alice  180 INVITE
+              3.802    bob -> cp     200 INVITE (SDP)
+              3.804     cp -> bob    ACK
+              3.804     cp -> alice  200 INVITE (SDP)
+              3.805  alice -> cp     ACK
               6.000   anna -> cp     INVITE (SDP)
               6.001     cp -> anna   100 INVITE
               6.001     cp -> anna   503 INVITE
@@ -172,22 +172,22 @@ fn a_full_disk_refuses_new_calls_and_keeps_the_old() {
               9.002    bob -> cp     200 BYE
              11.050   anna -> cp     INVITE (SDP)
              11.051     cp -> anna   100 INVITE
-             11.052     cp -> bob    INVITE (SDP)
-             11.053    bob -> cp     100 INVITE
-             11.053    bob -> cp     180 INVITE
-             11.055     cp -> anna   180 INVITE
-             11.853    bob -> cp     200 INVITE (SDP)
-             11.855     cp -> bob    ACK
-             11.855     cp -> anna   200 INVITE (SDP)
-             11.856   anna -> cp     ACK
+             11.051     cp -> bob    INVITE (SDP)
+             11.052    bob -> cp     100 INVITE
+             11.052    bob -> cp     180 INVITE
+             11.054     cp -> anna   180 INVITE
+             11.852    bob -> cp     200 INVITE (SDP)
+             11.854     cp -> bob    ACK
+             11.854     cp -> anna   200 INVITE (SDP)
+             11.855   anna -> cp     ACK
             log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               7.001 call 1 alice holds
               8.001 call 1 alice resumes
               9.001 call 1 alice ended: hung_up
@@ -196,10 +196,10 @@ fn a_full_disk_refuses_new_calls_and_keeps_the_old() {
              11.051 call 2 started anna -> bob-direct
              11.051 call 2 leg anna Customer
              11.051 call 2 leg bob.2 Agent
-             11.054 call 2 bob.2 rings
-             11.854 call 2 bob.2 answered
-             11.854 call 2 anna answered
-             11.854 call 2 bridged anna, bob.2
+             11.053 call 2 bob.2 rings
+             11.853 call 2 bob.2 answered
+             11.853 call 2 anna answered
+             11.853 call 2 bridged anna, bob.2
         "#]],
     );
 }

@@ -14,7 +14,7 @@ fn the_caller_gives_up_while_the_agent_rings() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
+              3.003 call 1 bob rings
               6.001 call 1 alice ended: hung_up
               6.001 call 1 offer to bob: Cancelled
               6.001 call 1 bob ended: cancelled
@@ -36,7 +36,7 @@ fn an_agent_who_lets_it_ring_is_not_asked_again() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
+              3.003 call 1 bob rings
              13.001 call 1 offer to bob: TimedOut
              13.001 call 1 bob ended: no_answer
              13.001 bob    state NotResponding
@@ -45,11 +45,11 @@ fn an_agent_who_lets_it_ring_is_not_asked_again() {
              34.501 call 1 alice prompt over
              43.001 call 1 offered to bob
              43.001 call 1 leg bob.2 Agent
-             43.004 call 1 bob.2 rings
-             44.004 call 1 bob.2 answered
-             44.004 call 1 offer to bob: Accepted
-             44.004 call 1 left support: Answered after 41003 ms
-             44.004 call 1 bridged alice, bob.2
+             43.003 call 1 bob.2 rings
+             44.003 call 1 bob.2 answered
+             44.003 call 1 offer to bob: Accepted
+             44.003 call 1 left support: Answered after 41002 ms
+             44.003 call 1 bridged alice, bob.2
         "#]],
     );
 }
@@ -66,7 +66,7 @@ fn an_agent_who_rejects_keeps_the_caller_in_place() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
+              3.003 call 1 bob rings
               5.000 call 1 offer to bob: Rejected
               5.000 call 1 bob ended: cancelled
         "#]],
@@ -81,8 +81,8 @@ fn an_agent_who_rejects_keeps_the_caller_in_place() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob ended: busy
-              3.004 call 1 offer to bob: Rejected
+              3.003 call 1 bob ended: busy
+              3.003 call 1 offer to bob: Rejected
         "#]],
     );
 }
@@ -106,11 +106,11 @@ fn two_phones_answer_one_offer_and_one_wins() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.904 call 1 bob answered
-              3.904 call 1 offer to bob: Accepted
-              3.904 call 1 left support: Answered after 903 ms
-              3.904 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.903 call 1 bob answered
+              3.903 call 1 offer to bob: Accepted
+              3.903 call 1 left support: Answered after 902 ms
+              3.903 call 1 bridged alice, bob
               8.001 call 1 alice ended: hung_up
               8.001 call 1 bob ended: hung_up
               8.001 call 1 ended: hung_up by alice
@@ -132,11 +132,11 @@ fn wrap_up_ends_by_timer_or_by_command() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 offer to bob: Accepted
-              3.804 call 1 left support: Answered after 803 ms
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 offer to bob: Accepted
+              3.803 call 1 left support: Answered after 802 ms
+              3.803 call 1 bridged alice, bob
               6.001 call 1 alice ended: hung_up
               6.001 call 1 bob ended: hung_up
               6.001 call 1 ended: hung_up by alice
@@ -149,11 +149,11 @@ fn wrap_up_ends_by_timer_or_by_command() {
               8.050 call 1 bob done
               8.050 call 2 offered to bob
               8.050 call 2 leg bob.2 Agent
-              8.053 call 2 bob.2 rings
-              8.853 call 2 bob.2 answered
-              8.853 call 2 offer to bob: Accepted
-              8.853 call 2 left support: Answered after 1852 ms
-              8.853 call 2 bridged anna, bob.2
+              8.052 call 2 bob.2 rings
+              8.852 call 2 bob.2 answered
+              8.852 call 2 offer to bob: Accepted
+              8.852 call 2 left support: Answered after 1851 ms
+              8.852 call 2 bridged anna, bob.2
              10.151 call 2 anna ended: hung_up
              10.151 call 2 bob.2 ended: hung_up
              10.151 call 2 ended: hung_up by anna
@@ -177,11 +177,11 @@ fn full_and_unstaffed_queues_lead_elsewhere() {
               3.001 call 1 queued in narrow at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 offer to bob: Accepted
-              3.804 call 1 left narrow: Answered after 803 ms
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 offer to bob: Accepted
+              3.803 call 1 left narrow: Answered after 802 ms
+              3.803 call 1 bridged alice, bob
               6.001 call 2 started anna -> narrow
               6.001 call 2 leg anna Customer
               6.001 call 2 anna answered
@@ -192,11 +192,11 @@ fn full_and_unstaffed_queues_lead_elsewhere() {
               9.001 call 3 queued in sales at 1
               9.001 call 3 offered to dan
               9.001 call 3 leg dan Agent
-              9.004 call 3 dan rings
-              9.804 call 3 dan answered
-              9.804 call 3 offer to dan: Accepted
-              9.804 call 3 left sales: Answered after 803 ms
-              9.804 call 3 bridged carl, dan
+              9.003 call 3 dan rings
+              9.803 call 3 dan answered
+              9.803 call 3 offer to dan: Accepted
+              9.803 call 3 left sales: Answered after 802 ms
+              9.803 call 3 bridged carl, dan
              26.001 call 2 left narrow: TimedOut after 20000 ms
              26.001 call 2 queued in sales at 1
              44.001 call 3 dan ended: hung_up
@@ -206,11 +206,11 @@ fn full_and_unstaffed_queues_lead_elsewhere() {
              49.001 call 3 dan done by timer
              49.001 call 2 offered to dan
              49.001 call 2 leg dan.2 Agent
-             49.004 call 2 dan.2 rings
-             49.804 call 2 dan.2 answered
-             49.804 call 2 offer to dan: Accepted
-             49.804 call 2 left sales: Answered after 23803 ms
-             49.804 call 2 bridged anna, dan.2
+             49.003 call 2 dan.2 rings
+             49.803 call 2 dan.2 answered
+             49.803 call 2 offer to dan: Accepted
+             49.803 call 2 left sales: Answered after 23802 ms
+             49.803 call 2 bridged anna, dan.2
         "#]],
     );
     check(
@@ -219,11 +219,8 @@ fn full_and_unstaffed_queues_lead_elsewhere() {
             log
               3.001 call 1 started alice -> empty
               3.001 call 1 leg alice Customer
-              3.001 call 1 alice answered
-              3.001 call 1 alice hears speech
-              4.501 call 1 alice prompt over
-              4.501 call 1 alice ended: unavailable
-              4.501 call 1 ended: unavailable
+              3.001 call 1 alice ended: unavailable
+              3.001 call 1 ended: unavailable by alice
         "#]],
     );
 }
@@ -236,11 +233,8 @@ fn queues_that_overflow_into_each_other_let_the_caller_go() {
             log
               3.001 call 1 started alice -> ring-a
               3.001 call 1 leg alice Customer
-              3.001 call 1 alice answered
-              3.001 call 1 alice hears speech
-              4.501 call 1 alice prompt over
-              4.501 call 1 alice ended: unavailable
-              4.501 call 1 ended: unavailable
+              3.001 call 1 alice ended: unavailable
+              3.001 call 1 ended: unavailable by alice
         "#]],
     );
 }
@@ -254,10 +248,10 @@ fn a_direct_call_keeps_an_agent_from_offers() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.001 call 2 started anna -> queue
               6.001 call 2 leg anna Customer
               6.001 call 2 anna answered
@@ -267,11 +261,11 @@ fn a_direct_call_keeps_an_agent_from_offers() {
              11.001 call 1 ended: hung_up by alice
              11.001 call 2 offered to bob
              11.001 call 2 leg bob.2 Agent
-             11.004 call 2 bob.2 rings
-             11.804 call 2 bob.2 answered
-             11.804 call 2 offer to bob: Accepted
-             11.804 call 2 left support: Answered after 5803 ms
-             11.804 call 2 bridged anna, bob.2
+             11.003 call 2 bob.2 rings
+             11.803 call 2 bob.2 answered
+             11.803 call 2 offer to bob: Accepted
+             11.803 call 2 left support: Answered after 5802 ms
+             11.803 call 2 bridged anna, bob.2
         "#]],
     );
     // A call of the agent's own takes an offer back.
@@ -309,11 +303,11 @@ fn an_agent_whose_phone_is_lost_gives_the_caller_back() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 offer to bob: Accepted
-              3.804 call 1 left support: Answered after 803 ms
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 offer to bob: Accepted
+              3.803 call 1 left support: Answered after 802 ms
+              3.803 call 1 bridged alice, bob
              26.000 call 1 bob ended: dropped
              26.000 call 1 unbridged alice
              26.000 call 1 bob wraps up
@@ -342,18 +336,18 @@ fn moving_to_another_queue_keeps_the_time_waited() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
+              3.003 call 1 bob rings
               7.050 call 1 offer to bob: Cancelled
               7.050 call 1 bob ended: cancelled
               7.050 call 1 left support: Transferred after 4049 ms
               7.050 call 1 queued in sales at 1
               7.050 call 1 offered to dan
               7.050 call 1 leg dan Agent
-              7.053 call 1 dan rings
-              7.853 call 1 dan answered
-              7.853 call 1 offer to dan: Accepted
-              7.853 call 1 left sales: Answered after 803 ms
-              7.853 call 1 bridged alice, dan
+              7.052 call 1 dan rings
+              7.852 call 1 dan answered
+              7.852 call 1 offer to dan: Accepted
+              7.852 call 1 left sales: Answered after 802 ms
+              7.852 call 1 bridged alice, dan
         "#]],
     );
 }
@@ -370,11 +364,11 @@ fn a_transfer_to_a_queue_waits_there() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 offer to bob: Accepted
-              3.804 call 1 left support: Answered after 803 ms
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 offer to bob: Accepted
+              3.803 call 1 left support: Answered after 802 ms
+              3.803 call 1 bridged alice, bob
               6.000 call 1 transfer Queue by bob to queue
               6.000 call 1 shared: Single -> Pending
               6.000 call 1 unbridged alice
@@ -385,11 +379,11 @@ fn a_transfer_to_a_queue_waits_there() {
               6.000 call 1 queued in sales at 1
               6.000 call 1 offered to dan
               6.000 call 1 leg dan Agent
-              6.003 call 1 dan rings
-              6.803 call 1 dan answered
-              6.803 call 1 offer to dan: Accepted
-              6.803 call 1 left sales: Answered after 803 ms
-              6.803 call 1 bridged alice, dan
+              6.002 call 1 dan rings
+              6.802 call 1 dan answered
+              6.802 call 1 offer to dan: Accepted
+              6.802 call 1 left sales: Answered after 802 ms
+              6.802 call 1 bridged alice, dan
              11.000 call 1 bob done by timer
         "#]],
     );

@@ -11,14 +11,14 @@ fn who_hears_whom_under_supervision() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 leg sup Supervisor
-              6.003 call 1 sup rings
-              6.803 call 1 sup answered
-              6.803 call 1 sup supervises: Listen
+              6.002 call 1 sup rings
+              6.802 call 1 sup answered
+              6.802 call 1 sup supervises: Listen
               8.050 call 1 sup changes to Whisper
               8.100 call 1 sup changes to Barge
               8.150 call 1 sup changes to Listen
@@ -39,15 +39,15 @@ fn the_supervisor_takes_the_call() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 offer to bob: Accepted
-              3.804 call 1 left support: Answered after 803 ms
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 offer to bob: Accepted
+              3.803 call 1 left support: Answered after 802 ms
+              3.803 call 1 bridged alice, bob
               6.000 call 1 leg sup Supervisor
-              6.003 call 1 sup rings
-              6.803 call 1 sup answered
-              6.803 call 1 sup supervises: Listen
+              6.002 call 1 sup rings
+              6.802 call 1 sup answered
+              6.802 call 1 sup supervises: Listen
               8.050 call 1 sup takes over from bob
               8.050 call 1 bob ended: transferred
               8.050 call 1 bob wraps up

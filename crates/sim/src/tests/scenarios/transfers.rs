@@ -14,11 +14,11 @@ fn a_blind_transfer() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 offer to bob: Accepted
-              3.804 call 1 left support: Answered after 803 ms
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 offer to bob: Accepted
+              3.803 call 1 left support: Answered after 802 ms
+              3.803 call 1 bridged alice, bob
               6.000 call 1 transfer Blind by bob to eve
               6.000 call 1 shared: Single -> Pending
               6.000 call 1 leg eve Agent
@@ -26,11 +26,11 @@ fn a_blind_transfer() {
               6.000 call 1 bob ended: transferred
               6.000 call 1 shared: Pending -> OriginalEnded
               6.000 call 1 bob wraps up
-              6.003 call 1 eve rings
-              6.803 call 1 eve answered
-              6.803 call 1 shared: OriginalEnded -> Succeeded
-              6.803 call 1 bridged alice, eve
-              6.803 call 1 transferred to eve
+              6.002 call 1 eve rings
+              6.802 call 1 eve answered
+              6.802 call 1 shared: OriginalEnded -> Succeeded
+              6.802 call 1 bridged alice, eve
+              6.802 call 1 transferred to eve
              11.000 call 1 bob done by timer
         "#]],
     );
@@ -48,11 +48,11 @@ fn both_agents_of_a_transferred_call_wrap_up() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 offer to bob: Accepted
-              3.804 call 1 left support: Answered after 803 ms
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 offer to bob: Accepted
+              3.803 call 1 left support: Answered after 802 ms
+              3.803 call 1 bridged alice, bob
               6.000 call 1 transfer Queue by bob to queue
               6.000 call 1 shared: Single -> Pending
               6.000 call 1 unbridged alice
@@ -63,11 +63,11 @@ fn both_agents_of_a_transferred_call_wrap_up() {
               6.000 call 1 queued in sales at 1
               6.000 call 1 offered to dan
               6.000 call 1 leg dan Agent
-              6.003 call 1 dan rings
-              6.803 call 1 dan answered
-              6.803 call 1 offer to dan: Accepted
-              6.803 call 1 left sales: Answered after 803 ms
-              6.803 call 1 bridged alice, dan
+              6.002 call 1 dan rings
+              6.802 call 1 dan answered
+              6.802 call 1 offer to dan: Accepted
+              6.802 call 1 left sales: Answered after 802 ms
+              6.802 call 1 bridged alice, dan
               9.051 call 1 alice ended: hung_up
               9.051 call 1 dan ended: hung_up
               9.051 call 1 ended: hung_up by alice
@@ -87,24 +87,24 @@ fn a_blind_transfer_that_fails_revives_the_call_under_the_same_uci() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 transfer Blind by bob to eve
               6.000 call 1 shared: Single -> Pending
               6.000 call 1 leg eve Agent
               6.000 call 1 unbridged alice
               6.000 call 1 bob ended: transferred
               6.000 call 1 shared: Pending -> OriginalEnded
-              6.003 call 1 eve ended: busy
-              6.003 call 1 shared: OriginalEnded -> RevivalPending
-              6.003 call 1 transfer failed: busy
-              6.003 call 1 leg bob.2 Agent
-              6.006 call 1 bob.2 rings
-              6.806 call 1 bob.2 answered
-              6.806 call 1 shared: RevivalPending -> Single
-              6.806 call 1 bridged alice, bob.2
+              6.002 call 1 eve ended: busy
+              6.002 call 1 shared: OriginalEnded -> RevivalPending
+              6.002 call 1 transfer failed: busy
+              6.002 call 1 leg bob.2 Agent
+              6.004 call 1 bob.2 rings
+              6.804 call 1 bob.2 answered
+              6.804 call 1 shared: RevivalPending -> Single
+              6.804 call 1 bridged alice, bob.2
         "#]],
     );
     talking(
@@ -114,25 +114,25 @@ fn a_blind_transfer_that_fails_revives_the_call_under_the_same_uci() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 transfer Blind by bob to eve
               6.000 call 1 shared: Single -> Pending
               6.000 call 1 leg eve Agent
               6.000 call 1 unbridged alice
               6.000 call 1 bob ended: transferred
               6.000 call 1 shared: Pending -> OriginalEnded
-              6.003 call 1 eve rings
+              6.002 call 1 eve rings
              36.000 call 1 eve ended: no_answer
              36.000 call 1 shared: OriginalEnded -> RevivalPending
              36.000 call 1 transfer failed: no_answer
              36.000 call 1 leg bob.2 Agent
-             36.003 call 1 bob.2 rings
-             36.803 call 1 bob.2 answered
-             36.803 call 1 shared: RevivalPending -> Single
-             36.803 call 1 bridged alice, bob.2
+             36.002 call 1 bob.2 rings
+             36.802 call 1 bob.2 answered
+             36.802 call 1 shared: RevivalPending -> Single
+             36.802 call 1 bridged alice, bob.2
         "#]],
     );
     // Nobody is there any more: the caller is let go.
@@ -143,24 +143,24 @@ fn a_blind_transfer_that_fails_revives_the_call_under_the_same_uci() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 transfer Blind by bob to eve
               6.000 call 1 shared: Single -> Pending
               6.000 call 1 leg eve Agent
               6.000 call 1 unbridged alice
               6.000 call 1 bob ended: transferred
               6.000 call 1 shared: Pending -> OriginalEnded
-              6.003 call 1 eve ended: busy
-              6.003 call 1 shared: OriginalEnded -> RevivalPending
-              6.003 call 1 transfer failed: busy
-              6.003 call 1 leg bob.2 Agent
-              6.006 call 1 bob.2 ended: busy
-              6.006 call 1 alice ended: unavailable
-              6.006 call 1 ended: unavailable by bob.2
-              6.006 call 1 shared: RevivalPending -> Ended
+              6.002 call 1 eve ended: busy
+              6.002 call 1 shared: OriginalEnded -> RevivalPending
+              6.002 call 1 transfer failed: busy
+              6.002 call 1 leg bob.2 Agent
+              6.004 call 1 bob.2 ended: busy
+              6.004 call 1 alice ended: unavailable
+              6.004 call 1 ended: unavailable by bob.2
+              6.004 call 1 shared: RevivalPending -> Ended
         "#]],
     );
 }
@@ -184,17 +184,17 @@ fn the_caller_leaves_during_a_transfer() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 transfer Blind by bob to eve
               6.000 call 1 shared: Single -> Pending
               6.000 call 1 leg eve Agent
               6.000 call 1 unbridged alice
               6.000 call 1 bob ended: transferred
               6.000 call 1 shared: Pending -> OriginalEnded
-              6.003 call 1 eve rings
+              6.002 call 1 eve rings
               9.051 call 1 alice ended: hung_up
               9.051 call 1 eve ended: hung_up
               9.051 call 1 ended: hung_up by alice
@@ -215,15 +215,15 @@ fn a_consultation_is_completed() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 offer to bob: Accepted
-              3.804 call 1 left support: Answered after 803 ms
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 offer to bob: Accepted
+              3.803 call 1 left support: Answered after 802 ms
+              3.803 call 1 bridged alice, bob
               6.000 call 1 leg eve Consulted
               6.000 call 1 bob consults eve
-              6.003 call 1 eve rings
-              6.803 call 1 eve answered
+              6.002 call 1 eve rings
+              6.802 call 1 eve answered
               9.400 call 1 transfer Attended by bob to 1002
               9.400 call 1 shared: Single -> SuccessPending
               9.400 call 1 consultation completed
@@ -246,20 +246,20 @@ fn a_consultation_is_cancelled_or_refused() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 leg eve Consulted
               6.000 call 1 bob consults eve
-              6.003 call 1 eve rings
-              6.803 call 1 eve answered
+              6.002 call 1 eve rings
+              6.802 call 1 eve answered
               9.050 call 1 eve ended: released
               9.050 call 1 consultation dropped
              10.100 call 1 leg eve.2 Consulted
              10.100 call 1 bob consults eve.2
-             10.103 call 1 eve.2 ended: busy
-             10.103 call 1 consultation dropped
+             10.102 call 1 eve.2 ended: busy
+             10.102 call 1 consultation dropped
         "#]],
     );
 }
@@ -273,14 +273,14 @@ fn hanging_up_completes_a_consultation() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 leg eve Consulted
               6.000 call 1 bob consults eve
-              6.003 call 1 eve rings
-              6.803 call 1 eve answered
+              6.002 call 1 eve rings
+              6.802 call 1 eve answered
               9.051 call 1 bob ended: hung_up
               9.051 call 1 transfer Attended by bob to 1002
               9.051 call 1 shared: Single -> OriginalEnded, 1 apart
@@ -301,23 +301,23 @@ fn a_semi_attended_transfer() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 leg eve Consulted
               6.000 call 1 bob consults eve
-              6.003 call 1 eve rings
+              6.002 call 1 eve rings
               7.050 call 1 transfer Attended by bob to 1002
               7.050 call 1 shared: Single -> Pending
               7.050 call 1 consultation completed
               7.050 call 1 unbridged alice
               7.050 call 1 bob ended: transferred
               7.050 call 1 shared: Pending -> OriginalEnded
-             10.003 call 1 eve answered
-             10.003 call 1 shared: OriginalEnded -> Succeeded
-             10.003 call 1 bridged alice, eve
-             10.003 call 1 transferred to eve
+             10.002 call 1 eve answered
+             10.002 call 1 shared: OriginalEnded -> Succeeded
+             10.002 call 1 bridged alice, eve
+             10.002 call 1 transferred to eve
         "#]],
     );
     talking(
@@ -327,13 +327,13 @@ fn a_semi_attended_transfer() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 leg eve Consulted
               6.000 call 1 bob consults eve
-              6.003 call 1 eve rings
+              6.002 call 1 eve rings
               7.050 call 1 transfer Attended by bob to 1002
               7.050 call 1 shared: Single -> Pending
               7.050 call 1 consultation completed
@@ -344,10 +344,10 @@ fn a_semi_attended_transfer() {
              36.000 call 1 shared: OriginalEnded -> RevivalPending
              36.000 call 1 transfer failed: no_answer
              36.000 call 1 leg bob.2 Agent
-             36.003 call 1 bob.2 rings
-             36.803 call 1 bob.2 answered
-             36.803 call 1 shared: RevivalPending -> Single
-             36.803 call 1 bridged alice, bob.2
+             36.002 call 1 bob.2 rings
+             36.802 call 1 bob.2 answered
+             36.802 call 1 shared: RevivalPending -> Single
+             36.802 call 1 bridged alice, bob.2
         "#]],
     );
 }
@@ -364,15 +364,15 @@ fn the_phone_is_lost_in_a_consultation() {
               3.001 call 1 queued in support at 1
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 offer to bob: Accepted
-              3.804 call 1 left support: Answered after 803 ms
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 offer to bob: Accepted
+              3.803 call 1 left support: Answered after 802 ms
+              3.803 call 1 bridged alice, bob
               6.000 call 1 leg eve Consulted
               6.000 call 1 bob consults eve
-              6.003 call 1 eve rings
-              6.803 call 1 eve answered
+              6.002 call 1 eve rings
+              6.802 call 1 eve answered
              29.050 call 1 bob ended: dropped
              29.050 call 1 eve ended: cancelled
              29.050 call 1 unbridged alice
@@ -394,14 +394,14 @@ fn the_caller_leaves_during_a_consultation() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 leg eve Consulted
               6.000 call 1 bob consults eve
-              6.003 call 1 eve rings
-              6.803 call 1 eve answered
+              6.002 call 1 eve rings
+              6.802 call 1 eve answered
               9.051 call 1 alice ended: hung_up
               9.051 call 1 bob ended: hung_up
               9.051 call 1 eve ended: hung_up
@@ -419,14 +419,14 @@ fn three_talk_and_two_remain() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 leg eve Consulted
               6.000 call 1 bob consults eve
-              6.003 call 1 eve rings
-              6.803 call 1 eve answered
+              6.002 call 1 eve rings
+              6.802 call 1 eve answered
               9.050 call 1 merged alice, bob, eve
              10.101 call 1 bob ended: hung_up
         "#]],
@@ -438,14 +438,14 @@ fn three_talk_and_two_remain() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 leg eve Agent
-              6.003 call 1 eve rings
-              6.803 call 1 eve answered
-              6.803 call 1 merged alice, bob, eve
+              6.002 call 1 eve rings
+              6.802 call 1 eve answered
+              6.802 call 1 merged alice, bob, eve
               9.101 call 1 alice ended: hung_up
         "#]],
     );
@@ -501,49 +501,49 @@ fn a_phone_transfers_by_refer() {
             wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
-              3.002     cp -> bob    INVITE (SDP)
-              3.003    bob -> cp     100 INVITE
-              3.003    bob -> cp     180 INVITE
-              3.005     cp -> alice  180 INVITE
-              3.803    bob -> cp     200 INVITE (SDP)
-              3.805     cp -> bob    ACK
-              3.805     cp -> alice  200 INVITE (SDP)
-              3.806  alice -> cp     ACK
+              3.001     cp -> bob    INVITE (SDP)
+              3.002    bob -> cp     100 INVITE
+              3.002    bob -> cp     180 INVITE
+              3.004     cp -> alice  180 INVITE
+              3.802    bob -> cp     200 INVITE (SDP)
+              3.804     cp -> bob    ACK
+              3.804     cp -> alice  200 INVITE (SDP)
+              3.805  alice -> cp     ACK
               6.000    bob -> cp     REFER
+              6.001     cp -> eve    INVITE (SDP)
               6.002     cp -> bob    202 REFER
               6.002     cp -> bob    NOTIFY (SDP)
-              6.002     cp -> eve    INVITE (SDP)
+              6.002    eve -> cp     100 INVITE
+              6.002    eve -> cp     180 INVITE
               6.003    bob -> cp     200 NOTIFY
-              6.003    eve -> cp     100 INVITE
-              6.003    eve -> cp     180 INVITE
-              6.005     cp -> bob    NOTIFY (SDP)
-              6.006    bob -> cp     200 NOTIFY
-              6.803    eve -> cp     200 INVITE (SDP)
-              6.805     cp -> eve    ACK
-              6.805     cp -> bob    NOTIFY (SDP)
-              6.805     cp -> bob    BYE
-              6.806    bob -> cp     200 NOTIFY
-              6.806    bob -> cp     200 BYE
+              6.004     cp -> bob    NOTIFY (SDP)
+              6.005    bob -> cp     200 NOTIFY
+              6.802    eve -> cp     200 INVITE (SDP)
+              6.804     cp -> eve    ACK
+              6.804     cp -> bob    NOTIFY (SDP)
+              6.804     cp -> bob    BYE
+              6.805    bob -> cp     200 NOTIFY
+              6.805    bob -> cp     200 BYE
             log
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.001 call 1 transfer Blind by bob to eve
               6.001 call 1 shared: Single -> Pending
               6.001 call 1 leg eve Agent
               6.001 call 1 unbridged alice
               6.001 call 1 bob is held
-              6.004 call 1 eve rings
-              6.804 call 1 eve answered
-              6.804 call 1 shared: Pending -> SuccessPending
-              6.804 call 1 bridged alice, eve
-              6.804 call 1 transferred to eve
-              6.804 call 1 bob ended: transferred
-              6.804 call 1 shared: SuccessPending -> Succeeded
+              6.003 call 1 eve rings
+              6.803 call 1 eve answered
+              6.803 call 1 shared: Pending -> SuccessPending
+              6.803 call 1 bridged alice, eve
+              6.803 call 1 transferred to eve
+              6.803 call 1 bob ended: transferred
+              6.803 call 1 shared: SuccessPending -> Succeeded
         "#]],
     );
     talking(
@@ -553,31 +553,31 @@ fn a_phone_transfers_by_refer() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.001 call 1 transfer Blind by bob to eve
               6.001 call 1 shared: Single -> Pending
               6.001 call 1 leg eve Agent
               6.001 call 1 unbridged alice
               6.001 call 1 bob is held
-              6.004 call 1 eve ended: busy
-              6.004 call 1 shared: Pending -> Single
-              6.004 call 1 transfer failed: busy
-              6.004 call 1 bridged alice, bob
+              6.003 call 1 eve ended: busy
+              6.003 call 1 shared: Pending -> Single
+              6.003 call 1 transfer failed: busy
+              6.003 call 1 bridged alice, bob
               9.001 call 1 transfer Blind by bob to eve
               9.001 call 1 shared: Single -> Pending
               9.001 call 1 leg eve.2 Agent
               9.001 call 1 unbridged alice
               9.001 call 1 bob is held
-              9.004 call 1 eve.2 rings
-             10.004 call 1 eve.2 answered
-             10.004 call 1 shared: Pending -> SuccessPending
-             10.004 call 1 bridged alice, eve.2
-             10.004 call 1 transferred to eve.2
-             10.004 call 1 bob ended: transferred
-             10.004 call 1 shared: SuccessPending -> Succeeded
+              9.003 call 1 eve.2 rings
+             10.003 call 1 eve.2 answered
+             10.003 call 1 shared: Pending -> SuccessPending
+             10.003 call 1 bridged alice, eve.2
+             10.003 call 1 transferred to eve.2
+             10.003 call 1 bob ended: transferred
+             10.003 call 1 shared: SuccessPending -> Succeeded
         "#]],
     );
     holds(&format!(
@@ -593,14 +593,14 @@ fn a_phone_joins_its_two_calls() {
             wire
               3.000  alice -> cp     INVITE (SDP)
               3.001     cp -> alice  100 INVITE
-              3.002     cp -> bob    INVITE (SDP)
-              3.003    bob -> cp     100 INVITE
-              3.003    bob -> cp     180 INVITE
-              3.005     cp -> alice  180 INVITE
-              3.803    bob -> cp     200 INVITE (SDP)
-              3.805     cp -> bob    ACK
-              3.805     cp -> alice  200 INVITE (SDP)
-              3.806  alice -> cp     ACK
+              3.001     cp -> bob    INVITE (SDP)
+              3.002    bob -> cp     100 INVITE
+              3.002    bob -> cp     180 INVITE
+              3.004     cp -> alice  180 INVITE
+              3.802    bob -> cp     200 INVITE (SDP)
+              3.804     cp -> bob    ACK
+              3.804     cp -> alice  200 INVITE (SDP)
+              3.805  alice -> cp     ACK
               6.000    bob -> cp     INVITE (SDP)
               6.001     cp -> bob    100 INVITE
               6.002     cp -> bob    200 INVITE (SDP)
@@ -610,14 +610,14 @@ fn a_phone_joins_its_two_calls() {
               7.002    bob -> cp     ACK
               7.002    bob -> cp     INVITE (SDP)
               7.003     cp -> bob    100 INVITE
-              7.004     cp -> eve    INVITE (SDP)
-              7.005    eve -> cp     100 INVITE
-              7.005    eve -> cp     180 INVITE
-              7.007     cp -> bob    180 INVITE
-              7.805    eve -> cp     200 INVITE (SDP)
-              7.807     cp -> eve    ACK
-              7.807     cp -> bob    200 INVITE (SDP)
-              7.808    bob -> cp     ACK
+              7.003     cp -> eve    INVITE (SDP)
+              7.004    eve -> cp     100 INVITE
+              7.004    eve -> cp     180 INVITE
+              7.006     cp -> bob    180 INVITE
+              7.804    eve -> cp     200 INVITE (SDP)
+              7.806     cp -> eve    ACK
+              7.806     cp -> bob    200 INVITE (SDP)
+              7.807    bob -> cp     ACK
              10.000    bob -> cp     REFER
              10.002     cp -> bob    202 REFER
              10.002     cp -> bob    NOTIFY (SDP)
@@ -632,18 +632,18 @@ fn a_phone_joins_its_two_calls() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.001 call 1 bob holds
               7.003 call 2 started 1001 -> 1002
               7.003 call 2 leg bob.2 Agent
               7.003 call 2 leg eve Agent
-              7.006 call 2 eve rings
-              7.806 call 2 eve answered
-              7.806 call 2 bob.2 answered
-              7.806 call 2 bridged bob.2, eve
+              7.005 call 2 eve rings
+              7.805 call 2 eve answered
+              7.805 call 2 bob.2 answered
+              7.805 call 2 bridged bob.2, eve
              10.001 call 1 transfer Attended by bob to 1002
              10.001 call 1 shared: Single -> Pending
              10.001 call 1 leg eve Agent moved in
@@ -668,12 +668,12 @@ fn a_phone_takes_over_a_call_by_replaces() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.003 call 1 leg eve Agent
-              6.003 call 1 transfer Attended by bob to 
+              6.003 call 1 transfer Attended by bob to 1002
               6.003 call 1 shared: Single -> Pending
               6.003 call 1 eve answered
               6.003 call 1 bridged alice, eve
@@ -691,7 +691,7 @@ fn a_phone_takes_over_a_call_by_replaces() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
+              3.003 call 1 bob rings
               5.003 call 1 leg eve Agent
               5.003 call 1 bob ended: cancelled
               5.003 call 1 eve answered
@@ -714,10 +714,10 @@ fn parking_tells_every_step_and_the_parker_keeps_no_uci() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 transfer Blind by bob to 701
               6.000 call 1 shared: Single -> Pending
               6.000 call 1 alice parked in 701
@@ -742,10 +742,10 @@ fn a_parked_call_is_retrieved_by_command() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 transfer Blind by bob to 750
               6.000 call 1 shared: Single -> Pending
               6.000 call 1 alice parked in 750
@@ -753,11 +753,11 @@ fn a_parked_call_is_retrieved_by_command() {
               6.000 call 1 bob ended: self_terminated
               6.000 call 1 shared: SuccessPending -> Succeeded
               7.100 call 1 leg eve Agent
-              7.103 call 1 eve rings
-              7.903 call 1 eve answered
-              7.903 call 1 retrieved by eve
-              7.903 call 1 shared: Succeeded -> Single
-              7.903 call 1 bridged alice, eve
+              7.102 call 1 eve rings
+              7.902 call 1 eve answered
+              7.902 call 1 retrieved by eve
+              7.902 call 1 shared: Succeeded -> Single
+              7.902 call 1 bridged alice, eve
              10.150 call 1 transfer Blind by eve to 750
              10.150 call 1 shared: Single -> Pending
              10.150 call 1 alice parked in 750
@@ -783,10 +783,10 @@ fn a_parked_call_comes_back_three_times_and_is_let_go() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 transfer Blind by bob to 701
               6.000 call 1 shared: Single -> Pending
               6.000 call 1 alice parked in 701
@@ -794,13 +794,13 @@ fn a_parked_call_comes_back_three_times_and_is_let_go() {
               6.000 call 1 bob ended: self_terminated
               6.000 call 1 shared: SuccessPending -> Succeeded
             126.000 call 1 leg bob.2 Agent
-            126.003 call 1 bob.2 rings
+            126.002 call 1 bob.2 rings
             156.000 call 1 bob.2 ended: no_answer
             276.000 call 1 leg bob.3 Agent
-            276.003 call 1 bob.3 rings
+            276.002 call 1 bob.3 rings
             306.000 call 1 bob.3 ended: no_answer
             426.000 call 1 leg bob.4 Agent
-            426.003 call 1 bob.4 rings
+            426.002 call 1 bob.4 rings
             456.000 call 1 bob.4 ended: no_answer
             456.000 call 1 given back after 3 tries
             456.000 call 1 shared: Succeeded -> Single
@@ -815,10 +815,10 @@ fn a_parked_call_comes_back_three_times_and_is_let_go() {
               3.001 call 1 started alice -> bob-direct
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
-              3.004 call 1 bob rings
-              3.804 call 1 bob answered
-              3.804 call 1 alice answered
-              3.804 call 1 bridged alice, bob
+              3.003 call 1 bob rings
+              3.803 call 1 bob answered
+              3.803 call 1 alice answered
+              3.803 call 1 bridged alice, bob
               6.000 call 1 transfer Blind by bob to 701
               6.000 call 1 shared: Single -> Pending
               6.000 call 1 alice parked in 701
@@ -826,11 +826,11 @@ fn a_parked_call_comes_back_three_times_and_is_let_go() {
               6.000 call 1 bob ended: self_terminated
               6.000 call 1 shared: SuccessPending -> Succeeded
             126.000 call 1 leg bob.2 Agent
-            126.003 call 1 bob.2 rings
-            126.803 call 1 bob.2 answered
-            126.803 call 1 retrieved by bob.2
-            126.803 call 1 shared: Succeeded -> Single
-            126.803 call 1 bridged alice, bob.2
+            126.002 call 1 bob.2 rings
+            126.802 call 1 bob.2 answered
+            126.802 call 1 retrieved by bob.2
+            126.802 call 1 shared: Succeeded -> Single
+            126.802 call 1 bridged alice, bob.2
         "#]],
     );
 }
