@@ -196,3 +196,6 @@ impl Follower {
         Some(round.more)
     }
 }
+
+#[cfg(test)]
+mod tests;
