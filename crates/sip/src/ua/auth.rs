@@ -92,7 +92,7 @@ impl UserAgent {
         }
     }
 
-    /// 401 without state: SHA-256 first, MD5 for those who know nothing else.
+    /// 401 without state: MD5 and SHA-256, of which the client chooses.
     fn send_challenge(&mut self, inbound: &Inbound<'_>, realm: &str, stale: bool) {
         let now = self.io.now;
         if !self.limiter.take(now, inbound.flow.remote.ip()) {
@@ -100,12 +100,15 @@ impl UserAgent {
         }
         self.auth.keeper.sweep(now);
         let [sha256, md5] = self.auth.keeper.challenge(now, realm, stale);
+        // RFC 8760 2.4 wants the preferred one on top and clients to pass over what they do not know.
+        // Those who know SHA-256 choose it wherever it stands; of those who do not, many look at the
+        // top one only (SIPp 3.6 ends the whole run at it), so MD5 stands there.
         let both = [
-            (HeaderName::WwwAuthenticate, sha256.as_str()),
             (HeaderName::WwwAuthenticate, md5.as_str()),
+            (HeaderName::WwwAuthenticate, sha256.as_str()),
         ];
         let headers = if knows_md5_only(inbound.message) {
-            &both[1..]
+            &both[..1]
         } else {
             &both[..]
         };
