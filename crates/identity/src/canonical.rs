@@ -1,0 +1,220 @@
+//! One spelling for every number and address that is signed or compared (RFC 8224 8.3, 8.5).
+
+mod regions;
+
+pub use regions::Region;
+
+/// Longest international number (ITU-T E.164).
+pub const E164_DIGITS_MAX: usize = 15;
+/// Longest dialled string with feature codes (`*67` and the like) in front of a number.
+pub const DIALLED_MAX: usize = 24;
+/// Longer input is refused unread.
+pub const INPUT_BYTES_MAX: usize = 1_024;
+
+/// A caller or destination in canonical form.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub enum Identifier {
+    /// Digits, `#` and `*`; an E.164 number has no `+`.
+    Number(String),
+    /// Lower case, without password, port, parameters and headers.
+    Uri(String),
+}
+
+impl Identifier {
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Number(s) | Self::Uri(s) => s,
+        }
+    }
+}
+
+/// What a number is: how sure we may be that bare digits are one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Marked {
+    /// `tel:`, `user=phone` or a leading `+`.
+    Yes,
+    /// A user part of bare digits, or nothing but digits.
+    Maybe,
+}
+
+/// The canonical form of a number or address as it stands in a header, or `None`.
+///
+/// `region` is the country whose dialling habits bare digits are read by.
+pub fn canonical(input: &str, region: Option<&Region>) -> Option<Identifier> {
+    if input.len() > INPUT_BYTES_MAX {
+        return None;
+    }
+    let text = input.trim_matches([' ', '\t', '\r', '\n']);
+    let text = match text.strip_prefix('<') {
+        Some(inner) => inner.strip_suffix('>')?,
+        None => text,
+    };
+    match text.split_once(':') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tel") => tel(rest, region),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sip") => sip("sip", rest, region),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sips") => sip("sips", rest, region),
+        Some(_) => None,
+        None => number(text, region, Marked::Maybe).map(Identifier::Number),
+    }
+}
+
+/// One line for the command: the canonical form, or `INVALID`.
+pub fn line(input: &str, region: &str) -> String {
+    match canonical(input, Region::find(region)) {
+        Some(id) => id.as_str().to_string(),
+        None => "INVALID".to_string(),
+    }
+}
+
+/// Whether text is a number in canonical form already, as claims must carry it.
+pub fn is_canonical_number(text: &str) -> bool {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let most = if digits { E164_DIGITS_MAX } else { DIALLED_MAX };
+    (1..=most).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'#' | b'*'))
+}
+
+fn tel(rest: &str, region: Option<&Region>) -> Option<Identifier> {
+    let (digits, params) = rest.split_once(';').unwrap_or((rest, ""));
+    let context = params.split(';').find_map(|p| {
+        let (name, value) = p.split_once('=')?;
+        name.eq_ignore_ascii_case("phone-context").then_some(value)
+    });
+    // RFC 3966 5.1.5: a local number is completed by a context that is a prefix.
+    match context {
+        Some(prefix) if prefix.starts_with('+') && !digits.starts_with('+') => {
+            number(&format!("{prefix}{digits}"), region, Marked::Yes)
+        }
+        _ => number(digits, region, Marked::Yes),
+    }
+    .map(Identifier::Number)
+}
+
+fn sip(scheme: &str, rest: &str, region: Option<&Region>) -> Option<Identifier> {
+    let (user, host) = match rest.split_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, rest),
+    };
+    let end = host.find(['?', ';']).unwrap_or(host.len());
+    let (host, params) = host.split_at(end);
+    let host = host_only(host)?.to_ascii_lowercase();
+    let Some(user) = user else {
+        return Some(Identifier::Uri(format!("{scheme}:{host}")));
+    };
+    let user = user.split(':').next().unwrap_or("");
+    let user = unescape(user.split(';').next().unwrap_or(""))?;
+    if user.is_empty() {
+        return None;
+    }
+    let by_param = params
+        .split('?')
+        .next()
+        .unwrap_or("")
+        .split(';')
+        .any(|p| p.eq_ignore_ascii_case("user=phone"));
+    let marked = if by_param || user.starts_with('+') {
+        Marked::Yes
+    } else {
+        Marked::Maybe
+    };
+    match number(&user, region, marked) {
+        Some(n) => Some(Identifier::Number(n)),
+        None => {
+            let proper = |b: u8| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b'@');
+            user.bytes()
+                .all(proper)
+                .then(|| Identifier::Uri(format!("{scheme}:{}@{host}", user.to_ascii_lowercase())))
+        }
+    }
+}
+
+/// Host without its port; `None` when either is improper.
+fn host_only(text: &str) -> Option<&str> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(v6) => {
+            let end = v6.find(']')?;
+            v6[..end].parse::<std::net::Ipv6Addr>().ok()?;
+            (&text[..end + 2], &v6[end + 1..])
+        }
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+    let host_ok = host.starts_with('[') || (!host.is_empty() && host.bytes().all(name));
+    let port_ok = match port.strip_prefix(':') {
+        Some(digits) => digits.parse::<u16>().is_ok(),
+        None => port.is_empty(),
+    };
+    (host_ok && port_ok).then_some(host)
+}
+
+/// Undoes escapes of characters that need none (RFC 3986 2.3); others stay, with capital hex.
+fn unescape(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let hex = rest.get(at + 1..at + 3)?;
+        let value = u8::from_str_radix(hex, 16).ok().filter(|_| {
+            // `from_str_radix` takes a sign, an escape does not.
+            hex.bytes().all(|b| b.is_ascii_hexdigit())
+        })?;
+        let plain = value.is_ascii_alphanumeric() || b"-._~+#*()".contains(&value);
+        if plain {
+            out.push(char::from(value));
+        } else {
+            out.push('%');
+            out.push_str(&hex.to_ascii_uppercase());
+        }
+        rest = &rest[at + 3..];
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+fn number(text: &str, region: Option<&Region>, marked: Marked) -> Option<String> {
+    let mut kept = String::with_capacity(text.len());
+    let plus = text.trim_start_matches([' ', '(']).starts_with('+');
+    let mut pluses = 0;
+    for c in text.chars() {
+        match c {
+            '0'..='9' | '#' | '*' => kept.push(c),
+            '-' | '.' | '(' | ')' | ' ' => {}
+            '+' => pluses += 1,
+            _ => return None,
+        }
+    }
+    if kept.is_empty() || kept.len() > DIALLED_MAX || pluses > usize::from(plus) {
+        return None;
+    }
+    if plus {
+        return regions::is_e164(&kept).then_some(kept);
+    }
+    if kept.contains(['#', '*']) {
+        // Feature codes go to the switch that knows them, as they are; digits must be among them
+        // unless the address says that it is a number.
+        let digits = kept.bytes().any(|b| b.is_ascii_digit());
+        return (digits || marked == Marked::Yes).then_some(kept);
+    }
+    if regions::is_service(&kept, region) {
+        return Some(kept);
+    }
+    let Some(region) = region else {
+        return regions::is_e164(&kept).then_some(kept);
+    };
+    international(&kept, region)
+        .or_else(|| region.national(&kept))
+        .or_else(|| (!kept.starts_with('0') && regions::is_e164(&kept)).then_some(kept))
+}
+
+/// What follows the country's own international prefix, or `00` as ITU-T E.123 has it.
+fn international(digits: &str, region: &Region) -> Option<String> {
+    [region.international(), "00"].iter().find_map(|prefix| {
+        let rest = digits.strip_prefix(prefix)?;
+        regions::is_e164(rest).then(|| rest.to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! One header: syntax, claims, certificate, signature.
+
+use super::{Call, Checked, DIVERSIONS_MAX, Directory, Lookup, Policy, Read};
+use crate::certificate::{Credential, Trust};
+use crate::header::IdentityHeader;
+use crate::json::{Object, Value};
+use crate::passport::{Passport, Ppt, sign};
+use crate::{Fault, fetch, rcd};
+use cp_vocab::Timestamp;
+use std::borrow::Cow;
+
+pub(super) struct Check<'c> {
+    pub(super) call: &'c Call<'c>,
+    pub(super) orig: &'c str,
+    pub(super) directory: &'c dyn Directory,
+    pub(super) trust: &'c Trust,
+    pub(super) policy: &'c Policy,
+    pub(super) now: Timestamp,
+}
+
+/// The certificate addresses a header value names, nested tokens included.
+pub(super) fn addresses(value: &str, policy: &Policy) -> Vec<String> {
+    let Ok(header) = IdentityHeader::parse(value) else {
+        return Vec::new();
+    };
+    if header.is_compact() {
+        return vec![header.info.to_string()];
+    }
+    match unfold(Cow::Borrowed(header.token), policy) {
+        Ok(passports) => passports.into_iter().map(|p| p.x5u).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// A token and all that is nested in it, innermost first.
+fn unfold<'a>(token: Cow<'a, str>, policy: &Policy) -> Result<Vec<Passport<'a>>, Fault> {
+    let mut out: Vec<Passport<'a>> = Vec::new();
+    let mut next = Some(token);
+    while let Some(token) = next {
+        // One more than the diversions: the token that was diverted first.
+        if out.len() > DIVERSIONS_MAX {
+            return Err(Fault::ChainTooLong);
+        }
+        let passport = Passport::read(token, policy.leniency)?;
+        if !out.is_empty() && passport.ppt == Ppt::Div {
+            return Err(Fault::ClaimMalformed);
+        }
+        next = passport.opt.clone().map(Cow::Owned);
+        out.push(passport);
+    }
+    out.reverse();
+    Ok(out)
+}
+
+impl Check<'_> {
+    pub(super) fn header<'a>(&self, value: &'a str) -> Read<'a> {
+        match self.read(value) {
+            Ok(passports) => {
+                let tokens: Vec<_> = passports
+                    .into_iter()
+                    .map(|p| {
+                        let fault = self.token(&p).err();
+                        let age_s = self.age_s(p.iat);
+                        Checked {
+                            passport: p,
+                            fault,
+                            age_s,
+                        }
+                    })
+                    .collect();
+                let fault = tokens.iter().find_map(|t| t.fault);
+                Read {
+                    tokens,
+                    fault,
+                    index: 0,
+                }
+            }
+            Err(fault) => Read {
+                tokens: Vec::new(),
+                fault: Some(fault),
+                index: 0,
+            },
+        }
+    }
+
+    fn read<'a>(&self, value: &'a str) -> Result<Vec<Passport<'a>>, Fault> {
+        let header = IdentityHeader::parse(value)?;
+        if header.alg.is_some_and(|a| a != "ES256") {
+            return Err(Fault::Algorithm);
+        }
+        let declared = Ppt::parse(header.ppt)?;
+        let token = if header.is_compact() {
+            Cow::Owned(self.rebuild(&header, declared)?)
+        } else {
+            Cow::Borrowed(header.token)
+        };
+        let passports = unfold(token, self.policy)?;
+        let outer = passports.last().ok_or(Fault::TokenMalformed)?;
+        // Simple comparison (RFC 8224 6.2): the address that was signed is the one that was sent.
+        if outer.x5u != header.info || (header.ppt.is_some() && outer.ppt != declared) {
+            return Err(Fault::ParameterMismatch);
+        }
+        Ok(passports)
+    }
+
+    /// The full form of a compact token, from what the request says (RFC 8224 4.1).
+    fn rebuild(&self, header: &IdentityHeader<'_>, ppt: Ppt) -> Result<String, Fault> {
+        // RFC 8588 3, RFC 8946 3: extensions come in full form only.
+        let signature = header.token.strip_prefix("..");
+        let (Ppt::Base, Some(signature)) = (ppt, signature) else {
+            return Err(Fault::CompactForm);
+        };
+        let date_s = self.call.date_s.ok_or(Fault::CompactForm)?;
+        let id = |text: &str, list: bool| {
+            let kind = if text.contains(':') { "uri" } else { "tn" };
+            let value = if list {
+                Value::List(vec![text.into()])
+            } else {
+                text.into()
+            };
+            Value::Object(Object::from([(kind.to_string(), value)]))
+        };
+        let mut claims = Object::from([
+            ("dest".to_string(), id(self.call.dest, true)),
+            ("iat".to_string(), Value::Int(date_s)),
+            ("orig".to_string(), id(self.orig, false)),
+        ]);
+        if let Some(keys) = self.call.fingerprints.filter(|f| !f.is_empty()) {
+            claims.insert("mky".into(), media_keys(keys));
+        }
+        let input = sign::signing_input(None, header.info, claims);
+        Ok(format!("{input}.{signature}"))
+    }
+
+    /// All that can be said of one token without the others. The order decides which fault is
+    /// told: what may be fetched, the certificate, the signature, then what is claimed.
+    fn token(&self, p: &Passport<'_>) -> Result<(), Fault> {
+        fetch::check_url(&p.x5u).map_err(|_| Fault::FetchRefused)?;
+        let credential = match self.directory.credential(&p.x5u) {
+            Lookup::Ready(c) => c,
+            Lookup::Failed(fault) => return Err(fault),
+        };
+        credential.usable(self.trust, self.now)?;
+        if !credential.verify(p.signing_input(), &p.signature) {
+            return Err(Fault::Signature);
+        }
+        if credential
+            .constraints()
+            .iter()
+            .any(|c| !c.allows(&p.claims))
+        {
+            return Err(Fault::ClaimConstraint);
+        }
+        self.authority(p, credential)?;
+        self.media_keys(p)?;
+        // Elsewhere bad rich call data is merely not shown; here it is all there is.
+        if p.ppt == Ppt::Rcd {
+            rcd::read(&p.claims).map_err(|_| Fault::ClaimMalformed)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the certificate speaks for the number signed: the caller's, or for a diversion the
+    /// diverting one (RFC 8226 9, RFC 8946 4.2).
+    fn authority(&self, p: &Passport<'_>, credential: &Credential) -> Result<(), Fault> {
+        let list = credential.tn_auth();
+        let number = p.div.as_deref().unwrap_or(&p.orig);
+        if list.has_numbers() && !list.covers(number) && list.spc().is_none() {
+            return Err(Fault::NotAuthoritative);
+        }
+        if p.ppt.is_diversion()
+            && let Some(holder) = self.directory.holder(number)
+            && credential.spc() != Some(holder)
+        {
+            return Err(Fault::NotAuthoritative);
+        }
+        Ok(())
+    }
+
+    fn media_keys(&self, p: &Passport<'_>) -> Result<(), Fault> {
+        let (Some(signed), Some(offered)) = (p.claims.get("mky"), self.call.fingerprints) else {
+            return Ok(());
+        };
+        let same = signed.canonical() == media_keys(offered).canonical();
+        same.then_some(()).ok_or(Fault::MediaKeyMismatch)
+    }
+
+    /// Seconds between the token and now, on either side.
+    fn age_s(&self, iat: i64) -> i64 {
+        let now_s = (self.now.as_micros() / 1_000_000) as i64;
+        now_s.saturating_sub(iat).saturating_abs()
+    }
+}
+
+/// The `mky` claim: sorted by hash and digits (RFC 8225 5.2.2).
+pub(crate) fn media_keys(offered: &[(&str, &str)]) -> Value {
+    let mut keys: Vec<(String, String)> = offered
+        .iter()
+        .map(|(hash, digits)| {
+            let digits = digits.replace(':', "").to_ascii_uppercase();
+            (hash.to_ascii_lowercase(), digits)
+        })
+        .collect();
+    keys.sort();
+    keys.dedup();
+    let object = |(hash, digits): (String, String)| {
+        Value::Object(Object::from([
+            ("alg".to_string(), hash.into()),
+            ("dig".to_string(), digits.into()),
+        ]))
+    };
+    Value::List(keys.into_iter().map(object).collect())
+}
