@@ -78,6 +78,8 @@ class Server:
         for kind, address in ((socket.SOCK_DGRAM, SIP), (socket.SOCK_STREAM, HTTP)):
             with socket.socket(socket.AF_INET, kind) as s:
                 try:
+                    # Connections of the last row linger in TIME_WAIT; they are no server.
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     s.bind(address)
                 except OSError as e:
                     raise Failed(f"{address[0]}:{address[1]} is in use: {e}") from e
@@ -90,7 +92,7 @@ class Server:
                    CROSSPOINT_SIP_TCP="%s:%d" % SIP, CROSSPOINT_DATA=os.path.join(self.folder, "data"),
                    CROSSPOINT_MEDIA_PORTS="10000-29999", CROSSPOINT_MEDIA_ADDRESS=SIP[0],
                    CROSSPOINT_DURABILITY=self.durability,
-                   CROSSPOINT_PROVISION=file, CROSSPOINT_LOG_FILTER="warn")
+                   CROSSPOINT_PROVISION=file, CROSSPOINT_LOG_FILTER="warn", CROSSPOINT_DRAIN_MS_MAX="0")
         self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8", errors="replace")
         command = ["taskset", "-c", SERVER_CORE] + (["chrt", "-r", "10"] if PRIORITY else []) + [path, "serve"]
         self.process = subprocess.Popen(command, cwd=self.folder, env=env, stdin=subprocess.DEVNULL,

@@ -74,6 +74,16 @@ impl Received {
 enum Wire {
     Udp(UdpSocket),
     Tcp(TcpStream, Vec<u8>),
+    Other(Box<dyn Channel>),
+}
+
+/// A connection of another kind (TLS, WebSocket): whole messages both ways.
+pub trait Channel: Send {
+    /// The token in Via.
+    fn transport(&self) -> &'static str;
+    /// `false` when the far side has closed.
+    fn send(&mut self, bytes: &[u8]) -> bool;
+    fn receive(&mut self, limit: Duration) -> Option<String>;
 }
 
 pub struct Probe {
@@ -81,6 +91,8 @@ pub struct Probe {
     pub local: SocketAddr,
     /// How long it waits for an answer.
     pub patience: Duration,
+    /// Offers are RTP/SAVP with a key of SDES.
+    pub srtp: bool,
 }
 
 /// A call this client placed and that was answered.
@@ -118,6 +130,17 @@ impl Probe {
             wire: Wire::Udp(socket),
             local,
             patience: ANSWER_LIMIT,
+            srtp: false,
+        }
+    }
+
+    /// Over a connection of another kind; `local` is what it tells of itself.
+    pub fn over(channel: Box<dyn Channel>, local: SocketAddr) -> Self {
+        Self {
+            wire: Wire::Other(channel),
+            local,
+            patience: ANSWER_LIMIT,
+            srtp: false,
         }
     }
 
@@ -130,13 +153,15 @@ impl Probe {
             wire: Wire::Tcp(stream, vec![]),
             local,
             patience: ANSWER_LIMIT,
+            srtp: false,
         }
     }
 
     pub fn transport(&self) -> &'static str {
-        match self.wire {
+        match &self.wire {
             Wire::Udp(_) => "UDP",
             Wire::Tcp(..) => "TCP",
+            Wire::Other(channel) => channel.transport(),
         }
     }
 
@@ -145,6 +170,7 @@ impl Probe {
         match &mut self.wire {
             Wire::Udp(socket) => socket.send_to(bytes, peer).is_ok(),
             Wire::Tcp(stream, _) => stream.write_all(bytes).is_ok(),
+            Wire::Other(channel) => channel.send(bytes),
         }
     }
 
@@ -161,6 +187,7 @@ impl Probe {
                     let (n, _) = socket.recv_from(&mut buffer).ok()?;
                     return Some(Received::new(String::from_utf8_lossy(&buffer[..n]).into()));
                 }
+                Wire::Other(channel) => return channel.receive(left).map(Received::new),
                 Wire::Tcp(stream, buffer) => {
                     if let Some(message) = whole_message(buffer) {
                         return Some(Received::new(message));
@@ -448,8 +475,16 @@ impl Probe {
     /// An offer of G.711 to a port where nobody listens for long.
     pub fn sdp(&self) -> String {
         let (ip, port) = (self.local.ip(), ports::one());
+        let (profile, key) = if self.srtp {
+            (
+                "RTP/SAVP",
+                "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n",
+            )
+        } else {
+            ("RTP/AVP", "")
+        };
         format!(
-            "v=0\r\no=probe 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n"
+            "v=0\r\no=probe 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} {profile} 0 101\r\n{key}a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n"
         )
     }
 }
@@ -462,7 +497,7 @@ fn via_source(request: &Received) -> Option<SocketAddr> {
 }
 
 /// Cuts the first whole message off a stream.
-fn whole_message(buffer: &mut Vec<u8>) -> Option<String> {
+pub fn whole_message(buffer: &mut Vec<u8>) -> Option<String> {
     while buffer.starts_with(b"\r\n") {
         buffer.drain(..2);
     }

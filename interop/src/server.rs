@@ -77,15 +77,18 @@ impl Server {
             .expect("a temporary folder");
         let file = folder.path().join("provision.json");
         std::fs::write(&file, provision.to_string()).expect("write the provisioning file");
-        let media = ports::block(MEDIA_PORTS + 1);
-        let media = media + media % 2;
+        let own = settings
+            .iter()
+            .find(|(k, _)| *k == "CROSSPOINT_MEDIA_PORTS");
+        let media_ports =
+            own.map_or_else(|| media_ports(MEDIA_PORTS), |(_, range)| range.to_string());
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let mut server = Self {
             process: None,
             sip: local(ports::one()),
             http: Http::new(local(ports::one())),
             folder,
-            media_ports: format!("{media}-{}", media + MEDIA_PORTS - 1),
+            media_ports,
             settings: settings
                 .iter()
                 .map(|(k, v)| (k.to_string(), v.to_string()))
@@ -126,6 +129,14 @@ impl Server {
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The running program, for signals and its end.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("a started server")
     }
 
     pub fn pid(&self) -> u32 {
@@ -268,6 +279,13 @@ impl Server {
     pub fn uri(&self, user: &str) -> String {
         format!("sip:{user}@{DOMAIN}")
     }
+}
+
+/// A free range of so many media ports, as the setting has it.
+pub fn media_ports(count: u16) -> String {
+    let first = ports::block(count + 1);
+    let first = first + first % 2;
+    format!("{first}-{}", first + count - 1)
 }
 
 /// One value of `/metrics`; labels as they are printed, if any.

@@ -243,6 +243,7 @@ async fn explain(
     let command = Command::Explain { interaction: id };
     let reply = state.command(tenant, actor, command).await?;
     let none = || Problem::new(Code::NotFound, "nothing was decided about this interaction");
-    let explanation = reply.document.ok_or_else(none)?;
+    let mut explanation = reply.document.ok_or_else(none)?;
+    readable_times(&mut explanation);
     Ok(axum::Json(Explanation { explanation }).into_response())
 }

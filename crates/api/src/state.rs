@@ -38,6 +38,9 @@ pub struct Settings {
     /// A proxy of yours is in front and appends the client's address to `X-Forwarded-For`; its last
     /// entry counts for the limits of failed sign-ins. Without a proxy clients could lie with it.
     pub behind_proxy: bool,
+    /// Further origins (`https://desk.example`) whose pages may open the event socket; its own
+    /// always may.
+    pub origins: Vec<String>,
     /// What people type into a softphone.
     pub sip: SipAddresses,
     /// How long a session lasts without being renewed, in seconds.
@@ -61,6 +64,7 @@ impl Default for Settings {
             recordings: PathBuf::from("recordings"),
             tls: false,
             behind_proxy: false,
+            origins: Vec::new(),
             sip: SipAddresses {
                 host: "127.0.0.1".into(),
                 udp: Some(5060),

@@ -7,11 +7,12 @@ import * as ring from "./ring.js";
 import { agentName, me, now, onChange, onEvent, queueName, refresh, state } from "./store.js";
 import { reason, Trail } from "./trail.js";
 
-const ui = { redraw: () => {}, chosen: null, panel: null, search: "", recent: [], busy: new Set(), note: {}, code: {}, offersSeen: new Map(), digits: "" };
+const ui = { redraw: () => {}, chosen: null, panel: null, search: "", recent: [], busy: new Set(), note: {}, code: {}, offersSeen: new Map(), accepted: new Set(), digits: "", last: null, followed: null };
 const trail = new Trail(() => ui.redraw());
 
 onEvent((event) => {
   trail.take(event);
+  if (event.type === "wrap_up.started" && event.data.agent === state.session?.agent) ui.last = event.subject;
   if (event.type === "wrap_up.noted" || event.type === "interaction.ended") loadRecent();
 });
 onChange(watchOffers);
@@ -36,6 +37,7 @@ function watchOffers() {
   if (!offers.length) {
     ring.stop();
     ui.offersSeen.clear();
+    ui.accepted.clear();
   }
 }
 
@@ -67,7 +69,10 @@ async function act(key, path, body) {
 async function accept(offer) {
   ring.stop();
   const done = await act("accept", `/v1/offers/${offer.id}/accept`);
-  if (done) say(t("Accepted. Pick up your phone if it rings."));
+  if (!done) return;
+  ui.accepted.add(offer.id);
+  say(t("Accepted. Pick up your phone."));
+  ui.redraw();
 }
 async function reject(offer) {
   ring.stop();
@@ -82,7 +87,7 @@ function offerCard(offer) {
       h("p.small.muted", {}, offer.queue ? queueName(offer.queue) : "", i ? h("span", {}, " · ", t("waiting"), " ", h("time", { "data-since": i.started }, "")) : null)),
     h("div.row.between.small", {}, h("span", {}, t("Answer within")), h("time.strong", { "data-until": offer.deadline }, "")),
     h("div.countdown", { "aria-hidden": "true" }, h("i", { "data-ends": offer.deadline, "data-begun": ui.offersSeen.get(offer.id) + state.skew, "data-keep": true })),
-    h("div.actions", {},
+    ui.accepted.has(offer.id) ? h("p.strong", { role: "status" }, t("Pick up your phone.")) : h("div.actions", {},
       h("button.button.good", { onclick: () => accept(offer), disabled: ui.busy.has("accept") }, t("Accept"), h("kbd", {}, "Alt A")),
       h("button.button.danger", { onclick: () => reject(offer), disabled: ui.busy.has("reject") }, t("Reject"), h("kbd", {}, "Alt R"))));
 }
@@ -211,30 +216,32 @@ function callCard(i, leg) {
 
 /* Wrap-up */
 
-async function saveWrapUp(own) {
-  const id = own.interaction;
+/** What is being wrapped up: as the server says, as was told, or the call before. */
+const wrapped = (own) => own.interaction ?? ui.last ?? ui.recent[0]?.id ?? null;
+
+async function saveWrapUp(own, id) {
   await act("note", `/v1/agents/${own.id}/wrap-up`, { interaction: id, code: ui.code[id] ?? null, note: ui.note[id] || null });
 }
 
-async function finish(own) {
-  if (ui.code[own.interaction] || ui.note[own.interaction]) await saveWrapUp(own);
+async function finish(own, id = wrapped(own)) {
+  if (ui.code[id] || ui.note[id]) await saveWrapUp(own, id);
   await act("finish", `/v1/agents/${own.id}/wrap-up/finish`);
   loadRecent();
 }
 
 function wrapUpCard(own) {
-  const id = own.interaction;
-  return h("section.card", { "data-key": "wrap", "aria-label": t("Wrap-up") },
+  const id = wrapped(own);
+  return h("section.card", { "data-key": `wrap-${id}`, "aria-label": t("Wrap-up") },
     h("header", {}, h("h2", {}, t("Wrap-up")), own.wrap_up_until ? h("span.chip.busy", {}, t("ends in"), " ", h("time", { "data-until": own.wrap_up_until }, "")) : null),
     h("div.body.stack.loose", {},
       id ? h("fieldset", {}, h("legend.small.strong", {}, t("Result")), h("div.codes", { role: "radiogroup" },
         state.names.codes.map((c) => h("button.button", { type: "button", role: "radio", "aria-checked": String(ui.code[id] === c.id), class: ui.code[id] === c.id ? "on" : "",
-          onclick: () => { ui.code[id] = c.id; saveWrapUp(own); } }, c.name)),
+          onclick: () => { ui.code[id] = c.id; saveWrapUp(own, id); } }, c.name)),
         state.names.codes.length ? null : h("span.muted.small", {}, t("No wrap-up codes are set up.")))) : null,
-      id ? h("div.field", {}, h("label", { for: "note" }, t("Note")), h("textarea", { id: "note", maxlength: 4000, value: ui.note[id] ?? "", oninput: (e) => (ui.note[id] = e.target.value), onchange: () => saveWrapUp(own) })) : null,
+      id ? h("div.field", {}, h("label", { for: "note" }, t("Note")), h("textarea", { id: "note", maxlength: 4000, value: ui.note[id] ?? "", oninput: (e) => (ui.note[id] = e.target.value), onchange: () => saveWrapUp(own, id) })) : null,
       h("div.row.end", {},
         h("button.button", { onclick: () => act("extend", `/v1/agents/${own.id}/wrap-up/extend`, { by_ms: 30_000 }) }, t("30 s more")),
-        h("button.button.primary", { onclick: () => finish(own), disabled: ui.busy.has("finish") }, t("Finish"), h("kbd", {}, "Alt W")))));
+        h("button.button.primary", { onclick: () => finish(own, id), disabled: ui.busy.has("finish") }, t("Finish"), h("kbd", {}, "Alt W")))));
 }
 
 /* Idle, side columns */
@@ -282,9 +289,11 @@ export function agentView(redraw) {
     loadRecent();
   }
   const { own, i, leg } = myCall();
+  if (own?.interaction) ui.last = own.interaction;
   const wrapping = own?.state === "wrap_up" || own?.wrap_up_until;
-  const follow = own?.offers[0]?.interaction ?? own?.interaction ?? ui.chosen;
-  if (follow && follow !== trail.id && (own?.offers.length || own?.interaction) && !ui.pinned) trail.open(follow);
+  const work = own?.offers[0]?.interaction ?? own?.interaction ?? null;
+  if (work && work !== ui.followed) trail.open(work);
+  ui.followed = work;
   return h("div.desk", {},
     h("div.stack", {},
       h("h1.unseen", {}, t("My work")),

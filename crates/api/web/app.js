@@ -215,8 +215,17 @@ function draw() {
   requestAnimationFrame(() => {
     queued = false;
     show(app, state.session ? frame() : gate());
+    for (const list of app.querySelectorAll("[data-newest]")) follow(list);
     tick();
   });
+}
+
+const followed = new WeakMap();
+/** A list that grew shows its newest line. */
+function follow(list) {
+  if (followed.get(list) === list.dataset.newest) return;
+  followed.set(list, list.dataset.newest);
+  list.scrollTop = list.scrollHeight;
 }
 
 /** Clocks and countdowns move without drawing the page again. */

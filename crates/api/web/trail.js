@@ -22,6 +22,7 @@ const WORDS = {
   "leg.held": () => t("On hold"), "leg.resumed": () => t("Off hold"), "leg.muted": (d) => (d.muted ? t("Muted") : t("Unmuted")),
   "leg.ended": (d) => t("Leg ended: {reason}", { reason: reason(d.reason) }),
   "leg.quality": () => t("Quality measured"), "leg.digit": () => t("Digit pressed"),
+  "prompt.started": (d) => t("Prompt: {what}", { what: d.what }), "prompt.ended": (d) => (d.interrupted ? t("Prompt interrupted") : t("Prompt over")),
   "queue.entered": (d) => t("Waits in {queue}, position {position}", { queue: queueName(d.queue), position: d.position }),
   "queue.announced": (d) => t("Told position {position}", { position: d.position }),
   "queue.left": (d) => t("Left {queue} after {wait}: {exit}", { queue: queueName(d.queue), wait: s(d.waited_ms), exit: t(d.exit) }),
@@ -37,9 +38,13 @@ const WORDS = {
   "supervise.started": (d) => t("Supervisor joins: {mode}", { mode: t(d.mode) }), "supervise.changed": (d) => t("Supervisor: {mode}", { mode: t(d.mode) }),
   "supervise.taken_over": () => t("Supervisor took over"),
   "wrap_up.started": (d) => t("{agent} wraps up", { agent: agentName(d.agent) }), "wrap_up.noted": () => t("Wrap-up noted"), "wrap_up.ended": () => t("Wrap-up ended"),
+  "command.taken": (d) => t("Command: {what}", { what: String(d.what).replaceAll("_", " ") }),
   "agent.presence_changed": (d) => presenceWord(d.presence), "agent.state_changed": (d) => stateWord(d.state),
 };
-const COLOUR = { "call.bridged": "good", "leg.answered": "good", "interaction.ended": "bad", "leg.ended": "bad", "queue.entered": "busy", "offer.made": "busy" };
+/** Left out of the list: many, and of little meaning to a reader. */
+const QUIET = new Set(["leg.quality", "prompt.ended"]);
+const COLOUR = { "call.bridged": "good", "leg.answered": "good", "interaction.ended": "bad", "leg.ended": "bad", "prompt.started": (d) => t("Prompt: {what}", { what: d.what }), "prompt.ended": (d) => (d.interrupted ? t("Prompt interrupted") : t("Prompt over")),
+  "queue.entered": "busy", "offer.made": "busy" };
 
 function line(event) {
   const words = WORDS[event.type]?.(event.data) ?? event.type;
@@ -87,7 +92,7 @@ export class Trail {
   view() {
     if (!this.id) return h("p.empty", {}, t("Nothing chosen."));
     if (!this.events.length) return h("p.empty", {}, this.loading ? t("Loading …") : t("No events yet."));
-    const shown = this.events.filter((e) => e.type !== "leg.quality");
-    return h("ol.trail", {}, shown.map(line));
+    const shown = this.events.filter((e) => !QUIET.has(e.type));
+    return h("ol.trail", { "data-newest": shown.at(-1)?.id ?? "", tabindex: "0", "aria-label": t("Events") }, shown.map(line));
   }
 }

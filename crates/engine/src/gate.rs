@@ -13,6 +13,13 @@ pub(crate) fn promises(message: &[u8], of_call: bool) -> bool {
     of_call || (rest.starts_with(b"2") && method(message) == b"REGISTER")
 }
 
+/// An INVITE outside any dialog: its To has no tag yet. It asks and promises nothing: should the
+/// process die before the record is durable, the answer meets a server that does not know the call
+/// and ends it.
+pub(crate) fn asks(message: &[u8]) -> bool {
+    message.starts_with(b"INVITE ") && !line(message, b"\r\nTo: ").windows(5).any(|w| w == b";tag=")
+}
+
 /// Whether a message ends a call. While the log cannot be written such a message does not wait: at
 /// worst the end is told again after a crash.
 pub(crate) fn ends(message: &[u8]) -> bool {
@@ -28,15 +35,32 @@ pub(crate) fn cancels(message: &[u8]) -> bool {
         || (message.starts_with(b"SIP/2.0 ") && method(message) == b"CANCEL")
 }
 
+/// Whether a message turns a request away. While the log cannot be written it must leave all the
+/// same, or callers would wait for an answer that never comes.
+pub(crate) fn refuses(message: &[u8]) -> bool {
+    let status = message.strip_prefix(b"SIP/2.0 ");
+    status.is_some_and(|s| matches!(s.first(), Some(b'4'..=b'6')))
+}
+
 /// The method in the CSeq of a response of ours, which we write in the long form.
 fn method(message: &[u8]) -> &[u8] {
-    const NAME: &[u8] = b"\r\nCSeq: ";
-    let Some(at) = message.windows(NAME.len()).position(|w| w == NAME) else {
+    line(message, b"\r\nCSeq: ")
+        .rsplit(|b| *b == b' ')
+        .next()
+        .unwrap_or(b"")
+}
+
+/// The value of the first header with this name, which we write in the long form.
+fn line<'a>(message: &'a [u8], name: &[u8]) -> &'a [u8] {
+    let Some(at) = message.windows(name.len()).position(|w| w == name) else {
         return b"";
     };
-    let line = &message[at + NAME.len()..];
-    let end = line.iter().position(|b| *b == b'\r').unwrap_or(line.len());
-    line[..end].rsplit(|b| *b == b' ').next().unwrap_or(b"")
+    let value = &message[at + name.len()..];
+    let end = value
+        .iter()
+        .position(|b| *b == b'\r')
+        .unwrap_or(value.len());
+    &value[..end]
 }
 
 #[cfg(test)]
@@ -44,12 +68,46 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_turns_away() {
+        for (first, want) in [
+            ("SIP/2.0 503 Service Unavailable", true),
+            ("SIP/2.0 404 Not Found", true),
+            ("SIP/2.0 600 Busy Everywhere", true),
+            ("SIP/2.0 200 OK", false),
+            ("SIP/2.0 180 Ringing", false),
+            ("INVITE sip:5@x SIP/2.0", false),
+        ] {
+            assert_eq!(refuses(first.as_bytes()), want, "{first}");
+        }
+    }
+
+    #[test]
+    fn what_asks() {
+        for (message, want) in [
+            ("INVITE sip:a SIP/2.0\r\nTo: <sip:a>\r\n", true),
+            ("INVITE sip:a SIP/2.0\r\nTo: <sip:a>;tag=1\r\n", false),
+            ("BYE sip:a SIP/2.0\r\nTo: <sip:a>\r\n", false),
+        ] {
+            assert_eq!(asks(message.as_bytes()), want, "{message}");
+        }
+    }
+
+    #[test]
     fn what_waits_for_the_log() {
         let response = |status: &str, method: &str| {
             format!("SIP/2.0 {status}\r\nVia: x\r\nCSeq: 7 {method}\r\n\r\n").into_bytes()
         };
         let table = [
-            (b"INVITE sip:a SIP/2.0\r\n".to_vec(), true, true),
+            (
+                b"INVITE sip:a SIP/2.0\r\nTo: <sip:a>\r\n".to_vec(),
+                true,
+                true,
+            ),
+            (
+                b"INVITE sip:a SIP/2.0\r\nTo: <sip:a>;tag=1\r\n".to_vec(),
+                true,
+                true,
+            ),
             (b"BYE sip:a SIP/2.0\r\n".to_vec(), true, true),
             (b"CANCEL sip:a SIP/2.0\r\n".to_vec(), true, true),
             (b"ACK sip:a SIP/2.0\r\n".to_vec(), true, true),

@@ -11,6 +11,9 @@ use cp_vocab::*;
 /// Interactions listed at most; a wallboard of more would be read by nobody.
 pub(crate) const LIVE_INTERACTIONS_MAX: usize = 1_000;
 
+/// The interaction each agent is wrapping up.
+type Wrapped = rustc_hash::FxHashMap<AgentId, InteractionId>;
+
 impl Engine {
     pub(crate) fn live(&self, now: Timestamp, tenant: TenantId) -> CommandReply {
         let s = &self.index.snapshot;
@@ -19,13 +22,22 @@ impl Engine {
             .values()
             .filter(|e| e.tenant == tenant)
             .take(LIVE_INTERACTIONS_MAX);
+        // Work that ended stays the agent's while it is wrapped up.
+        let of = self
+            .interactions
+            .values()
+            .filter(|e| e.tenant == tenant)
+            .map(|e| e.interaction.state());
+        let wrapped: Wrapped = of
+            .flat_map(|s| s.wrap_up.iter().map(|a| (*a, s.id)))
+            .collect();
         let document = LiveDocument {
             at: self.wall(now),
             agents: s
                 .agents
                 .iter()
                 .filter(|a| a.tenant == tenant)
-                .map(|a| self.live_agent(now, a))
+                .map(|a| self.live_agent(now, a, &wrapped))
                 .collect(),
             queues: s
                 .queues
@@ -55,7 +67,7 @@ impl Engine {
         }
     }
 
-    fn live_agent(&self, now: Timestamp, a: &Agent) -> LiveAgent {
+    fn live_agent(&self, now: Timestamp, a: &Agent, wrapped: &Wrapped) -> LiveAgent {
         let view = self.router.agent_view(a.id, now);
         let offer = view.as_ref().and_then(|v| v.offer).and_then(|id| {
             let interaction = *self.offers.get(&id)?;
@@ -68,7 +80,10 @@ impl Engine {
                 deadline,
             })
         });
-        let interaction = view.as_ref().and_then(|v| v.interactions.first().copied());
+        let interaction = view
+            .as_ref()
+            .and_then(|v| v.interactions.first().copied())
+            .or_else(|| wrapped.get(&a.id).copied());
         let leg = interaction.and_then(|i| {
             self.interactions
                 .get(&i)

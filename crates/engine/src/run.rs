@@ -39,7 +39,8 @@ impl Engine {
                 call,
             } => {
                 let live = !self.writable && call.is_some_and(|c| self.may_pass(c, &bytes));
-                let after = if live || !gate::promises(&bytes, call.is_some()) {
+                let asks = call.is_some_and(|c| self.asks_outside(c)) && gate::asks(&bytes);
+                let after = if live || asks || !gate::promises(&bytes, call.is_some()) {
                     NOW
                 } else {
                     LogPosition::default()
@@ -68,13 +69,21 @@ impl Engine {
         }
     }
 
+    /// Whether the call goes to a trunk or a bare address. A phone of ours is rung behind the log: it
+    /// may just have hung up, and must hear our answer to that before it rings again.
+    fn asks_outside(&self, call: cp_sip::ua::CallRef) -> bool {
+        let leg = self.calls.get(&call).and_then(|l| self.legs.get(l));
+        leg.is_some_and(|l| !matches!(l.endpoint, cp_vocab::event::Endpoint::Phone(_)))
+    }
+
     /// While the log cannot be written, calls that are up live on ungated, and end. A call whose
     /// answer still waits may not be ended before it: the answer would raise a ghost.
     fn may_pass(&self, call: cp_sip::ua::CallRef, message: &[u8]) -> bool {
         match self.calls.get(&call).and_then(|l| self.legs.get(l)) {
             Some(l) => l.confirmed || gate::cancels(message),
             None if self.unconfirmed.contains(&call) => gate::cancels(message),
-            None => gate::ends(message),
+            // Of a call that was refused nothing is kept: there is nothing to wait for.
+            None => gate::ends(message) || gate::refuses(message),
         }
     }
 

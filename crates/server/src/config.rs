@@ -105,11 +105,6 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "whether browsers reach it by HTTPS (secure cookies); TLS itself ends before us",
     ),
     (
-        "http.origins",
-        "",
-        "further origins browsers may come from, comma separated",
-    ),
-    (
         "sip.udp",
         "0.0.0.0:5060",
         "addresses for SIP over UDP, comma separated; empty: none",

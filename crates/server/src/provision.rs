@@ -3,6 +3,8 @@
 //! Applied only while the database has no tenant. Everything wrong is reported at once, and nothing
 //! is written then.
 
+mod check;
+
 use cp_api::auth::password;
 use cp_store::{Change, ConfigRow, Edit, PageRequest, Role, Store, User};
 use cp_vocab::command::Actor;
@@ -20,8 +22,8 @@ use file::*;
 pub enum ProvisionError {
     #[error("the provisioning file is not valid: {0}")]
     Malformed(#[from] serde_json::Error),
-    #[error("the provisioning file names things that are not in it:\n  {}", .0.join("\n  "))]
-    Unknown(Vec<String>),
+    #[error("the provisioning file has {} error{}:\n  {}", .0.len(), if .0.len() == 1 { "" } else { "s" }, .0.join("\n  "))]
+    Wrong(Vec<String>),
     #[error("the provisioning could not be stored")]
     Store(#[from] cp_store::StoreError),
 }
@@ -37,16 +39,16 @@ pub fn apply(
     if !store.tenants(&PageRequest::first(1))?.items.is_empty() {
         return Ok(0);
     }
-    let mut unknown = Vec::new();
+    let mut wrong = check::problems(&file);
     let mut all = Vec::new();
     for spec in &file.tenants {
         let mut builder = Builder::new(spec, ids, now);
         let rows = builder.rows();
-        unknown.append(&mut builder.unknown);
+        wrong.append(&mut builder.unknown);
         all.push((builder.tenant, rows));
     }
-    if !unknown.is_empty() {
-        return Err(ProvisionError::Unknown(unknown));
+    if !wrong.is_empty() {
+        return Err(ProvisionError::Wrong(wrong));
     }
     for (tenant, rows) in all {
         let changes = rows.into_iter().map(Change::Create).collect();
@@ -147,7 +149,7 @@ impl<'a> Builder<'a> {
         match map.get(name) {
             Some(id) => *id,
             None => {
-                unknown.push(format!("{kind} {name:?}"));
+                unknown.push(format!("{kind} {name:?} is named and not there"));
                 T::from_u128(0)
             }
         }
@@ -386,7 +388,8 @@ impl<'a> Builder<'a> {
         match (addr, prefix) {
             (Some(addr), Some(prefix)) => Some(Network { addr, prefix }),
             _ => {
-                self.unknown.push(format!("network {text:?}"));
+                self.unknown
+                    .push(format!("network {text:?} is not an address or a network"));
                 None
             }
         }

@@ -7,6 +7,7 @@ pub mod ladder;
 pub mod log;
 pub mod media;
 pub mod network;
+pub mod people;
 pub mod phone;
 pub mod scenario;
 pub mod seeds;

@@ -201,8 +201,12 @@ impl Run {
         let Some(agent) = self.house.agents.get(who).copied() else {
             // A caller's phone: the leg at its address.
             let known = self.world.phones.iter().any(|p| p.name == who);
-            let leg = known.then(|| self.world.legs_at(who)).unwrap_or_default();
-            let leg = *leg.last()?;
+            let legs = if known {
+                self.world.legs_at(who)
+            } else {
+                vec![]
+            };
+            let leg = *legs.last()?;
             let engine = &self.world.engine;
             let id = engine
                 .interactions()

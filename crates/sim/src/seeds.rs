@@ -287,6 +287,9 @@ impl Play {
                 if self.rng.random_bool(0.5) {
                     self.world.clock_off_us = jump;
                 }
+                if self.rng.random_bool(0.3) {
+                    self.world.wall_off_us = self.rng.random_range(-hour..hour);
+                }
                 self.disk_fails = false;
                 self.did(format!("restart, clock off {}", self.world.clock_off_us));
                 self.world.fault(Fault::Restart);

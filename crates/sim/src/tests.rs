@@ -3,7 +3,7 @@ mod scenarios;
 use crate::seeds;
 
 /// Runs of every `cargo test`; more with `CP_SEEDS`, one alone with `CP_SEED`.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 1_000;
 
 #[test]
 fn seeds() {
@@ -50,5 +50,24 @@ fn random_runs_reach_everything() {
             *all.entry(kind).or_insert(0) += n;
         }
     }
-    println!("{all:#?}");
+    for kind in [
+        "call.bridged",
+        "call.unbridged",
+        "conference.joined",
+        "conference.merged",
+        "consult.started",
+        "interaction.ended",
+        "leg.held",
+        "offer.made",
+        "park.parked",
+        "queue.left",
+        "recording.ended",
+        "shared_op.state_changed",
+        "supervise.started",
+        "transfer.completed",
+        "transfer.failed",
+        "wrap_up.ended",
+    ] {
+        assert!(all.contains_key(kind), "{kind} never happened: {all:#?}");
+    }
 }

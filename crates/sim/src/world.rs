@@ -4,7 +4,7 @@ use crate::ladder;
 use crate::log::Log;
 use crate::media::Media;
 use crate::network::{Network, Quality};
-use crate::phone::{Answer, Phone, PhoneWant};
+use crate::phone::{Phone, PhoneWant};
 use bytes::Bytes;
 use cp_engine::{Engine, EngineConfig, Input, Output, Restore};
 use cp_sip::ua::{CallRef, Listen, UaOutput};
@@ -31,7 +31,7 @@ pub enum Fault {
     Restart,
 }
 
-enum Thing {
+pub(crate) enum Thing {
     Packet {
         from: SocketAddr,
         to: SocketAddr,
@@ -95,6 +95,8 @@ pub struct World {
     /// How far the wall clock of the server's process was off when it started: time on its line
     /// is ours and this.
     pub clock_off_us: i64,
+    /// What the next process takes the wall clock to be off from its own line.
+    pub wall_off_us: i64,
     ports: u16,
     committed: LogPosition,
     held: VecDeque<(LogPosition, Held)>,
@@ -114,7 +116,7 @@ impl World {
         let snapshot = Arc::new(snapshot);
         let mut world = Self {
             now: START,
-            engine: Self::engine(seed),
+            engine: Self::engine(seed, 0),
             phones: vec![],
             log: Log::default(),
             media: Media::default(),
@@ -127,6 +129,7 @@ impl World {
             faults_seen: vec![],
             disk_delay: Duration::from_millis(1),
             clock_off_us: 0,
+            wall_off_us: 0,
             ports,
             committed: LogPosition::default(),
             held: VecDeque::new(),
@@ -139,19 +142,18 @@ impl World {
         world
     }
 
-    fn engine(seed: u64) -> Engine {
+    fn engine(seed: u64, wall_offset_us: i64) -> Engine {
         let mut key = [0u8; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let local: SocketAddr = SERVER.into();
-        Engine::new(EngineConfig::new(
-            key,
-            [9; 32],
-            vec![Listen {
-                transport: Transport::Udp,
-                local,
-                advertised: local,
-            }],
-        ))
+        let listen = vec![Listen {
+            transport: Transport::Udp,
+            local,
+            advertised: local,
+        }];
+        let mut config = EngineConfig::new(key, [9; 32], listen);
+        config.wall_offset_us = wall_offset_us;
+        Engine::new(config)
     }
 
     fn boot(&mut self, mut restore: Restore) {
@@ -217,7 +219,8 @@ impl World {
             )
         });
         self.committed = LogPosition::default();
-        self.engine = Self::engine(self.seed.wrapping_add(u64::from(self.restarts) << 48));
+        let seed = self.seed.wrapping_add(u64::from(self.restarts) << 48);
+        self.engine = Self::engine(seed, self.wall_off_us);
         let restore = Restore {
             open: self.log.open(),
             bindings: self.bindings(),
@@ -237,6 +240,7 @@ impl World {
                     ..
                 } => {
                     let until = r.at + Duration::from_secs(u64::from(*expires_s));
+                    let until = Timestamp(until.0.saturating_add_signed(-self.wall_off_us));
                     known.insert(*phone, (contact.0.clone(), until));
                 }
                 Event::PhoneUnregistered { phone, .. } => {
@@ -357,7 +361,7 @@ impl World {
         }
     }
 
-    fn later(&mut self, after: Duration, thing: Thing) {
+    pub(crate) fn later(&mut self, after: Duration, thing: Thing) {
         self.order += 1;
         self.due.push(Reverse(Due {
             at: self.now + after,
@@ -526,121 +530,5 @@ impl World {
                 self.replies.insert(id, result);
             }
         }
-    }
-
-    // --- what people do
-
-    pub fn call(&mut self, who: &str, to: &str) {
-        let at = self.at(who);
-        let now = self.now;
-        self.phones[at].call(now, to, who);
-        self.drain_phone(at);
-    }
-    pub fn hang_up(&mut self, who: &str) {
-        let at = self.at(who);
-        let now = self.now;
-        self.phones[at].hang_up(now);
-        self.drain_phone(at);
-    }
-    pub fn hold_call(&mut self, who: &str, on: bool) {
-        let at = self.at(who);
-        let now = self.now;
-        self.phones[at].hold(now, on);
-        self.drain_phone(at);
-    }
-    pub fn call_late(&mut self, who: &str, to: &str) {
-        let at = self.at(who);
-        let now = self.now;
-        self.phones[at].call_late(now, to, who);
-        self.drain_phone(at);
-    }
-    /// `who` picks up the call that `of` is in.
-    pub fn pick_up_call(&mut self, who: &str, of: &str) -> bool {
-        let Some(replaces) = self.phones[self.at(of)].replaces() else {
-            return false;
-        };
-        let at = self.at(who);
-        let now = self.now;
-        self.phones[at].pick(now, "pickup", who, replaces);
-        self.drain_phone(at);
-        true
-    }
-    pub fn refer(&mut self, who: &str, to: Option<&str>) -> bool {
-        let at = self.at(who);
-        let now = self.now;
-        let sent = match to {
-            Some(to) => self.phones[at].refer(now, to),
-            None => self.phones[at].refer_attended(now),
-        };
-        self.drain_phone(at);
-        sent
-    }
-    /// A digit from the phone, as the media worker hears it.
-    pub fn press(&mut self, who: &str, digit: char) {
-        for leg in self.legs_at(who) {
-            let duration_ms = 100;
-            self.give(Input::Media(MediaEvent::Digit {
-                leg,
-                digit,
-                duration_ms,
-            }));
-            if let Some(playback) = self.media.barge_in(leg) {
-                let interrupted = true;
-                self.give(Input::Media(MediaEvent::PlaybackEnded {
-                    leg,
-                    playback,
-                    interrupted,
-                }));
-            }
-        }
-    }
-    pub fn habit(&mut self, who: &str, answer: Answer) {
-        let at = self.at(who);
-        self.phones[at].answer = answer;
-    }
-    /// Pulls the plug, or puts it back.
-    pub fn dead(&mut self, who: &str, dead: bool) {
-        let at = self.at(who);
-        self.phones[at].dead = dead;
-        if dead {
-            // Its audio stops: the worker finds the leg silent.
-            let legs: Vec<LegId> = self.legs_at(who);
-            for leg in legs {
-                self.later(
-                    Duration::from_secs(20),
-                    Thing::Media(MediaEvent::Silent {
-                        leg,
-                        silent_ms: 20_000,
-                    }),
-                );
-            }
-        }
-    }
-
-    /// Live legs whose far end is this phone's address.
-    pub fn legs_at(&self, who: &str) -> Vec<LegId> {
-        let ip = self.phones[self.at(who)].addr.ip();
-        self.media
-            .legs
-            .iter()
-            .filter(|(_, l)| l.plan.as_ref().is_some_and(|p| p.remote.ip() == ip))
-            .map(|(l, _)| *l)
-            .collect()
-    }
-
-    /// Whether `a` hears `b` now.
-    pub fn hears(&self, a: &str, b: &str) -> bool {
-        let (la, lb) = (self.legs_at(a), self.legs_at(b));
-        la.iter()
-            .any(|x| lb.iter().any(|y| x != y && self.media.hears(*x, *y)))
-    }
-
-    /// The event kinds of all interactions, in order, for comparison.
-    pub fn story(&self) -> Vec<String> {
-        self.log
-            .interactions()
-            .values()
-            .flat_map(|r| r.iter().map(|e| e.event.kind().to_string()))
-            .collect()
     }
 }

@@ -84,7 +84,7 @@ async fn open(
     });
     query.finish()?;
     let upgrade = upgrade.map_err(|_| Problem::new(Code::BadRequest, "this is a WebSocket"))?;
-    refuse_foreign_origin(&headers)?;
+    refuse_foreign_origin(&state, &headers)?;
     if state.0.meters.sockets.get() >= SOCKETS_MAX {
         return Err(Problem::new(Code::Overload, "too many sockets are open").retry_after_s(5));
     }
@@ -111,7 +111,7 @@ async fn open(
 }
 
 /// Browsers let any page open a socket to anywhere and send the cookie along; the origin tells.
-fn refuse_foreign_origin(headers: &HeaderMap) -> Result<(), Problem> {
+fn refuse_foreign_origin(state: &ApiState, headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name| {
         headers
             .get(name)
@@ -122,7 +122,8 @@ fn refuse_foreign_origin(headers: &HeaderMap) -> Result<(), Problem> {
     };
     let host = text(header::HOST).unwrap_or("");
     let of_origin = origin.split_once("://").map_or(origin, |(_, h)| h);
-    if of_origin.eq_ignore_ascii_case(host) {
+    let allowed = &state.0.settings.origins;
+    if of_origin.eq_ignore_ascii_case(host) || allowed.iter().any(|a| a == origin) {
         return Ok(());
     }
     let detail = "sockets of pages from another origin are not taken";

@@ -433,9 +433,7 @@ impl Interaction {
     ) {
         match purpose {
             Purpose::Offer(offer) => match reason {
-                EndReason::Busy | EndReason::Declined => {
-                    self.ask(ctx, RouteAsk::Rejected { offer })
-                }
+                EndReason::Declined => self.ask(ctx, RouteAsk::Rejected { offer }),
                 EndReason::Cancelled | EndReason::NoAnswer => {}
                 _ => self.ask(ctx, RouteAsk::Unreachable { offer }),
             },

@@ -165,10 +165,13 @@ impl Interaction {
     }
 
     pub(crate) fn settle_shared(&mut self, ctx: &mut Ctx<'_>) {
-        let now = shared::global(&self.state);
         let before = self.state.shared;
         // Interactions that never had a second call say nothing: one call is one entry (rule 11).
-        if now == before || (self.state.op.is_none() && before == SharedState::Single) {
+        if self.state.op.is_none() && before == SharedState::Single {
+            return;
+        }
+        let now = shared::global(&self.state);
+        if now == before {
             return;
         }
         if let Some(uci) = self.state.uci {

@@ -313,6 +313,7 @@ impl Interaction {
             address,
             call_id,
         } = new;
+        let shown = address.user().to_string();
         let was = self.state.leg(old).filter(|l| l.is_live()).cloned();
         // A consultation would lose its meaning when one of its sides became somebody else.
         let consulting = self
@@ -380,7 +381,7 @@ impl Interaction {
                     Event::TransferStarted {
                         kind_of: TransferKind::Attended,
                         by: old,
-                        to: Pii(String::new()),
+                        to: Pii(shown),
                     },
                 );
                 self.referrer = Some(old);

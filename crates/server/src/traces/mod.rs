@@ -76,12 +76,15 @@ pub fn start(
         .context("the log cannot be read for the traces")?;
     // A cursor beyond the newest record is of another database.
     let cursor = kept.and_then(|t| t.trim().parse().ok());
+    let cursor = cursor.filter(|c| *c <= head).unwrap_or(head);
     let follower = Follower {
         store,
         file,
         counters: counters.clone(),
-        cursor: cursor.filter(|c| *c <= head).unwrap_or(head),
+        cursor,
     };
+    // From here on nothing is missed, whatever happens before the first batch.
+    follower.keep();
     let exporter = {
         let _inside = runtime.enter();
         telemetry::exporter(endpoint)?
@@ -133,6 +136,11 @@ async fn follow(
 }
 
 impl Follower {
+    fn keep(&self) {
+        // When this fails, spans the collector has may be sent again; they keep their ids.
+        let _ = std::fs::write(&self.file, format!("{}\n", self.cursor));
+    }
+
     fn look(&mut self) -> Result<Round, StoreError> {
         let head = self.store.head()?;
         let behind = head.saturating_sub(self.cursor);
@@ -176,12 +184,11 @@ impl Follower {
             tracing::debug!(error = %telemetry::kind_of(&error), "traces: export failed");
             return None;
         }
-        self.counters.spans.fetch_add(count, Relaxed);
         if round.cursor != self.cursor {
             self.cursor = round.cursor;
-            // Only saves sending again what the collector has: spans keep their ids.
-            let _ = std::fs::write(&self.file, format!("{}\n", self.cursor));
+            self.keep();
         }
+        self.counters.spans.fetch_add(count, Relaxed);
         let behind = self.counters.behind.load(Relaxed);
         self.counters
             .behind
@@ -189,3 +196,6 @@ impl Follower {
         Some(round.more)
     }
 }
+
+#[cfg(test)]
+mod tests;

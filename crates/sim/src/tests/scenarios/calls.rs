@@ -120,10 +120,10 @@ fn a_number_outside_goes_by_the_trunk() {
               3.003 call 1 started kim -> +4930123456
               3.003 call 1 leg kim Customer
               3.003 call 1 leg +4930123456 Party
-              3.006 call 1 +4930123456 rings
-              3.806 call 1 +4930123456 answered
-              3.806 call 1 kim answered
-              3.806 call 1 bridged kim, +4930123456
+              3.005 call 1 +4930123456 rings
+              3.805 call 1 +4930123456 answered
+              3.805 call 1 kim answered
+              3.805 call 1 bridged kim, +4930123456
               5.001 call 1 +4930123456 ended: hung_up
               5.001 call 1 kim ended: hung_up
               5.001 call 1 ended: hung_up by +4930123456
@@ -183,18 +183,18 @@ fn early_media_is_heard_before_the_answer() {
               3.002    kim -> cp     ACK
               3.002    kim -> cp     INVITE (SDP)
               3.003     cp -> kim    100 INVITE
-              3.004     cp -> far    INVITE (SDP)
-              3.005    far -> cp     100 INVITE
-              3.005    far -> cp     183 INVITE (SDP)
-              3.007     cp -> far    PRACK
-              3.007     cp -> kim    183 INVITE (SDP)
-              3.008    far -> cp     200 PRACK
-              3.008    kim -> cp     PRACK
-              3.009     cp -> kim    200 PRACK
-              5.005    far -> cp     200 INVITE
-              5.007     cp -> far    ACK
-              5.007     cp -> kim    200 INVITE
-              5.008    kim -> cp     ACK
+              3.003     cp -> far    INVITE (SDP)
+              3.004    far -> cp     100 INVITE
+              3.004    far -> cp     183 INVITE (SDP)
+              3.006     cp -> far    PRACK
+              3.006     cp -> kim    183 INVITE (SDP)
+              3.007    far -> cp     200 PRACK
+              3.007    kim -> cp     PRACK
+              3.008     cp -> kim    200 PRACK
+              5.004    far -> cp     200 INVITE
+              5.006     cp -> far    ACK
+              5.006     cp -> kim    200 INVITE
+              5.007    kim -> cp     ACK
               7.000    kim -> cp     BYE
               7.002     cp -> kim    200 BYE
               7.002     cp -> far    BYE
@@ -203,10 +203,10 @@ fn early_media_is_heard_before_the_answer() {
               3.003 call 1 started kim -> +4930123456
               3.003 call 1 leg kim Customer
               3.003 call 1 leg +4930123456 Party
-              3.006 call 1 +4930123456 rings with audio
-              5.006 call 1 +4930123456 answered
-              5.006 call 1 kim answered
-              5.006 call 1 bridged kim, +4930123456
+              3.005 call 1 +4930123456 rings with audio
+              5.005 call 1 +4930123456 answered
+              5.005 call 1 kim answered
+              5.005 call 1 bridged kim, +4930123456
               7.001 call 1 kim ended: hung_up
               7.001 call 1 +4930123456 ended: hung_up
               7.001 call 1 ended: hung_up by kim
@@ -420,9 +420,9 @@ fn click_to_call_rings_the_own_phone_first() {
               9.153 call 2 eve.2 rings
               9.953 call 2 eve.2 answered
               9.953 call 2 leg +4930123456 Customer
-              9.956 call 2 +4930123456 rings
-             10.756 call 2 +4930123456 answered
-             10.756 call 2 bridged eve.2, +4930123456
+              9.955 call 2 +4930123456 rings
+             10.755 call 2 +4930123456 answered
+             10.755 call 2 bridged eve.2, +4930123456
         "#]],
     );
     holds("phones bob eve; eve: dial 1001; bob rejects 486; wait 5s; eve is free");

@@ -82,7 +82,7 @@ fn an_agent_who_rejects_keeps_the_caller_in_place() {
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
               3.004 call 1 bob ended: busy
-              3.004 call 1 offer to bob: Rejected
+              3.004 call 1 offer to bob: Rescinded
         "#]],
     );
 }
@@ -219,11 +219,8 @@ fn full_and_unstaffed_queues_lead_elsewhere() {
             log
               3.001 call 1 started alice -> empty
               3.001 call 1 leg alice Customer
-              3.001 call 1 alice answered
-              3.001 call 1 alice hears speech
-              4.501 call 1 alice prompt over
-              4.501 call 1 alice ended: unavailable
-              4.501 call 1 ended: unavailable
+              3.001 call 1 alice ended: unavailable
+              3.001 call 1 ended: unavailable by alice
         "#]],
     );
 }
@@ -236,11 +233,8 @@ fn queues_that_overflow_into_each_other_let_the_caller_go() {
             log
               3.001 call 1 started alice -> ring-a
               3.001 call 1 leg alice Customer
-              3.001 call 1 alice answered
-              3.001 call 1 alice hears speech
-              4.501 call 1 alice prompt over
-              4.501 call 1 alice ended: unavailable
-              4.501 call 1 ended: unavailable
+              3.001 call 1 alice ended: unavailable
+              3.001 call 1 ended: unavailable by alice
         "#]],
     );
 }

@@ -673,7 +673,7 @@ fn a_phone_takes_over_a_call_by_replaces() {
               3.804 call 1 alice answered
               3.804 call 1 bridged alice, bob
               6.003 call 1 leg eve Agent
-              6.003 call 1 transfer Attended by bob to 
+              6.003 call 1 transfer Attended by bob to 1002
               6.003 call 1 shared: Single -> Pending
               6.003 call 1 eve answered
               6.003 call 1 bridged alice, eve

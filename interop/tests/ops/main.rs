@@ -1,0 +1,14 @@
+//! What whoever runs Crosspoint relies on: start and stop, metrics, logs, traces, secure transports,
+//! and what happens when the machine does not play along.
+
+mod collector;
+mod crash;
+mod drain;
+mod logs;
+mod machine;
+mod metrics;
+mod secure;
+mod start;
+mod traces;
+mod wire;
+mod world;
