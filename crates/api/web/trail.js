@@ -13,14 +13,16 @@ const REASONS = {
 export const reason = (r) => t(REASONS[r] ?? r ?? "");
 
 const s = (ms) => clock((ms ?? 0) / 1000);
+const DIRECTIONS = { inbound: "Inbound call from {from} to {to}", outbound: "Outbound call from {from} to {to}", internal: "Internal call from {from} to {to}" };
 const WORDS = {
-  "interaction.started": (d) => t("{direction} call from {from} to {to}", { direction: t(d.direction), from: address(d.from, d.from_name), to: address(d.to) }),
+  "interaction.started": (d) => t(DIRECTIONS[d.direction] ?? DIRECTIONS.inbound, { from: address(d.from, d.from_name), to: address(d.to) }),
   "interaction.ended": (d) => t("Ended: {reason}", { reason: reason(d.reason) }),
   "leg.added": (d) => (d.agent ? t("{agent}'s phone is called", { agent: agentName(d.agent) }) : t("{who} joins as {role}", { who: address(d.address), role: t(d.role) })),
   "leg.ringing": () => t("Ringing"),
   "leg.answered": (d) => t("Answered{codec}{secure}", { codec: d.codec ? ` · ${d.codec}` : "", secure: d.secure ? ` · ${t("encrypted")}` : "" }),
   "leg.held": () => t("On hold"), "leg.resumed": () => t("Off hold"), "leg.muted": (d) => (d.muted ? t("Muted") : t("Unmuted")),
   "leg.ended": (d) => t("Leg ended: {reason}", { reason: reason(d.reason) }),
+  "prompt.started": () => t("Announcement"), "prompt.ended": () => t("Announcement over"),
   "leg.quality": () => t("Quality measured"), "leg.digit": () => t("Digit pressed"),
   "prompt.started": (d) => t("Prompt: {what}", { what: d.what }), "prompt.ended": (d) => (d.interrupted ? t("Prompt interrupted") : t("Prompt over")),
   "queue.entered": (d) => t("Waits in {queue}, position {position}", { queue: queueName(d.queue), position: d.position }),
