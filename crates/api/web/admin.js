@@ -335,7 +335,8 @@ export function adminView(redraw, [chosen]) {
   const kinds = Object.keys(KINDS).filter((k) => may(`${KINDS[k].permission}:read`));
   const kind = kinds.includes(chosen) ? chosen : kinds[0];
   const spec = KINDS[kind];
-  const rows = rowsOf(kind);
+  const order = (r) => String(r[spec.columns[0]] ?? "");
+  const rows = [...rowsOf(kind)].sort((a, b) => order(a).localeCompare(order(b), undefined, { numeric: true }));
   const writes = may(`${spec.permission}:write`);
   const label = (c) => t(spec.fields.find((f) => f.name === c)?.label ?? { created_at: "Made", health: "Health" }[c] ?? c);
   return h("div.admin", {},

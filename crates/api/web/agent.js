@@ -165,12 +165,18 @@ function transferPanel(base) {
     if (await act("consult", `${base}/consult`, { target })) ui.panel = null;
   };
   const typed = ui.search.trim();
+  const rows = directory();
+  // A name means whom the list shows first; a number or an address is dialled as it is.
+  const named = /[^\d+*#]/.test(typed) && !typed.includes("@");
+  const found = named ? rows[0] : null;
+  const consultee = named ? (rows.find((r) => r.target)?.target ?? null) : dialled(typed);
+  const destination = named ? found?.destination : { to: "dial", target: dialled(typed) };
   return h("section.panel.stack", { "data-key": "transfer-panel", "aria-label": t("Transfer or consult") },
-    h("div.row", {},
+    h("form.row", { onsubmit: (e) => { e.preventDefault(); if (typed && destination) send(destination); } },
       h("input", { id: "transfer-to", "aria-label": t("Name, number or SIP address"), placeholder: t("Name, number or SIP address"), value: ui.search, autocomplete: "off", oninput: (e) => ((ui.search = e.target.value), ui.redraw()) }),
-      h("button.button", { disabled: !typed, onclick: () => consult(dialled(typed)) }, t("Consult")),
-      h("button.button.primary", { disabled: !typed, onclick: () => send({ to: "dial", target: dialled(typed) }) }, t("Transfer"))),
-    h("ul.directory", {}, directory().map((r) => h("li", { "data-key": r.key },
+      h("button.button", { type: "button", disabled: !typed || !consultee, onclick: () => consult(consultee) }, t("Consult")),
+      h("button.button.primary", { type: "submit", disabled: !typed || !destination }, t("Transfer"))),
+    h("ul.directory", {}, rows.map((r) => h("li", { "data-key": r.key },
       h("span.dot", { class: r.dot, "aria-hidden": "true" }),
       h("span.grow.cut", {}, h("span.strong", {}, r.name), " ", h("span.small.muted", {}, r.detail)),
       r.target ? h("button.button.small", { onclick: () => consult(r.target), "aria-label": t("Consult {who}", { who: r.name }) }, t("Consult")) : null,
@@ -253,7 +259,7 @@ function dialCard() {
     if (to) act("dial", "/v1/calls", { target: dialled(to) });
   } },
     h("label.unseen", { for: "dial-to" }, t("Number to call")),
-    h("input", { id: "dial-to", name: "to", placeholder: t("Call a number or extension"), autocomplete: "off", maxlength: 64 }),
+    h("input", { id: "dial-to", name: "to", placeholder: t("Number or extension"), autocomplete: "off", maxlength: 64 }),
     h("button.button.primary", { type: "submit", disabled: ui.busy.has("dial") }, t("Call")));
 }
 
@@ -275,7 +281,9 @@ function choose(id) {
 }
 
 function recentItem(r) {
-  const outbound = r.direction === "outbound";
+  // A call of my own to a colleague or a queue is told by whom I called.
+  const own = r.from.kind === "extension" && r.from.value === state.names.agents.get(state.session.agent)?.extension;
+  const outbound = r.direction === "outbound" || own;
   return h("li", { "data-key": r.id }, h("button.work", { onclick: () => choose(r.id), "aria-current": String(trail.id === r.id) },
     h("span.row.between", {}, h("span.strong.cut", {}, address(outbound ? r.to : r.from, outbound ? null : r.from_name)), h("span.small.muted", {}, when(r.started_at))),
     h("span.row.between.small.muted", {}, h("span.cut", {}, r.queue ? queueName(r.queue) : t(r.direction)), h("span", {}, r.ended_at ? `${clock(r.talk_ms / 1000)} · ${reason(r.end_reason)}` : t("now")))));

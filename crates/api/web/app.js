@@ -65,7 +65,7 @@ function gate() {
       h("form", { onsubmit: submit, "aria-labelledby": "gate-title" },
         h("h2", { id: "gate-title" }, t("Sign in")),
         sign.fault ? h("p.notice", { role: "alert" }, sign.fault) : null,
-        field("login", t("Name"), { autocomplete: "username", autofocus: true, maxlength: 100 }),
+        field("login", t("Sign-in name"), { autocomplete: "username", autofocus: true, maxlength: 100 }),
         field("password", t("Password"), { type: "password", autocomplete: "current-password", maxlength: 256 }),
         sign.domain ? field("tenant", t("Organisation's domain (if several share this server)"), { autocomplete: "organization", maxlength: 253 }) : null,
         h("button.button.primary", { type: "submit", disabled: sign.busy }, sign.busy ? t("Signing in …") : t("Sign in")),
@@ -109,7 +109,7 @@ function presenceControl() {
         presenceKeys.map((p) => h("option", { value: p }, own?.next_presence ? `${presenceWord(own.presence)} → ${presenceWord(p)}` : presenceWord(p))),
         custom ? h("option", { value: "custom" }, custom) : null,
         h("option", { value: "other" }, t("Other reason …")))),
-    own ? h("span.chip", { class: own.state === "not_responding" ? "bad" : own.state === "idle" ? "" : "accent" },
+    own && (own.presence !== "offline" || own.state !== "idle") ? h("span.chip", { class: own.state === "not_responding" ? "bad" : own.state === "idle" ? "" : "accent" },
       stateWord(own.state), " ", h("time", { "data-since": own.since }, clock((now() - Date.parse(own.since)) / 1000))) : null,
     own?.state === "not_responding" ? h("button.button.small.primary", { onclick: () => setPresence("available") }, t("I'm back")) : null);
 }

@@ -63,9 +63,9 @@ function form() {
 function list() {
   const head = [t("Started"), t("From"), t("To"), t("Queue"), t("Agent"), t("Talked"), t("Ended")];
   return h("section.card", {}, h("header", {}, h("h2", {}, t("Interactions"))), form(), h("div.scroll", {}, h("table", {},
-    h("thead", {}, h("tr", {}, head.map((x) => h("th", { scope: "col" }, x)))),
+    h("thead", {}, h("tr", {}, head.map((x, i) => h("th", { scope: "col", class: i === 5 ? "num" : "" }, x)))),
     h("tbody", {}, (ui.rows ?? []).map((r) => h("tr", { "data-key": r.id },
-      h("td.num", {}, h("a", { href: `#/history/${r.id}`, "aria-current": ui.open === r.id ? "true" : null }, when(r.started_at))),
+      h("td.nowrap", {}, h("a", { href: `#/history/${r.id}`, "aria-current": ui.open === r.id ? "true" : null }, when(r.started_at))),
       h("td", {}, address(r.from, r.from_name)), h("td", {}, address(r.to)), h("td", {}, r.queue ? queueName(r.queue) : ""),
       h("td", {}, r.agents.map(agentName).join(", ")), h("td.num", {}, clock(r.talk_ms / 1000)),
       h("td", {}, r.ended_at ? reason(r.end_reason) : h("span.chip.good", {}, t("live")))))))),
@@ -98,5 +98,5 @@ export function historyView(redraw, [id]) {
     search();
   }
   if (id && id !== ui.open) open(id);
-  return h("div.stack", {}, h("h1.unseen", {}, t("History")), h("div.halves", {}, list(), detail()));
+  return h("div.stack", {}, h("h1.unseen", {}, t("History")), h("div.halves.history", {}, list(), detail()));
 }

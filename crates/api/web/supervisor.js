@@ -89,7 +89,7 @@ function agentTable(live) {
   const head = [t("Agent"), t("Presence"), t("State"), t("For"), t("Phone"), t("Current work"), t("Join")];
   const rows = [...live.agents].sort((a, b) => rank(a) - rank(b) || agentName(a.id).localeCompare(agentName(b.id)));
   return h("section.card", {}, h("header", {}, h("h2", {}, t("Agents"))), h("div.scroll", {}, h("table", {},
-    h("thead", {}, h("tr", {}, head.map((x) => h("th", { scope: "col" }, x)))),
+    h("thead", {}, h("tr", {}, head.map((x, i) => h("th", { scope: "col", class: i === 3 ? "num" : "" }, x)))),
     h("tbody", {}, rows.map((a) => agentRow(a, live))))), rows.length ? null : h("p.empty", {}, t("No agents yet.")));
 }
 
@@ -97,7 +97,7 @@ function liveTable(live) {
   const rows = [...live.interactions].sort((a, b) => Number(b.waiting) - Number(a.waiting) || a.started.localeCompare(b.started)).slice(0, 200);
   const head = [t("From"), t("To"), t("Queue"), t("State"), t("Age"), ""];
   return h("section.card", {}, h("header", {}, h("h2", {}, t("Calls"))), h("div.scroll", {}, h("table", {},
-    h("thead", {}, h("tr", {}, head.map((x) => h("th", { scope: "col" }, x || h("span.unseen", {}, t("Actions")))))),
+    h("thead", {}, h("tr", {}, head.map((x, i) => h("th", { scope: "col", class: i === 4 ? "num" : "" }, x || h("span.unseen", {}, t("Actions")))))),
     h("tbody", {}, rows.map((i) => h("tr", { "data-key": i.id },
       h("td.strong", {}, address(i.from, i.from_name)), h("td", {}, address(i.to)), h("td", {}, i.queue ? queueName(i.queue) : ""),
       h("td", {}, h("span.chip", { class: i.waiting ? "busy" : i.legs.filter((l) => l.status === "connected").length > 1 ? "good" : "" }, i.slot ? t("parked in {slot}", { slot: i.slot }) : i.waiting ? t("waiting") : t("live")),

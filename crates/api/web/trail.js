@@ -13,8 +13,9 @@ const REASONS = {
 export const reason = (r) => t(REASONS[r] ?? r ?? "");
 
 const s = (ms) => clock((ms ?? 0) / 1000);
+const DIRECTIONS = { inbound: "Inbound call from {from} to {to}", outbound: "Outbound call from {from} to {to}", internal: "Internal call from {from} to {to}" };
 const WORDS = {
-  "interaction.started": (d) => t("{direction} call from {from} to {to}", { direction: t(d.direction), from: address(d.from, d.from_name), to: address(d.to) }),
+  "interaction.started": (d) => t(DIRECTIONS[d.direction] ?? DIRECTIONS.inbound, { from: address(d.from, d.from_name), to: address(d.to) }),
   "interaction.ended": (d) => t("Ended: {reason}", { reason: reason(d.reason) }),
   "leg.added": (d) => (d.agent ? t("{agent}'s phone is called", { agent: agentName(d.agent) }) : t("{who} joins as {role}", { who: address(d.address), role: t(d.role) })),
   "leg.ringing": () => t("Ringing"),
@@ -37,6 +38,7 @@ const WORDS = {
   "recording.ended": (d) => t("Recording ended, {length}", { length: s(d.duration_ms) }),
   "supervise.started": (d) => t("Supervisor joins: {mode}", { mode: t(d.mode) }), "supervise.changed": (d) => t("Supervisor: {mode}", { mode: t(d.mode) }),
   "supervise.taken_over": () => t("Supervisor took over"),
+  "shared_op.state_changed": (d) => t("Related calls: {state}", { state: String(d.to).replaceAll("_", " ") }),
   "wrap_up.started": (d) => t("{agent} wraps up", { agent: agentName(d.agent) }), "wrap_up.noted": () => t("Wrap-up noted"), "wrap_up.ended": () => t("Wrap-up ended"),
   "command.taken": (d) => t("Command: {what}", { what: String(d.what).replaceAll("_", " ") }),
   "agent.presence_changed": (d) => presenceWord(d.presence), "agent.state_changed": (d) => stateWord(d.state),

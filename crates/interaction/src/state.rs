@@ -197,6 +197,15 @@ impl State {
             .iter()
             .find(|l| l.role == LegRole::Customer && l.is_live())
     }
+    /// Who would wait in a queue: the customer, or whoever else is there and answered (an agent may
+    /// call a queue too).
+    pub fn waiting_party(&self) -> Option<&Leg> {
+        let here = |l: &&Leg| l.is_answered() && l.supervise.is_none();
+        self.live_legs()
+            .filter(|l| l.role == LegRole::Customer)
+            .find(here)
+            .or_else(|| self.live_legs().find(here))
+    }
 
     fn each(&mut self, legs: &[LegId], mut change: impl FnMut(&mut Leg)) {
         for id in legs {

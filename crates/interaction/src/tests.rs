@@ -304,7 +304,11 @@ fn before_the_answer() {
         position: 1,
         wait_estimate_ms: None,
     };
-    let s = calls(vec![answered(A), queued, target(), rings(C, false)]);
+    let s = calls(vec![answered(A), queued.clone(), target(), rings(C, false)]);
+    assert_eq!(of(&s, A), (hears(&[]), MUSIC));
+    // So does a colleague who calls the queue.
+    let colleague = added(A, LegRole::Agent, Direction::Inbound, None);
+    let s = state([colleague, answered(A), queued, target(), rings(C, false)]);
     assert_eq!(of(&s, A), (hears(&[]), MUSIC));
 }
 

@@ -157,7 +157,7 @@ pub fn ambient(state: &State, leg: &Leg) -> Ambient {
             if leg.role == LegRole::Consulted {
                 return Ambient::None;
             }
-            if state.waiting.is_some() && leg.role == LegRole::Customer {
+            if state.waiting.is_some() && state.waiting_party().map(|l| l.id) == Some(leg.id) {
                 return Ambient::Music;
             }
             ringing_ambient(state, leg)

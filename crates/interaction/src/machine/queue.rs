@@ -118,18 +118,11 @@ impl Interaction {
         self.waiting_party()
     }
 
-    /// Who would wait in a queue: the customer, or whoever else is there and answered.
     fn waiting_party(&self) -> Option<LegId> {
         if self.state.ended.is_some() || self.end_reason.is_some() {
             return None;
         }
-        let here = |l: &&Leg| l.is_answered() && l.supervise.is_none();
-        self.state
-            .live_legs()
-            .filter(|l| l.role == LegRole::Customer)
-            .find(here)
-            .or_else(|| self.state.live_legs().find(here))
-            .map(|l| l.id)
+        self.state.waiting_party().map(|l| l.id)
     }
 
     fn offered(

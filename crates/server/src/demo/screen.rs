@@ -27,12 +27,12 @@ pub(super) fn print_welcome(running: &Running, people: &People) {
     println!("  API            {url}/docs    {url}/openapi.json");
     println!("  SIP            127.0.0.1:{port} (UDP and TCP), domain demo.example\n");
     println!(
-        "  {:<14} {:<22} {:<22} {:<10} SIP password",
+        "  {:<19} {:<20} {:<20} {:<10} SIP password",
         "Who", "Sign in as", "Password", "Extension"
     );
     for p in &people.people {
         println!(
-            "  {:<14} {:<22} {:<22} {:<10} {}",
+            "  {:<19} {:<20} {:<20} {:<10} {}",
             format!("{} ({})", p.name, short(&p.role)),
             p.email,
             p.password,
@@ -46,7 +46,7 @@ pub(super) fn print_welcome(running: &Running, people: &People) {
         "   2. Sign in as Anna at {url}/ and set yourself available: virtual callers ring your phone."
     );
     println!(
-        "   3. From the softphone dial 600 (support), 602 (team room), 603 (echo), 605 (menu)."
+        "   3. From the softphone dial 600 (support), 602 (team room), 603 (echo), 604 (music), 605 (menu)."
     );
     println!("   4. Sign in as Sofia in a second browser: watch, listen, whisper, barge.");
     println!("  The support line as callers dial it is {SUPPORT_NUMBER}. Stop with Ctrl+C.\n");
@@ -127,8 +127,11 @@ impl Board {
             }
             return None;
         };
-        let row = self.rows.entry(id).or_default();
-        row.since = r.at;
+        // What comes after a call scrolled off (its wrap-up, its quality) brings no empty row back.
+        let row = match &r.event {
+            Event::Started { .. } => self.rows.entry(id).or_default(),
+            _ => self.rows.get_mut(&id)?,
+        };
         let state = match &r.event {
             Event::Started { from, .. } => {
                 row.from = from.expose().user().to_string();
@@ -148,6 +151,7 @@ impl Board {
             _ => return None,
         };
         row.state = state;
+        row.since = r.at;
         let line = format!("{}  {:<14} {}", r.at.to_rfc3339(), row.from, row.state);
         self.forget_old();
         Some(line)
@@ -177,19 +181,21 @@ impl Board {
             "\x1b[2K  {placed} virtual calls placed, {talking} virtual phones on a call\n"
         ));
         text.push_str(&format!(
-            "\x1b[2K  {:<26} {:<16} {:<26} since\n",
+            "\x1b[2K  {:<30} {:<16} {:<26} Since (UTC)\n",
             "Interaction", "Caller", "State"
         ));
         for (id, row) in self.rows.iter().rev() {
-            let id = id.to_string();
-            let short = id.get(..14).unwrap_or(&id);
+            let since = row.since.to_rfc3339();
             text.push_str(&format!(
-                "\x1b[2K  {short:<26} {:<16} {:<26} {}\n",
+                "\x1b[2K  {:<30} {:<16} {:<26} {}\n",
+                id.to_string(),
                 row.from,
                 row.state,
-                row.since.to_rfc3339()
+                since.get(11..19).unwrap_or(&since)
             ));
         }
+        // Rows that are gone leave nothing below.
+        text.push_str("\x1b[J");
         self.drawn = self.rows.len() + 2;
         let mut out = std::io::stdout().lock();
         // A terminal that went away is no reason to stop the server.

@@ -152,7 +152,7 @@ pub(super) fn provision_file(data: &Path, people: &People) -> Result<PathBuf> {
             {"number": "601", "name": "Sales", "destination": {"to": "queue", "queue": "Sales"}},
             {"number": "602", "name": "Team room", "destination": {"to": "conference", "conference": "Team room"}},
             {"number": "603", "name": "Echo test", "destination": {"to": "echo"}},
-            {"number": "604", "name": "Music", "destination": {"to": "answer", "greeting": speech("You are listening to the hold music of Crosspoint.")}},
+            {"number": "604", "name": "Music", "destination": {"to": "announce", "sound": {"kind": "prompt", "name": "music"}}},
             {"number": "605", "name": "Menu", "destination": {
                 "to": "menu", "prompt": speech("For support press 1. For sales press 2. For the echo test press 3."), "timeout_ms": 8_000,
                 "choices": {"1": {"to": "queue", "queue": "Support"}, "2": {"to": "queue", "queue": "Sales"}, "3": {"to": "echo"}},

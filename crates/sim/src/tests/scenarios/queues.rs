@@ -277,7 +277,7 @@ fn a_direct_call_keeps_an_agent_from_offers() {
 #[test]
 fn a_colleague_in_the_queue_who_hangs_up_leaves_it() {
     check(
-        "phones eve; call eve -> queue; wait 3s; eve hangs up; wait 1s",
+        "phones eve; call eve -> queue; wait 3s; eve hears music; eve hangs up; wait 1s",
         expect![[r#"
             log
               3.003 call 1 started 1002 -> queue
