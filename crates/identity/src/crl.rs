@@ -15,10 +15,13 @@ pub const LIST_BYTES_MAX: usize = 8 * 1_024 * 1_024;
 /// Entries beyond this make the list unreadable: a part of it would be worse than none.
 pub const LIST_ENTRIES_MAX: usize = 200_000;
 
+/// Issuer name and serial number, both in DER.
+type Entry = (Box<[u8]>, Box<[u8]>);
+
 /// Revoked certificates by issuer name and serial.
 #[derive(Debug, Default)]
 pub struct RevocationList {
-    revoked: FxHashSet<(Box<[u8]>, Box<[u8]>)>,
+    revoked: FxHashSet<Entry>,
     next_update: Option<Timestamp>,
 }
 

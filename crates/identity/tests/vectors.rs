@@ -1,4 +1,5 @@
 //! Every shared case has the verdict and the code it is listed with.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

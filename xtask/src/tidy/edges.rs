@@ -8,7 +8,15 @@ use std::path::Path;
 use std::process::Command;
 
 /// Crates without clock, randomness, sockets, threads and await.
-pub(crate) const SANS_IO: &[&str] = &["vocab", "sip", "media", "interaction", "routing", "engine"];
+pub(crate) const SANS_IO: &[&str] = &[
+    "vocab",
+    "sip",
+    "media",
+    "interaction",
+    "routing",
+    "identity",
+    "engine",
+];
 
 /// Folder under `crates/` (or the root) and the siblings it may depend on, tests included.
 const MAY_KNOW: &[(&str, &[&str])] = &[
@@ -17,6 +25,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("media", &["vocab"]),
     ("interaction", &["vocab"]),
     ("routing", &["vocab"]),
+    ("identity", &["vocab"]),
     ("engine", &["vocab", "sip", "interaction", "routing"]),
     ("store", &["vocab"]),
     ("edge", &["vocab", "media", "sip"]),
@@ -30,6 +39,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "media",
             "interaction",
             "routing",
+            "identity",
             "engine",
             "store",
         ],
@@ -42,6 +52,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "media",
             "interaction",
             "routing",
+            "identity",
             "engine",
             "store",
             "edge",
