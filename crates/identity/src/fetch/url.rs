@@ -99,7 +99,7 @@ fn check_host(host: &str) -> Result<String, UrlFault> {
         last,
         "localhost" | "local" | "internal" | "localdomain" | "arpa" | "onion" | "home" | "lan"
     );
-    if host.len() > 253 || labels.len() < 2 || !labels.iter().all(|l| proper(l)) || private {
+    if host.len() > 253 || labels.len() < 2 || !labels.iter().all(proper) || private {
         return Err(UrlFault::Host);
     }
     Ok(host)
