@@ -17,7 +17,10 @@ use cp_store::{Options, SqliteStore, Store};
 use cp_vocab::command::{Actor, Command, CommandEnvelope};
 use cp_vocab::net::Transport;
 use cp_vocab::*;
+use std::fs::DirBuilder;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -63,11 +66,17 @@ pub fn run(config: Config) -> Result<()> {
     running.stop()
 }
 
+/// Recordings and password hashes lie in it: made for its owner alone. One that exists stays as it is.
+pub(crate) fn make_data_folder(folder: &Path) -> Result<()> {
+    let mut maker = DirBuilder::new();
+    let made = maker.recursive(true).mode(0o700).create(folder);
+    made.with_context(|| format!("cannot make {}", folder.display()))
+}
+
 /// Starts everything; returns when calls are taken.
 pub fn start(config: Config) -> Result<Running> {
     cp_edge::raise_file_limit(FILES_WANTED);
-    std::fs::create_dir_all(&config.data)
-        .with_context(|| format!("cannot make {}", config.data.display()))?;
+    make_data_folder(&config.data)?;
     let clock = Clock::start();
     let mut ids = IdSource::from_seed(random_seed()?);
     let store = open_store(&config, &mut ids, clock)?;

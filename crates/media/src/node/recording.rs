@@ -139,10 +139,15 @@ impl Node {
         }
         let mut recordings = std::mem::take(&mut self.recordings);
         let (mut left, mut right) = (Vec::new(), Vec::new());
-        for r in recordings
-            .iter_mut()
-            .filter(|r| usize::from(r.phase) == phase)
-        {
+        for r in recordings.iter_mut() {
+            // A leg that is connected to others takes their phase: its recording goes with it, or it would
+            // be written only while somebody else keeps the old phase alive.
+            if let Some(leg) = self.by_id.get(&r.left).and_then(|s| self.leg(*s)) {
+                r.phase = leg.phase;
+            }
+            if usize::from(r.phase) != phase {
+                continue;
+            }
             let rate_hz = r.recorder.rate_hz();
             left.clear();
             right.clear();

@@ -52,8 +52,7 @@ pub fn run(options: Options) -> Result<()> {
     if std::env::var_os("CROSSPOINT_LOG_FILTER").is_none() {
         config.log_filter = "warn".into();
     }
-    std::fs::create_dir_all(&config.data)
-        .with_context(|| format!("cannot make {}", config.data.display()))?;
+    serve::make_data_folder(&config.data)?;
     let people = tenant::people(&config.data)?;
     if config.provision.is_none() {
         config.provision = Some(tenant::provision_file(&config.data, &people)?);
