@@ -28,15 +28,6 @@ impl Identifier {
     }
 }
 
-/// What a number is: how sure we may be that bare digits are one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Marked {
-    /// `tel:`, `user=phone` or a leading `+`.
-    Yes,
-    /// A user part of bare digits, or nothing but digits.
-    Maybe,
-}
-
 /// The canonical form of a number or address as it stands in a header, or `None`.
 ///
 /// `region` is the country whose dialling habits bare digits are read by.
@@ -54,7 +45,7 @@ pub fn canonical(input: &str, region: Option<&Region>) -> Option<Identifier> {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sip") => sip("sip", rest, region),
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sips") => sip("sips", rest, region),
         Some(_) => None,
-        None => number(text, region, Marked::Maybe).map(Identifier::Number),
+        None => number(text, region).map(Identifier::Number),
     }
 }
 
@@ -85,9 +76,9 @@ fn tel(rest: &str, region: Option<&Region>) -> Option<Identifier> {
     // RFC 3966 5.1.5: a local number is completed by a context that is a prefix.
     match context {
         Some(prefix) if prefix.starts_with('+') && !digits.starts_with('+') => {
-            number(&format!("{prefix}{digits}"), region, Marked::Yes)
+            number(&format!("{prefix}{digits}"), region)
         }
-        _ => number(digits, region, Marked::Yes),
+        _ => number(digits, region),
     }
     .map(Identifier::Number)
 }
@@ -114,12 +105,10 @@ fn sip(scheme: &str, rest: &str, region: Option<&Region>) -> Option<Identifier> 
         .unwrap_or("")
         .split(';')
         .any(|p| p.eq_ignore_ascii_case("user=phone"));
-    let marked = if by_param || user.starts_with('+') {
-        Marked::Yes
-    } else {
-        Marked::Maybe
-    };
-    match number(&user, region, marked) {
+    // Bare digits are a number by local policy only, which is to have a region (RFC 8224 8.3).
+    let may_be = by_param || user.starts_with('+') || region.is_some();
+    let may_be = may_be || matches!(user.as_str(), "112" | "911");
+    match number(&user, region).filter(|_| may_be) {
         Some(n) => Some(Identifier::Number(n)),
         None => {
             let proper = |b: u8| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b'@');
@@ -173,7 +162,7 @@ fn unescape(text: &str) -> Option<String> {
     Some(out)
 }
 
-fn number(text: &str, region: Option<&Region>, marked: Marked) -> Option<String> {
+fn number(text: &str, region: Option<&Region>) -> Option<String> {
     let mut kept = String::with_capacity(text.len());
     let plus = text.trim_start_matches([' ', '(']).starts_with('+');
     let mut pluses = 0;
@@ -192,10 +181,8 @@ fn number(text: &str, region: Option<&Region>, marked: Marked) -> Option<String>
         return regions::is_e164(&kept).then_some(kept);
     }
     if kept.contains(['#', '*']) {
-        // Feature codes go to the switch that knows them, as they are; digits must be among them
-        // unless the address says that it is a number.
-        let digits = kept.bytes().any(|b| b.is_ascii_digit());
-        return (digits || marked == Marked::Yes).then_some(kept);
+        // Feature codes go to the switch that knows them, as they are.
+        return kept.bytes().any(|b| b.is_ascii_digit()).then_some(kept);
     }
     if regions::is_service(&kept, region) {
         return Some(kept);

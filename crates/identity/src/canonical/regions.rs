@@ -26,14 +26,16 @@ impl Region {
 
     /// Country code and national number of what is dialled within the country, or `None`.
     pub(super) fn national(&self, digits: &str) -> Option<String> {
-        let rest = if self.trunk_prefix.is_empty() {
-            digits
-        } else {
-            digits.strip_prefix(self.trunk_prefix).unwrap_or(digits)
+        let dialled = match digits.strip_prefix(self.trunk_prefix) {
+            // A second zero is a mistake, not a number.
+            Some(rest) => (self.trunk_prefix != "0" || !rest.starts_with('0')).then_some(rest),
+            None => None,
         };
-        if rest.starts_with('0') && self.trunk_prefix == "0" {
-            return None;
-        }
+        // Without its prefix a number is national only where the plan has one length, or it is a
+        // mobile of China: elsewhere it cannot be told from an international one.
+        let bare = self.national_digits.0 == self.national_digits.1
+            || (self.iso == "CN" && digits.len() == 11 && digits.starts_with('1'));
+        let rest = dialled.or(bare.then_some(digits))?;
         let (least, most) = self.national_digits;
         let fits = (usize::from(least)..=usize::from(most)).contains(&rest.len());
         (fits && national_plan_holds(self.country_code, rest))

@@ -102,6 +102,11 @@ impl Pairs {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len().max(self.by_age.len())
+    }
+
     pub(super) fn expire(&mut self, now: Timestamp) {
         while let Some(&(at, key)) = self.by_age.first() {
             if at > now {

@@ -96,6 +96,11 @@ impl Rates {
         self.numbers.get(&key).map(|n| n.rate)
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.numbers.len().max(self.by_use.len())
+    }
+
     pub(super) fn erase(&mut self, tenant: TenantId, number: &str) {
         let key = (tenant, Box::from(number));
         if let Some(n) = self.numbers.remove(&key) {

@@ -1,6 +1,8 @@
 //! The shared cases and keys.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod pki;
+
 use std::path::Path;
 
 /// Text of `shared/<path>`; `None` only when it is switched off.
