@@ -3,7 +3,6 @@
 mod calls;
 mod clients;
 mod limits;
-mod parking;
 mod phones;
 mod queues;
 mod recovery;
