@@ -1,4 +1,5 @@
 //! Certificates that must be refused, delegation, and the indirect revocation list.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -257,7 +258,8 @@ fn indirect_revocation() {
         .to_vec();
     let serial: &[u8] = &[0x11, 0x22, 0x33];
     let (later, past) = ("280101000000Z", "261121000000Z");
-    let table: &[(&str, &[(&[u8], Option<&[u8]>)], &str, Result<(), Fault>)] = &[
+    type Entries<'e> = &'e [(&'e [u8], Option<&'e [u8]>)];
+    let table: &[(&str, Entries<'_>, &str, Result<(), Fault>)] = &[
         (
             "listed",
             &[(serial, Some(&issuer))],

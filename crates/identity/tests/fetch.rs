@@ -1,4 +1,5 @@
 //! Addresses that must not be fetched from, as text and as sockets.
+#![allow(clippy::unwrap_used)]
 
 use cp_identity::fetch::{UrlFault, check_socket, check_url};
 

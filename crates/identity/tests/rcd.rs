@@ -1,4 +1,5 @@
 //! Rich call data: the digests of RFC 9795, what is taken and what spoils all of it.
+#![allow(clippy::unwrap_used)]
 
 use cp_identity::json::Value;
 use cp_identity::rcd::{RcdFault, digest_of, inert, read};
