@@ -19,7 +19,7 @@ const INVENTORY_RANGES_MAX: usize = 10_000;
 pub enum CheckError {
     #[error("the file is larger than {FILE_BYTES_MAX} bytes")]
     TooLarge,
-    #[error("the file is not in the format of identity cases: {0}")]
+    #[error("the file is not in the format of identity cases")]
     Format(#[from] serde_json::Error),
     #[error("the roots cannot be read: {0}")]
     Roots(Fault),

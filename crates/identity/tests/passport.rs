@@ -1,4 +1,5 @@
 //! Tokens from signing to verdict, over a certificate authority of our own.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,9 +1,11 @@
-//! `crosspoint`: serve, demo, check.
+//! `crosspoint`: serve, demo, check, identity.
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use cp_server::config::Config;
 use cp_server::{demo, serve};
+use cp_vocab::Timestamp;
+use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,6 +37,45 @@ enum Sub {
     Check { file: Option<PathBuf> },
     /// Print a configuration file with every setting at its default.
     Sample,
+    /// Call identity: score cases, spell numbers.
+    #[command(subcommand)]
+    Identity(Identity),
+}
+
+#[derive(Subcommand)]
+enum Identity {
+    /// Verify the cases of a file; one JSON line per case.
+    Check { file: PathBuf },
+    /// Numbers on standard input; one canonical form or INVALID per line.
+    Canonical {
+        /// Country whose dialling habits bare digits are read by (ISO 3166, two letters).
+        #[arg(long, default_value = "US")]
+        region: String,
+    },
+}
+
+fn identity(what: Identity) -> Result<()> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    match what {
+        Identity::Check { file } => {
+            let text = std::fs::read_to_string(&file)
+                .with_context(|| format!("cannot read {}", file.display()))?;
+            // Cases carry their own time; those without are judged by the wall clock.
+            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+            for line in cp_identity::check::run(&text, Timestamp::from_secs(since.as_secs()))? {
+                writeln!(out, "{line}")?;
+            }
+        }
+        Identity::Canonical { region } => {
+            // Bytes, not text: a line that is no UTF-8 is one INVALID, not the end.
+            for line in std::io::stdin().lock().split(b'\n') {
+                let line = String::from_utf8(line?).unwrap_or_default();
+                writeln!(out, "{}", cp_identity::canonical::line(&line, &region))?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(())
 }
 
 fn read(path: Option<&PathBuf>) -> Result<Config> {
@@ -61,6 +102,7 @@ fn run() -> Result<()> {
             print!("{}", Config::sample());
             Ok(())
         }
+        Sub::Identity(what) => identity(what),
     }
 }
 

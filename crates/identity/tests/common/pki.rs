@@ -1,5 +1,4 @@
 //! A small certificate authority for tests.
-#![allow(dead_code, unreachable_pub)]
 
 use cp_identity::Fault;
 use cp_identity::certificate::{Credential, Trust};
