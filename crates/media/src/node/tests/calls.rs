@@ -1137,3 +1137,40 @@ fn a_node_moves_to_its_worker_thread() {
     fn movable<T: Send>() {}
     movable::<Node>();
 }
+
+/// A parked party whose music was stopped at once, or before it began, hears who picks it up.
+#[test]
+fn who_picks_up_a_parked_call_is_heard() {
+    for (music, gap_ms) in [(false, 0), (false, 130), (true, 0), (true, 10), (true, 130)] {
+        let mut w = World::new();
+        let a = w.phone(Codec::Pcmu);
+        let b = w.phone(Codec::Pcmu);
+        w.bridge(a, b);
+        w.sings(a, 1_000.0);
+        w.sings(b, 600.0);
+        w.run(400);
+        w.hear(a, &[], None);
+        w.hear(b, &[], None);
+        let leg = w.leg(b);
+        w.command(MediaCommand::Close { leg });
+        let samples = crate::music::samples();
+        let playing = music.then(|| play(&mut w, a, vec![samples], |p| p.repeat = true));
+        w.run(gap_ms);
+        let c = w.phone(Codec::Pcmu);
+        w.hear(a, &[c], None);
+        w.hear(c, &[a], None);
+        if let Some(playback) = playing {
+            let leg = w.leg(a);
+            w.command(MediaCommand::Stop { leg, playback });
+        }
+        w.sings(c, 2_000.0);
+        let before = w.phones[a].heard.len();
+        w.run(1_000);
+        let new = w.phones[a].heard[before..].to_vec();
+        assert!(
+            new.len() > 6_000,
+            "music {music}, gap {gap_ms} ms: {} samples",
+            new.len()
+        );
+    }
+}
