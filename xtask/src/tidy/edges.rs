@@ -30,6 +30,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("store", &["vocab"]),
     ("edge", &["vocab", "media", "sip"]),
     ("speech", &["vocab"]),
+    ("fetch", &["vocab"]),
     ("api", &["vocab", "store"]),
     (
         "sim",
@@ -57,6 +58,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "store",
             "edge",
             "speech",
+            "fetch",
             "api",
             "sim",
         ],
@@ -70,7 +72,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 const RESERVED: &[(&str, &[&str], &str)] = &[
     ("rusqlite", &["store"], "only store speaks SQL"),
     ("axum", &["api"], "only api speaks HTTP to people"),
-    ("hyper", &["api"], "only api speaks HTTP to people"),
+    (
+        "hyper",
+        &["api", "fetch"],
+        "only api serves HTTP, only fetch asks for it",
+    ),
     ("tower-http", &["api"], "only api speaks HTTP to people"),
     ("utoipa", &["api"], "only api describes the HTTP surface"),
 ];

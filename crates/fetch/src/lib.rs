@@ -1,0 +1,1 @@
+//! The one door through which Crosspoint fetches anything over HTTP.
