@@ -139,10 +139,10 @@ pub(crate) fn add_changing<R: Resource>(api: &mut Api) {
     let (item, noun) = (R::PATHS.1, noun::<R>());
     api.add(
         operation::patch(item, R::IDS[3], R::TAG, &format!("Change a {noun}"))
-            .describe("A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.")
+            .describe("A merge patch (RFC 7396).")
             .needs(R::WRITE)
             .path_id(R::Id::PREFIX)
-            .header("If-Match", "The row's `ETag`.")
+            .if_match()
             .merge_patch::<R::Input>()
             .replies_row::<R::Input>(200, R::SCHEMA, "Changed"),
         change::<R>,
@@ -160,7 +160,7 @@ pub(crate) fn add_removing<R: Resource>(api: &mut Api) {
         .describe("409 while others name it.")
         .needs(R::WRITE)
         .path_id(R::Id::PREFIX)
-        .header("If-Match", "The row's `ETag`.")
+        .if_match()
         .empty("Removed"),
         remove::<R>,
     );

@@ -123,6 +123,15 @@ impl Op {
         }));
         self
     }
+    /// An edit of what was read: 428 without `If-Match`, 412 when it changed since.
+    pub(crate) fn if_match(mut self) -> Self {
+        self.parameters.push(json!({
+            "name": "If-Match", "in": "header", "required": true,
+            "description": "The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.",
+            "schema": { "type": "string" }, "example": "\"3\"",
+        }));
+        self
+    }
     /// `limit` and `cursor`.
     pub(crate) fn paged(self) -> Self {
         let limit = json!({ "type": "integer", "minimum": 1, "maximum": cp_store::PAGE_ROWS_MAX, "default": 50 });

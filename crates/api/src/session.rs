@@ -146,8 +146,7 @@ async fn sign_in(
     let Some(user) = user else {
         state.0.meters.sign_ins_failed.add(1);
         tracing::warn!("a sign-in failed");
-        let detail =
-            "wrong name or password; if your organisation shares this server, give its domain too";
+        let detail = "Wrong name or password. Check both; if your organisation shares this server, give its domain too.";
         return Err(Problem::new(Code::Unauthenticated, detail));
     };
     state.0.lockout.succeeded(&login, source);
@@ -178,7 +177,7 @@ fn begin(state: &ApiState, login: &str, source: Option<IpAddr>) -> Result<(), Pr
         .lockout
         .begin(state.now(), login, source)
         .map_err(|wait_s| {
-            let detail = format!("too many failures; wait {wait_s} s");
+            let detail = format!("Too many failed sign-ins. Wait {wait_s} s, then try again; an administrator can set a new password.");
             Problem::new(Code::TooManyRequests, detail).retry_after_s(wait_s)
         })
 }

@@ -210,7 +210,7 @@ impl ApiState {
         let busy = || {
             Problem::new(
                 Code::TooManyRequests,
-                "too many people are signing in at once",
+                "Too many people are signing in at once. Try again in two seconds.",
             )
             .retry_after_s(2)
         };

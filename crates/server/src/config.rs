@@ -45,6 +45,8 @@ pub struct Config {
     pub durability: Durability,
     pub http_listen: SocketAddr,
     pub http_tls: bool,
+    pub http_origins: Vec<String>,
+    pub http_behind_proxy: bool,
     pub sip_udp: Vec<SocketAddr>,
     pub sip_tcp: Vec<SocketAddr>,
     pub sip_tls: Vec<SocketAddr>,
@@ -103,6 +105,16 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "http.tls",
         "false",
         "whether browsers reach it by HTTPS (secure cookies); TLS itself ends before us",
+    ),
+    (
+        "http.origins",
+        "",
+        "further origins whose pages may use it (https://desk.example), comma separated; the first is where people sign in",
+    ),
+    (
+        "http.behind_proxy",
+        "false",
+        "a proxy of yours appends the client's address to X-Forwarded-For",
     ),
     (
         "sip.udp",
@@ -326,6 +338,8 @@ impl Config {
                 "an address with port",
             ),
             http_tls: r.bool("http.tls"),
+            http_origins: origins(r),
+            http_behind_proxy: r.bool("http.behind_proxy"),
             sip_udp: r.list("sip.udp", address),
             sip_tcp: r.list("sip.tcp", address),
             sip_tls: r.list("sip.tls", address),
@@ -408,6 +422,24 @@ impl Config {
         }
         text
     }
+}
+
+/// Scheme, host and port, as a browser's Origin header spells it.
+fn origins(r: &mut Reader) -> Vec<String> {
+    let origins: Vec<String> = r.list("http.origins", "an origin");
+    for origin in &origins {
+        let rest = origin
+            .strip_prefix("https://")
+            .or_else(|| origin.strip_prefix("http://"));
+        let fine = |h: &str| !h.is_empty() && !h.contains(['/', '?', '#', '@', '*', ' ']);
+        if !rest.is_some_and(fine) || origin.to_ascii_lowercase() != *origin {
+            let what = format!(
+                "{origin:?} is not an origin such as https://desk.example (lower case, no path)"
+            );
+            r.problem("http.origins", what);
+        }
+    }
+    origins
 }
 
 fn ports(r: &mut Reader) -> RangeInclusive<u16> {
@@ -541,6 +573,24 @@ mod tests {
                 .to_string()
                 .starts_with("the configuration has 10 errors:")
         );
+    }
+
+    #[test]
+    fn origins_are_whole_and_nothing_else() {
+        let c = load("[http]\norigins = [\"https://a.example\", \"http://b.example:8443\"]\nbehind_proxy = true\n", &[]).unwrap();
+        assert_eq!(c.http_origins.len(), 2);
+        assert!(c.http_behind_proxy);
+        for bad in [
+            "desk.example",
+            "https://",
+            "https://a.example/",
+            "https://*.example",
+            "https://A.example",
+            "ftp://a",
+        ] {
+            let file = format!("[http]\norigins = {bad:?}\n");
+            assert_eq!(load(&file, &[]).unwrap_err().0.len(), 1, "{bad}");
+        }
     }
 
     #[test]

@@ -351,6 +351,8 @@ fn start_http(
     let backend = Arc::new(ServerBackend::new(sources.clone()));
     let settings = Settings {
         tls: config.http_tls,
+        origins: config.http_origins.clone(),
+        behind_proxy: config.http_behind_proxy,
         recordings: config.data.join("recordings"),
         sip: sip_addresses(sip, own),
         ..Settings::default()

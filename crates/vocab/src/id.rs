@@ -121,6 +121,14 @@ typed_ids! {
     MixId = "mix";
     WrapUpCodeId = "wuc";
     ApiKeyId = "key";
+    /// A role that a tenant made for itself.
+    RoleId = "rol";
+    /// A program that gets tokens by the client credentials grant of OAuth 2.
+    OAuthClientId = "ocl";
+    /// An OpenID Connect provider that people of a tenant sign in with.
+    IdentityProviderId = "idp";
+    /// A passkey, authenticator app or recovery code of a person.
+    CredentialId = "crd";
     SessionId = "ses";
     /// A receiver of events by HTTP.
     WebhookId = "whk";

@@ -156,12 +156,16 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
 /// # Errors
 /// 401 without a valid credential; 403 for a browser's unsafe request without its CSRF value.
 pub(crate) async fn admit(state: &ApiState, method: &Method, headers: &HeaderMap) -> Reply<Caller> {
-    let credential = credential(state, headers)
-        .ok_or_else(|| Problem::new(Code::Unauthenticated, "sign in first"))?;
+    let credential = credential(state, headers).ok_or_else(|| {
+        Problem::new(
+            Code::Unauthenticated,
+            "Sign in first: send a session's cookie, or a token as Authorization: Bearer.",
+        )
+    })?;
     let refused = || {
         Problem::new(
             Code::Unauthenticated,
-            "this sign-in is not valid (any more)",
+            "This sign-in is not valid (any more). Sign in again.",
         )
     };
     match credential {
@@ -178,7 +182,7 @@ pub(crate) async fn admit(state: &ApiState, method: &Method, headers: &HeaderMap
             let safe = *method == Method::GET || *method == Method::HEAD;
             let shown = headers.get("x-csrf-token").and_then(|v| v.to_str().ok());
             if !safe && !shown.is_some_and(|s| token::same(s, &token::csrf(&t))) {
-                let detail = "send the session's csrf_token as X-CSRF-Token";
+                let detail = "Send the session's csrf_token as X-CSRF-Token.";
                 return Err(Problem::new(Code::Forbidden, detail));
             }
             of_user(state, session, user).await

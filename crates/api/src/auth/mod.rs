@@ -103,6 +103,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Caller>().cloned();
-        caller.ok_or_else(|| Problem::new(Code::Unauthenticated, "sign in first"))
+        caller.ok_or_else(|| Problem::new(Code::Unauthenticated, "Sign in first."))
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn add(api: &mut Api) {
     api.add(
         operation::patch("/v1/tenant", "changeTenant", "Tenant", "Change your tenant")
             .needs(&[Permission::TenantWrite])
-            .header("If-Match", "The row's `ETag`.")
+            .if_match()
             .merge_patch::<TenantInput>()
             .replies_row::<TenantInput>(200, "Tenant", "Changed"),
         change,
