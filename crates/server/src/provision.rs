@@ -134,6 +134,7 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: 0,
                 record_by_default: false,
+                suspended: false,
             }
             .realm(),
             unknown: vec![],
@@ -174,6 +175,7 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: spec.interactions_max,
                 record_by_default: spec.record_by_default,
+                suspended: false,
             }
             .into(),
         ];
@@ -257,7 +259,7 @@ impl<'a> Builder<'a> {
             }),
             password_hash: Pii(password::hash(&u.password)),
             roles: vec![u.role.unwrap_or(role)],
-            disabled: false,
+            ..User::new(UserId::from_u128(0), self.tenant, "", "", vec![])
         }
     }
 

@@ -9,6 +9,7 @@
 //! together with their projections and outbox rows in one transaction, syncs once, and tells the
 //! commit callback up to which [`cp_vocab::event::LogPosition`] the log is durable.
 
+pub mod audit;
 pub mod auth;
 pub mod config;
 mod error;
@@ -20,8 +21,14 @@ mod page;
 pub mod projection;
 mod sqlite;
 mod store;
+pub mod vault;
 
-pub use auth::{ApiKey, Idempotency, Idempotent, Role, Session, StoredResponse, User};
+pub use audit::{AuditEntry, AuditFault, AuditFilter, AuditRecord, AuditVerdict};
+pub use auth::{
+    AccessToken, ApiKey, ClientSecret, Credential, CredentialKind, CustomRole, ExternalIdentity,
+    Idempotency, Idempotent, IdentityProvider, OAuthClient, Origin, Role, RoleRule, Session,
+    StoredResponse, User,
+};
 pub use config::{
     Change, ConfigId, ConfigKind, ConfigRow, Edit, Entity, StoreExt, Version, Versioned, Webhook,
 };
@@ -35,3 +42,4 @@ pub use projection::{
 };
 pub use sqlite::{Durability, Options, SqliteStore};
 pub use store::Store;
+pub use vault::{Vault, VaultError};

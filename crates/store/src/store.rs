@@ -1,7 +1,11 @@
 //! The store in domain words. Every method but [`Store::append`] may block on the disk: call them
 //! where blocking is allowed.
 
-use crate::auth::{ApiKey, Idempotency, Session, StoredResponse, User};
+use crate::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerdict};
+use crate::auth::{
+    AccessToken, ApiKey, Credential, CredentialKind, Idempotency, OAuthClient, Session,
+    StoredResponse, User,
+};
 use crate::config::{Change, ConfigId, ConfigKind, ConfigRow, Edit, Version, Versioned};
 use crate::error::{Health, Result};
 use crate::log::{CommitCallback, HealthCallback, Refused};
@@ -14,6 +18,7 @@ use crate::projection::{
 use cp_vocab::event::LogPosition;
 use cp_vocab::model::{Snapshot, Tenant};
 use cp_vocab::*;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -184,6 +189,85 @@ pub trait Store: Send + Sync {
 
     /// Ends all sessions of a user (password changed, user disabled); returns how many.
     fn sessions_end_of(&self, tenant: TenantId, user: UserId) -> Result<u64>;
+
+    /// The live sessions of a person, newest first.
+    fn sessions_of(&self, tenant: TenantId, user: UserId, now: Timestamp) -> Result<Vec<Session>>;
+
+    /// The session's person proved who they are once more.
+    fn session_proved(&self, id: SessionId, now: Timestamp) -> Result<()>;
+
+    /// The person who is `subject` at an identity provider.
+    fn user_by_subject(
+        &self,
+        provider: IdentityProviderId,
+        subject: &str,
+    ) -> Result<Option<Versioned<User>>>;
+
+    // --- how people prove themselves
+
+    /// # Errors
+    /// `NotFound` for a person who is not there, `Conflict` when the key is taken, `Invalid` at
+    /// [`crate::auth::CREDENTIALS_OF_USER_MAX`].
+    fn credentials_add(&self, credentials: Vec<Credential>) -> Result<()>;
+
+    fn credentials_of(&self, tenant: TenantId, user: UserId) -> Result<Vec<Credential>>;
+
+    fn credential_by_key(&self, kind: CredentialKind, key: &[u8]) -> Result<Option<Credential>>;
+
+    /// Marks a use if the credential still stands at `before`; of two who show the same code, one
+    /// is told `true`.
+    fn credential_used(
+        &self,
+        id: CredentialId,
+        before: u64,
+        after: u64,
+        now: Timestamp,
+    ) -> Result<bool>;
+
+    /// Replaces what is kept of it; says whether it was there.
+    fn credential_change(&self, tenant: TenantId, id: CredentialId, body: Value) -> Result<bool>;
+
+    /// Says whether it was there.
+    fn credential_remove(&self, tenant: TenantId, id: CredentialId) -> Result<bool>;
+
+    /// All of a person's; returns how many.
+    fn credentials_remove_of(&self, tenant: TenantId, user: UserId) -> Result<u64>;
+
+    // --- what programs hold
+
+    /// Keeps a token; beyond [`crate::auth::TOKENS_OF_CLIENT_MAX`] the client's oldest ends.
+    fn access_token_create(&self, token: AccessToken) -> Result<()>;
+
+    /// The live token with this hash and its client, unless that is disabled.
+    fn access_token_by_hash(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<(AccessToken, OAuthClient)>>;
+
+    /// Not an error when it has ended.
+    fn access_token_end(&self, tenant: TenantId, hash: &[u8; 32]) -> Result<()>;
+
+    fn access_tokens_end_of(&self, tenant: TenantId, client: OAuthClientId) -> Result<u64>;
+
+    // --- who did what
+
+    /// Adds an entry to its tenant's chain. Changes by [`Store::apply`] add theirs themselves.
+    fn audit_append(&self, entry: AuditEntry) -> Result<()>;
+
+    /// Entries, newest first.
+    fn audit(
+        &self,
+        tenant: TenantId,
+        filter: &AuditFilter,
+        page: &PageRequest,
+    ) -> Result<Page<AuditRecord>>;
+
+    /// Walks the tenant's chain from its beginning.
+    fn audit_verify(&self, tenant: TenantId) -> Result<AuditVerdict>;
+
+    /// Tenants that have a chain, also those that are gone.
+    fn audit_tenants(&self) -> Result<Vec<TenantId>>;
 
     // --- idempotency
 

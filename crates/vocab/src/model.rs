@@ -21,6 +21,9 @@ pub struct Tenant {
     pub interactions_max: u32,
     #[serde(default)]
     pub record_by_default: bool,
+    /// Nobody signs in and no call is taken or placed, until it is lifted.
+    #[serde(default)]
+    pub suspended: bool,
 }
 
 impl Tenant {

@@ -341,13 +341,9 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
     let marked = |what: &str| format!("{}{MARK} {what}", r.name);
     let id = |prefix: &str| r.by_prefix[prefix].clone();
     let user = |id: UserId, role: Role, login: &str| User {
-        id,
-        tenant: r.tenant,
-        login: Pii(login.into()),
         name: Pii(marked(login)),
         password_hash: Pii(PASSWORD_HASH.clone()),
-        roles: vec![role],
-        disabled: false,
+        ..User::new(id, r.tenant, login, "", vec![role])
     };
     let supervisor = UserId::from_u128(r.agent_user.as_u128() + 1);
     let agent = |id, user, extension: &str, phone| Agent {
@@ -372,6 +368,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             domain: domain(r.name),
             interactions_max: 0,
             record_by_default: false,
+            suspended: false,
         }
         .into(),
         user(r.agent_user, Role::Agent, "agent").into(),

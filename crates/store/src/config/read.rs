@@ -16,7 +16,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::de::DeserializeOwned;
 
-const COLUMNS: &str = "version, created_at, updated_at, body";
+const COLUMNS: &str = "version, created_at, updated_at, cp_open(kind, id, body)";
 
 fn versioned(kind: ConfigKind) -> impl FnMut(&Row<'_>) -> rusqlite::Result<Versioned<ConfigRow>> {
     move |row| {
@@ -123,7 +123,9 @@ fn typed<T: Entity>(v: Versioned<ConfigRow>) -> Versioned<T> {
 /// All rows of a kind, of every tenant, by id.
 pub(crate) fn bodies<T: DeserializeOwned>(conn: &Connection, kind: ConfigKind) -> Result<Vec<T>> {
     let mut statement = conn
-        .prepare_cached("SELECT body FROM config_row WHERE kind = ?1 ORDER BY id")
+        .prepare_cached(
+            "SELECT cp_open(kind, id, body) FROM config_row WHERE kind = ?1 ORDER BY id",
+        )
         .map_err(failed)?;
     let rows = statement
         .query_map([kind.code()], |r| {
@@ -136,7 +138,7 @@ pub(crate) fn bodies<T: DeserializeOwned>(conn: &Connection, kind: ConfigKind) -
 
 /// The rows of a kind that hold a unique text, in any scope.
 fn holders<T: Entity>(conn: &Connection, space: &str, text: &str) -> Result<Vec<Versioned<T>>> {
-    let sql = "SELECT r.version, r.created_at, r.updated_at, r.body
+    let sql = "SELECT r.version, r.created_at, r.updated_at, cp_open(r.kind, r.id, r.body)
          FROM config_key k JOIN config_row r ON r.kind = k.kind AND r.id = k.id
          WHERE k.space = ?1 AND k.key = ?2 ORDER BY r.id";
     let found = collect(conn, sql, params![space, text], T::KIND)?;
@@ -145,6 +147,15 @@ fn holders<T: Entity>(conn: &Connection, space: &str, text: &str) -> Result<Vec<
 
 pub(crate) fn users_by_login(conn: &Connection, login: &str) -> Result<Vec<Versioned<User>>> {
     holders(conn, "user.login", &login.trim().to_lowercase())
+}
+
+pub(crate) fn user_by_subject(
+    conn: &Connection,
+    provider: IdentityProviderId,
+    subject: &str,
+) -> Result<Option<Versioned<User>>> {
+    let found = holders(conn, "user.subject", &format!("{provider} {subject}"))?;
+    Ok(found.into_iter().next())
 }
 
 pub(crate) fn api_key_by_hash(

@@ -1,6 +1,6 @@
 //! The kinds of configuration rows: what is unique among them and what each names.
 
-use crate::auth::{ApiKey, User};
+use crate::auth::{ApiKey, CustomRole, IdentityProvider, OAuthClient, User};
 use cp_vocab::model::{Agent, Conference, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode};
 use cp_vocab::*;
 use serde::{Deserialize, Serialize};
@@ -113,6 +113,9 @@ kinds! {
     Conference(ConferenceId) = "conference", 10;
     WrapUpCode(WrapUpCodeId) = "wrap_up_code", 11;
     Webhook(WebhookId) = "webhook", 12;
+    CustomRole(RoleId) = "role", 20;
+    OAuthClient(OAuthClientId) = "oauth_client", 21;
+    IdentityProvider(IdentityProviderId) = "identity_provider", 22;
 }
 
 impl ConfigRow {
@@ -130,6 +133,9 @@ impl ConfigRow {
             Self::Conference(r) => r.tenant,
             Self::WrapUpCode(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
+            Self::CustomRole(r) => r.tenant,
+            Self::OAuthClient(r) => r.tenant,
+            Self::IdentityProvider(r) => r.tenant,
         }
     }
 }

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 const FIXTURES: &[(u32, &str)] = &[
     (1, include_str!("fixtures/v1.sql")),
     (2, include_str!("fixtures/v2.sql")),
+    (3, include_str!("fixtures/v3.sql")),
 ];
 
 const INTERACTION: &str = "int_01HF7YAT000000000000000001";
@@ -88,7 +89,7 @@ fn a_later_schema_is_refused_and_left_alone() {
         refused,
         StoreError::Newer {
             found: 99,
-            known: 3
+            known: 4
         }
     );
     assert!(
