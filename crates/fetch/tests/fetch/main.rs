@@ -1,0 +1,5 @@
+//! The client against real servers on loopback, well-behaved and hostile ones.
+
+mod places;
+mod server;
+mod talk;
