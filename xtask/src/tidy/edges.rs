@@ -31,6 +31,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("edge", &["vocab", "media", "sip"]),
     ("speech", &["vocab"]),
     ("fetch", &["vocab"]),
+    ("channels", &["vocab"]),
     ("api", &["vocab", "store"]),
     (
         "sim",
@@ -59,6 +60,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "edge",
             "speech",
             "fetch",
+            "channels",
             "api",
             "sim",
         ],
