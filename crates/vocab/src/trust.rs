@@ -140,16 +140,16 @@ mod tests {
     #[test]
     fn the_strongest_fact_counts() {
         use TrustLevel::*;
-        let table: &[(&[(TrustLevel, u64)], TrustLevel, u64)] = &[
-            (&[(Unknown, 1), (Refuted, 2)], Refuted, 2),
-            (&[(Refuted, 2), (Number, 1)], Number, 1),
-            (&[(Number, 1), (Person, 2), (Refuted, 3)], Person, 2),
-            (&[(Person, 1), (Person, 4), (Asserted, 9)], Person, 4),
+        let table = [
+            (vec![(Unknown, 1), (Refuted, 2)], Refuted, 2),
+            (vec![(Refuted, 2), (Number, 1)], Number, 1),
+            (vec![(Number, 1), (Person, 2), (Refuted, 3)], Person, 2),
+            (vec![(Person, 1), (Person, 4), (Asserted, 9)], Person, 4),
         ];
         for (facts, level, at) in table {
             let facts: Vec<_> = facts.iter().map(|(l, at)| fact(*l, *at)).collect();
             let best = Trust::strongest(&facts).unwrap();
-            assert_eq!((best.level, best.at), (*level, Timestamp::from_secs(*at)));
+            assert_eq!((best.level, best.at), (level, Timestamp::from_secs(at)));
         }
         assert_eq!(Trust::strongest(&[]), None);
     }
