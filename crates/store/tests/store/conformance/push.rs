@@ -25,7 +25,7 @@ pub(super) fn a_browser_belongs_to_who_subscribed_last(make: Make) {
     s.store().push_subscribe(first.clone()).unwrap();
     let tenant = s.world.tenant;
     let of = |s: &Setting, user| s.store().push_subscriptions(tenant, user).unwrap();
-    assert_eq!(of(&s, ada), [first.clone()]);
+    assert_eq!(of(&s, ada), vec![first]);
     assert_eq!(of(&s, bob), []);
     let other: TenantId = s.world.id();
     assert_eq!(s.store().push_subscriptions(other, ada).unwrap(), []);
@@ -33,7 +33,7 @@ pub(super) fn a_browser_belongs_to_who_subscribed_last(make: Make) {
     let again = row(&mut s, bob, 1);
     s.store().push_subscribe(again.clone()).unwrap();
     assert_eq!(of(&s, ada), []);
-    assert_eq!(of(&s, bob), [again.clone()]);
+    assert_eq!(of(&s, bob), vec![again.clone()]);
 
     assert!(!s.store().push_unsubscribe(tenant, ada, again.id).unwrap());
     assert!(s.store().push_unsubscribe(tenant, bob, again.id).unwrap());
