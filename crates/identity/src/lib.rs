@@ -11,6 +11,7 @@
 
 pub mod b64;
 pub mod canonical;
+pub mod card;
 pub mod certificate;
 pub mod check;
 pub mod crl;

@@ -19,6 +19,7 @@ mod migrate;
 pub mod outbox;
 mod page;
 pub mod projection;
+pub mod push;
 mod sqlite;
 mod store;
 pub mod vault;
@@ -40,6 +41,7 @@ pub use projection::{
     AgentStateRow, Figures, InteractionFilter, InteractionRow, InteractionState, LegRow,
     QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,
 };
+pub use push::{PUSH_SUBSCRIPTIONS_MAX, PushRow, PushStore};
 pub use sqlite::{Durability, Options, SqliteStore};
 pub use store::Store;
 pub use vault::{Vault, VaultError};

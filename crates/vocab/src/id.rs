@@ -130,6 +130,8 @@ typed_ids! {
     /// A passkey, authenticator app or recovery code of a person.
     CredentialId = "crd";
     SessionId = "ses";
+    /// A browser that is reached by Web Push.
+    PushId = "psh";
     /// A receiver of events by HTTP.
     WebhookId = "whk";
     /// One command as it was accepted; answers and events name it.
