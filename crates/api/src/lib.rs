@@ -18,6 +18,7 @@ mod live;
 mod openapi;
 mod operation;
 mod ops;
+mod people;
 mod problem;
 mod recordings;
 mod references;
@@ -30,6 +31,7 @@ mod stream;
 pub use backend::{Backend, Check, Readiness};
 pub use http::serve::serve;
 pub use openapi::{openapi, openapi_text};
+pub use people::SETUP_TOKEN_BYTES;
 pub use problem::{FieldError, Problem};
 pub use state::{ApiState, Clock, Settings, SipAddresses};
 
@@ -42,6 +44,7 @@ use cp_vocab::Code;
 pub(crate) fn operations() -> operation::Api {
     let mut api = operation::Api::default();
     session::add(&mut api);
+    people::add(&mut api);
     live::add(&mut api);
     interactions::add(&mut api);
     call::add(&mut api);

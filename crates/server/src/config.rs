@@ -47,6 +47,10 @@ pub struct Config {
     pub http_tls: bool,
     pub http_origins: Vec<String>,
     pub http_behind_proxy: bool,
+    pub http_step_up_s: u64,
+    /// Keys themselves, from the environment; they win over the file.
+    pub secrets_key: String,
+    pub secrets_key_file: Option<PathBuf>,
     pub sip_udp: Vec<SocketAddr>,
     pub sip_tcp: Vec<SocketAddr>,
     pub sip_tls: Vec<SocketAddr>,
@@ -115,6 +119,21 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "http.behind_proxy",
         "false",
         "a proxy of yours appends the client's address to X-Forwarded-For",
+    ),
+    (
+        "http.step_up_s",
+        "900",
+        "how long a sign-in counts for dangerous changes, in seconds; after it people prove themselves again",
+    ),
+    (
+        "secrets.key_file",
+        "",
+        "file with the keys that seal secrets in the database; empty: secrets.key in the data folder, made at the first start",
+    ),
+    (
+        "secrets.key",
+        "",
+        "the keys themselves, comma separated; meant for the environment (CROSSPOINT_SECRETS_KEY)",
     ),
     (
         "sip.udp",
@@ -340,6 +359,9 @@ impl Config {
             http_tls: r.bool("http.tls"),
             http_origins: origins(r),
             http_behind_proxy: r.bool("http.behind_proxy"),
+            http_step_up_s: r.bounded("http.step_up_s", 900, 30..=86_400),
+            secrets_key: r.text("secrets.key").to_string(),
+            secrets_key_file: r.optional("secrets.key_file", "a path"),
             sip_udp: r.list("sip.udp", address),
             sip_tcp: r.list("sip.tcp", address),
             sip_tls: r.list("sip.tls", address),

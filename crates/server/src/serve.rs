@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::drive::{self, Driver, Handle, Message};
 use crate::metrics::Sources;
 use crate::sounds::Sounds;
-use crate::{provision, telemetry, traces};
+use crate::{provision, secrets, telemetry, traces};
 use anyhow::{Context, Result};
 use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{EventSource, MediaConfig, MediaWorkers, event_queue};
@@ -13,7 +13,7 @@ use cp_edge::signalling::{CertificateFiles, ListenConfig};
 use cp_edge::{Clock, Signalling};
 use cp_engine::{Engine, EngineConfig, Restore};
 use cp_sip::ua::Listen;
-use cp_store::{Options, SqliteStore, Store};
+use cp_store::{Options, PageRequest, SqliteStore, Store};
 use cp_vocab::command::{Actor, Command, CommandEnvelope};
 use cp_vocab::net::Transport;
 use cp_vocab::*;
@@ -170,10 +170,15 @@ async fn sweep(store: Arc<dyn Store>, clock: Clock) {
     }
 }
 
+pub(crate) fn database(config: &Config) -> std::path::PathBuf {
+    config.data.join("crosspoint.db")
+}
+
 fn open_store(config: &Config, ids: &mut IdSource, clock: Clock) -> Result<Arc<dyn Store>> {
     let options = Options {
         durability: config.durability,
-        ..Options::at(config.data.join("crosspoint.db"))
+        vault: Some(Arc::new(secrets::vault(config)?)),
+        ..Options::at(database(config))
     };
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options)?);
     if let Some(path) = &config.provision {
@@ -353,6 +358,8 @@ fn start_http(
         tls: config.http_tls,
         origins: config.http_origins.clone(),
         behind_proxy: config.http_behind_proxy,
+        step_up_s: config.http_step_up_s,
+        setup_token: setup_token(sources.store.as_ref())?,
         recordings: config.data.join("recordings"),
         sip: sip_addresses(sip, own),
         ..Settings::default()
@@ -372,6 +379,20 @@ fn start_http(
         }
     });
     Ok(bound)
+}
+
+/// On an empty database whoever reads this line makes the first person.
+fn setup_token(store: &dyn Store) -> Result<Option<String>> {
+    if !store.tenants(&PageRequest::first(1))?.items.is_empty() {
+        return Ok(None);
+    }
+    let mut random = [0u8; cp_api::SETUP_TOKEN_BYTES];
+    aws_lc_rs::rand::fill(&mut random)
+        .map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))?;
+    let token: String = random.iter().map(|b| format!("{b:02x}")).collect();
+    // On standard error and not in the log: logs are read by more people than terminals.
+    eprintln!("There is nobody yet. Open the desktop, or POST /v1/setup, with this token: {token}");
+    Ok(Some(token))
 }
 
 fn http_refused(address: SocketAddr) -> String {

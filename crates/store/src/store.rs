@@ -3,8 +3,8 @@
 
 use crate::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerdict};
 use crate::auth::{
-    AccessToken, ApiKey, Credential, CredentialKind, Idempotency, OAuthClient, Session,
-    StoredResponse, User,
+    AccessToken, ApiKey, Credential, CredentialKind, Idempotency, IdentityProvider, OAuthClient,
+    Session, StoredResponse, User,
 };
 use crate::config::{Change, ConfigId, ConfigKind, ConfigRow, Edit, Version, Versioned};
 use crate::error::{Health, Result};
@@ -197,6 +197,9 @@ pub trait Store: Send + Sync + PushStore {
     /// The session's person proved who they are once more.
     fn session_proved(&self, id: SessionId, now: Timestamp) -> Result<()>;
 
+    /// A provider by its id alone: whoever signs in has no tenant yet.
+    fn identity_provider(&self, id: IdentityProviderId) -> Result<Option<IdentityProvider>>;
+
     /// The person who is `subject` at an identity provider.
     fn user_by_subject(
         &self,
@@ -235,6 +238,9 @@ pub trait Store: Send + Sync + PushStore {
     fn credentials_remove_of(&self, tenant: TenantId, user: UserId) -> Result<u64>;
 
     // --- what programs hold
+
+    /// A client by its id alone: the token endpoint knows no tenant yet.
+    fn oauth_client(&self, id: OAuthClientId) -> Result<Option<OAuthClient>>;
 
     /// Keeps a token; beyond [`crate::auth::TOKENS_OF_CLIENT_MAX`] the client's oldest ends.
     fn access_token_create(&self, token: AccessToken) -> Result<()>;

@@ -61,6 +61,16 @@ permissions! {
     LiveReadOwn = "live:read-own" [Agent] "See live state of agents, queues and one's own interactions";
     EventsRead = "events:read" [Supervisor Administrator Operator] "Follow all events of the tenant";
     EventsReadOwn = "events:read-own" [Agent] "Follow events that concern oneself";
+    RolesRead = "roles:read" [Supervisor Administrator Operator] "See roles and what they allow";
+    RolesWrite = "roles:write" [Administrator Operator] "Make, change and remove roles of the tenant";
+    OAuthClientsRead = "oauth-clients:read" [Administrator Operator] "See OAuth 2 clients (never their secrets)";
+    OAuthClientsWrite = "oauth-clients:write" [Administrator Operator] "Make, change and remove OAuth 2 clients";
+    IdentityProvidersRead = "identity-providers:read" [Administrator Operator] "See how people sign in elsewhere";
+    IdentityProvidersWrite = "identity-providers:write" [Administrator Operator] "Connect identity providers";
+    ScimManage = "scim:manage" [Administrator Operator] "Provision people by SCIM";
+    AuditRead = "audit:read" [Administrator Operator] "See, verify and export who did what";
+    TenantsRead = "tenants:read" [Operator] "See all tenants";
+    TenantsWrite = "tenants:write" [Operator] "Make, limit and suspend tenants";
     NodeDrain = "node:drain" [Operator] "Drain this node before a restart";
     MetricsRead = "metrics:read" [Operator] "Read metrics from afar";
 }
@@ -81,6 +91,19 @@ impl FromStr for Permission {
             .ok_or(())
     }
 }
+
+/// What one may do to everything, and the same for what is one's own.
+const OWN: [(Permission, Permission); 6] = [
+    (Permission::PhonesRead, Permission::PhonesReadOwn),
+    (
+        Permission::InteractionsRead,
+        Permission::InteractionsReadOwn,
+    ),
+    (Permission::CallsControl, Permission::CallsControlOwn),
+    (Permission::PresenceSet, Permission::PresenceSetOwn),
+    (Permission::LiveRead, Permission::LiveReadOwn),
+    (Permission::EventsRead, Permission::EventsReadOwn),
+];
 
 /// A set of permissions.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -104,6 +127,21 @@ impl Permissions {
     }
     pub fn contains_all(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+    /// Whether somebody with these may hand out `other`: nobody gives what they do not have. Who
+    /// may do a thing to all may give the right to do it to one's own; who makes tenants makes
+    /// their administrators.
+    pub fn may_grant(self, other: Self) -> bool {
+        if self.has(Permission::TenantsWrite) {
+            return true;
+        }
+        let own = OWN.iter().filter(|(all, _)| self.has(*all));
+        let with_own = own.fold(self.0, |set, (_, own)| set | 1 << *own as u64);
+        Self(with_own).contains_all(other)
+    }
+    /// Both together.
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
     pub fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
@@ -154,6 +192,26 @@ mod tests {
             !administrator.has(Permission::NodeDrain),
             "a tenant may not drain the node"
         );
+    }
+
+    #[test]
+    fn nobody_grants_what_they_do_not_have() {
+        let of = |role| Permissions::of_roles(&[role]);
+        let order = [
+            Role::Agent,
+            Role::Supervisor,
+            Role::Administrator,
+            Role::Operator,
+        ];
+        for (i, granter) in order.into_iter().enumerate() {
+            for (j, granted) in order.into_iter().enumerate() {
+                let may = of(granter).may_grant(of(granted));
+                assert_eq!(may, j <= i, "{granter:?} {granted:?}");
+            }
+        }
+        let one = |p| Permissions::from_iter([p]);
+        assert!(one(Permission::LiveRead).may_grant(one(Permission::LiveReadOwn)));
+        assert!(!one(Permission::LiveReadOwn).may_grant(one(Permission::LiveRead)));
     }
 
     #[test]

@@ -3,9 +3,12 @@
 mod agents;
 pub(crate) mod api_keys;
 mod conferences;
+mod identity_providers;
 mod numbers;
+pub(crate) mod oauth_clients;
 mod phones;
 mod queues;
+pub(crate) mod roles;
 mod skills;
 mod tenant;
 mod trunks;
@@ -32,10 +35,14 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<conferences::Conferences>(api);
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
     api_keys::add(api);
+    crud::add::<roles::Roles>(api);
+    roles::add_catalogue(api);
+    crud::add::<identity_providers::IdentityProviders>(api);
+    oauth_clients::add(api);
 }
 
 /// For `skip_serializing_if` of what is written and never read back.
-fn secret(_: &Option<String>) -> bool {
+pub(crate) fn secret(_: &Option<String>) -> bool {
     true
 }
 

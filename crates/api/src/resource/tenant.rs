@@ -9,7 +9,7 @@ use crate::problem::Reply;
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use cp_store::{Edit, StoreError, StoreExt, Versioned};
+use cp_store::{StoreError, StoreExt, Versioned};
 use cp_vocab::model::Tenant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -35,6 +35,7 @@ pub(crate) fn add(api: &mut Api) {
     api.add(
         operation::patch("/v1/tenant", "changeTenant", "Tenant", "Change your tenant")
             .needs(&[Permission::TenantWrite])
+            .audited_by_edit()
             .if_match()
             .merge_patch::<TenantInput>()
             .replies_row::<TenantInput>(200, "Tenant", "Changed"),
@@ -86,7 +87,7 @@ async fn change(
             let input: TenantInput = from_value(document)?;
             row.row.name = input.name;
             row.row.record_by_default = input.record_by_default;
-            let edit = Edit::new(tenant, caller.actor(), now);
+            let edit = caller.edit(now);
             row.version = store.update(edit, row.row.clone(), Some(row.version))?;
             row.updated_at = now;
             Ok(with_tag(StatusCode::OK, row.version, view(&row)))

@@ -187,6 +187,15 @@ impl Backend for Double {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        let world = Self::empty(None).await;
+        for rows in [world.alpha.clone(), world.beta.clone()] {
+            world.fill(&rows).await;
+        }
+        world
+    }
+
+    /// Without tenants, as at the first start.
+    pub(crate) async fn empty(setup_token: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store =
             Arc::new(SqliteStore::open(&Options::at(folder.path().join("log.db"))).unwrap());
@@ -208,6 +217,7 @@ impl World {
         let clock = Arc::new(AtomicU64::new(Timestamp::from_secs(1_767_000_000).0));
         let settings = Settings {
             recordings: folder.path().join("recordings"),
+            setup_token: setup_token.map(String::from),
             ..Default::default()
         };
         let ticking = clock.clone();
@@ -227,7 +237,7 @@ impl World {
         let position = AtomicU64::new(0);
         let alpha = rows("alpha", 0xA);
         let beta = rows("beta", 0xB);
-        let world = Self {
+        Self {
             client,
             store,
             engine,
@@ -237,11 +247,31 @@ impl World {
             position,
             _folder: folder,
             _stop: stop,
-        };
-        for rows in [world.alpha.clone(), world.beta.clone()] {
-            world.fill(&rows).await;
         }
-        world
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(self.clock.load(Ordering::Relaxed))
+    }
+
+    /// Somebody who runs the platform, in alpha.
+    pub(crate) async fn operator(&self) -> Client {
+        let id = UserId::from_u128(0x0FE7);
+        let row = User {
+            password_hash: Pii(PASSWORD_HASH.clone()),
+            ..User::new(
+                id,
+                self.alpha.tenant,
+                "operator",
+                "Operator",
+                vec![Role::Operator],
+            )
+        };
+        let edit = Edit::new(self.alpha.tenant, Actor::System, self.now());
+        self.store
+            .apply(edit, vec![Change::Create(row.into())])
+            .unwrap();
+        self.as_role(&self.alpha, "operator").await
     }
 
     pub(crate) fn advance_s(&self, seconds: u64) {
@@ -319,6 +349,9 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(ConferenceId, 1);
     id!(WrapUpCodeId, 1);
     id!(ApiKeyId, 1);
+    id!(RoleId, 1);
+    id!(OAuthClientId, 1);
+    id!(IdentityProviderId, 1);
     Rows {
         name,
         tenant: id!(TenantId, 1),
@@ -436,6 +469,41 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             id: id("wuc").parse().unwrap(),
             tenant: r.tenant,
             name: marked("code"),
+        }
+        .into(),
+        cp_store::CustomRole {
+            id: id("rol").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("role"),
+            description: marked("what for"),
+            permissions: vec!["queues:read".into()],
+        }
+        .into(),
+        cp_store::OAuthClient {
+            id: id("ocl").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("client"),
+            secrets: vec![],
+            scopes: vec!["queues:read".into()],
+            token_s: 3_600,
+            disabled: false,
+        }
+        .into(),
+        cp_store::IdentityProvider {
+            id: id("idp").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("provider"),
+            issuer: "https://login.example.com".into(),
+            client_id: marked("client id"),
+            client_secret: Pii(marked("client secret")),
+            scopes: vec![],
+            login_claim: "email".into(),
+            roles_claim: String::new(),
+            role_rules: vec![],
+            default_roles: vec![],
+            provision: false,
+            link_by_login: false,
+            disabled: true,
         }
         .into(),
         cp_store::ApiKey {

@@ -57,6 +57,14 @@ pub(crate) fn row(
     .ok_or_else(|| not_found(id))
 }
 
+/// A row in whichever tenant.
+pub(crate) fn anywhere<T: Entity>(conn: &Connection, id: T::Id) -> Result<Option<T>> {
+    let id: ConfigId = id.into();
+    let sql = format!("SELECT {COLUMNS} FROM config_row WHERE kind = ?1 AND id = ?2");
+    let found = collect(conn, &sql, params![id.kind().code(), raw(id)], id.kind())?;
+    Ok(found.into_iter().next().map(|v| typed(v).row))
+}
+
 /// One page of a kind: of a tenant, or of all.
 fn page(
     conn: &Connection,

@@ -4,8 +4,8 @@ use super::SqliteStore;
 use super::connect::failed;
 use crate::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerdict, sqlite as audit};
 use crate::auth::{
-    AccessToken, ApiKey, Credential, CredentialKind, Idempotency, OAuthClient, Session,
-    StoredResponse, User, access, credential, idempotency, session,
+    AccessToken, ApiKey, Credential, CredentialKind, Idempotency, IdentityProvider, OAuthClient,
+    Session, StoredResponse, User, access, credential, idempotency, session,
 };
 use crate::config::{
     Change, ConfigId, ConfigKind, ConfigRow, Edit, Version, Versioned, edit, read as config,
@@ -276,6 +276,14 @@ impl Store for SqliteStore {
 
     fn credentials_remove_of(&self, tenant: TenantId, user: UserId) -> Result<u64> {
         self.write(move |tx| credential::remove_of(tx.conn, tenant, user))
+    }
+
+    fn oauth_client(&self, id: OAuthClientId) -> Result<Option<OAuthClient>> {
+        self.readers.with(|c| config::anywhere(c, id))
+    }
+
+    fn identity_provider(&self, id: IdentityProviderId) -> Result<Option<IdentityProvider>> {
+        self.readers.with(|c| config::anywhere(c, id))
     }
 
     fn access_token_create(&self, token: AccessToken) -> Result<()> {
