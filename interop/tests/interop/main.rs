@@ -3,6 +3,7 @@
 mod calls;
 mod clients;
 mod limits;
+mod parking;
 mod phones;
 mod queues;
 mod recovery;
