@@ -7,6 +7,7 @@ mod parking;
 mod phones;
 mod queues;
 mod recovery;
+mod supervision;
 mod torture;
 mod trunks;
 mod world;
