@@ -191,6 +191,13 @@ impl Engine {
                 self.writable = writable;
                 self.unconfirmed.clear();
             }
+            Input::EndCalls => {
+                self.draining = true;
+                let all = self.interactions.keys().copied().collect::<Vec<_>>();
+                for id in all {
+                    self.work.push_back((id, cp_interaction::Input::NodeStops));
+                }
+            }
             Input::Restore(restore) => self.restore(now, *restore),
         }
         self.run(now);

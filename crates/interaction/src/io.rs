@@ -223,6 +223,8 @@ pub enum Input {
     },
     /// The node that carried this died (restart): end it.
     NodeLost,
+    /// This process is about to stop: end politely whatever is up.
+    NodeStops,
     /// End politely after a fault of ours.
     Fault,
 }

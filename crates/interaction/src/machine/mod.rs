@@ -237,7 +237,8 @@ impl Interaction {
             ),
             Input::Adopt { leg, from, instead } => self.adopt(ctx, *leg, from, instead),
             Input::Release { leg, to } => self.release(ctx, leg, to),
-            Input::NodeLost => self.end_all(ctx, EndReason::NodeLost, None, None),
+            Input::NodeLost => self.node_lost(ctx),
+            Input::NodeStops => self.node_stops(ctx),
             Input::Fault => self.end_all(ctx, EndReason::Internal, None, None),
         }
         self.settle(ctx);
