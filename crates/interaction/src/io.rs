@@ -132,9 +132,10 @@ pub enum RouteAsk {
     Unreachable {
         offer: OfferId,
     },
-    /// A call outside queues keeps this agent busy.
+    /// A call outside queues keeps this agent busy; `queue`: the one the call was answered from before.
     Occupy {
         agent: AgentId,
+        queue: Option<QueueId>,
     },
     WorkEnded {
         agent: AgentId,

@@ -337,9 +337,10 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
     }
     for tenant in &snapshot.tenants {
         for a in store.agent_states(tenant.id)? {
+            // What an agent worked on died with the process: what was to come after it holds now.
             restore.presence.push((
                 a.agent,
-                a.presence,
+                a.next_presence.unwrap_or(a.presence),
                 a.state == cp_vocab::model::RoutingState::NotResponding,
             ));
         }

@@ -61,7 +61,7 @@ impl Interaction {
         );
         self.purposes.push((leg, purpose));
         if let (Some(agent), false) = (agent, by_offer) {
-            self.ask(ctx, RouteAsk::Occupy { agent });
+            self.occupy(ctx, agent);
         }
         let (caller, caller_name) = self.shown_to(cause, role);
         let command = LegCommand::Dial {

@@ -263,6 +263,12 @@ impl Interaction {
         ctx.out.push(Output::Reply { command, result });
     }
 
+    /// The agent is in this call now, and wraps it up as the queue has it that it came from.
+    pub(crate) fn occupy(&self, ctx: &mut Ctx<'_>, agent: AgentId) {
+        let queue = self.state.served_by;
+        self.ask(ctx, RouteAsk::Occupy { agent, queue });
+    }
+
     pub(crate) fn ask(&self, ctx: &mut Ctx<'_>, ask: RouteAsk) {
         ctx.out.push(Output::Route(ask));
     }
