@@ -21,6 +21,7 @@ mod restore;
 mod route;
 mod run;
 mod sipdir;
+mod workers;
 
 pub use core::{Engine, EngineConfig, Stats};
 pub use io::{Input, Note, Output, Restore};

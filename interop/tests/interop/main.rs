@@ -10,4 +10,5 @@ mod recovery;
 mod supervision;
 mod torture;
 mod trunks;
+mod workers;
 mod world;

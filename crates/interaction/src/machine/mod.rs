@@ -112,6 +112,8 @@ pub struct Interaction {
     /// The leg whose phone asked for the running transfer by REFER and wants to hear how it goes.
     pub(crate) referrer: Option<LegId>,
     pub(crate) end_reason: Option<(EndReason, Option<LegId>, Option<String>)>,
+    /// What is being recorded is to be recorded further when its worker has closed the file.
+    pub(crate) record_again: bool,
     pub(crate) park_attempts: u32,
     pub(crate) overflows: u8,
     pub(crate) parked_by: Option<(LegId, Endpoint, Option<AgentId>, Address)>,
@@ -137,6 +139,7 @@ impl Interaction {
             media: SmallVec::new(),
             referrer: None,
             end_reason: None,
+            record_again: false,
             park_attempts: 0,
             overflows: 0,
             parked_by: None,
@@ -193,23 +196,7 @@ impl Interaction {
                 recording,
                 duration_ms,
                 error,
-            } => {
-                if self
-                    .state
-                    .recording
-                    .as_ref()
-                    .is_some_and(|r| r.id == recording)
-                {
-                    self.emit(
-                        ctx,
-                        Event::RecordingEnded {
-                            recording,
-                            duration_ms,
-                            error,
-                        },
-                    );
-                }
-            }
+            } => self.recording_ended(ctx, recording, duration_ms, error),
             Input::Quality { leg, quality } => {
                 self.media.retain(|l| *l != leg);
                 if quality.packets_received > 0 || quality.packets_lost > 0 {
@@ -237,6 +224,7 @@ impl Interaction {
             ),
             Input::Adopt { leg, from, instead } => self.adopt(ctx, *leg, from, instead),
             Input::Release { leg, to } => self.release(ctx, leg, to),
+            Input::WorkerChanged => self.worker_changed(),
             Input::NodeLost => self.node_lost(ctx),
             Input::NodeStops => self.node_stops(ctx),
             Input::Fault => self.end_all(ctx, EndReason::Internal, None, None),

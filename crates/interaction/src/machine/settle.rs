@@ -24,6 +24,45 @@ impl Interaction {
         }
     }
 
+    /// Everything is said anew, to another worker. A recording does not follow: it ends with the old
+    /// worker, and goes on in another file.
+    pub(crate) fn worker_changed(&mut self) {
+        self.sent_paths.clear();
+        self.sent_ambient.clear();
+        self.record_again = self.state.recording.is_some();
+    }
+
+    /// The recording is over, and is told. One that lost its worker goes on in another file.
+    pub(crate) fn recording_ended(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        recording: RecordingId,
+        duration_ms: u64,
+        error: Option<String>,
+    ) {
+        let Some(left) = self
+            .state
+            .recording
+            .as_ref()
+            .filter(|r| r.id == recording)
+            .map(|r| r.left)
+        else {
+            return;
+        };
+        self.emit(
+            ctx,
+            Event::RecordingEnded {
+                recording,
+                duration_ms,
+                error,
+            },
+        );
+        let goes_on = std::mem::take(&mut self.record_again) && self.state.ended.is_none();
+        if goes_on && self.state.leg(left).is_some_and(Leg::is_live) {
+            self.start_recording(ctx, left);
+        }
+    }
+
     fn finish_if_empty(&mut self, ctx: &mut Ctx<'_>) {
         if !self.state.started
             || self.state.ended.is_some()
