@@ -84,6 +84,12 @@ impl Engine {
                 }
                 Err(e) => Err(e),
             },
+            Command::Tell { ref event, .. } if actor != Actor::System || !event.is_aside() => {
+                Err(Refusal::new(
+                    Code::Forbidden,
+                    "Only the house writes such events into a log.",
+                ))
+            }
             other => match self.target_of(tenant, actor, &other) {
                 Ok(interaction) => {
                     self.work.push_back((
@@ -255,6 +261,8 @@ impl Engine {
             | Command::StopRecording { interaction }
             | Command::Requeue { interaction, .. }
             | Command::SetPriority { interaction, .. }
+            | Command::EndAwait { interaction, .. }
+            | Command::Tell { interaction, .. }
             | Command::WrapUp { interaction, .. } => (Some(*interaction), None),
             Command::HangUpLeg { leg }
             | Command::Hold { leg }
@@ -270,6 +278,7 @@ impl Engine {
             | Command::TakeOver { leg }
             | Command::Play { leg, .. }
             | Command::StopPlaying { leg }
+            | Command::Collect { leg, .. }
             | Command::SendDigits { leg, .. } => {
                 let id = self.interaction_of(*leg);
                 (id.or_else(|| self.recent.interaction_of(*leg)), Some(*leg))

@@ -20,6 +20,7 @@ pub mod header;
 pub mod json;
 pub mod marks;
 pub mod passport;
+pub mod proof;
 pub mod rcd;
 pub mod tnauth;
 pub mod verify;

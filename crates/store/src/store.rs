@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// Everything that outlives a process. Object safe; one conformance suite holds every
 /// implementation to what is written here.
-pub trait Store: Send + Sync {
+pub trait Store: crate::proof::ProofStore + Send + Sync {
     // --- the log
 
     /// Hands over records that became true, in order, and returns at once. The batch is kept whole

@@ -13,7 +13,9 @@ pub mod media;
 pub mod model;
 pub mod net;
 pub mod party;
+pub mod person;
 pub mod pii;
+pub mod proof;
 pub mod refusal;
 pub mod time;
 
