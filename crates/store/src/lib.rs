@@ -19,6 +19,7 @@ pub mod outbox;
 mod page;
 pub mod projection;
 pub mod proof;
+pub mod push;
 mod sqlite;
 mod store;
 
@@ -35,5 +36,6 @@ pub use projection::{
     QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,
 };
 pub use proof::{Credential, Precall, ProofRow, ProofStore, SigningKey, Ticket};
+pub use push::{PUSH_SUBSCRIPTIONS_MAX, PushRow, PushStore};
 pub use sqlite::{Durability, Options, SqliteStore};
 pub use store::Store;

@@ -134,6 +134,8 @@ typed_ids! {
     PrecallId = "pre";
     /// A tenant's rules of proof.
     ProofPolicyId = "ppo";
+    /// A browser that is reached by Web Push.
+    PushId = "psh";
     /// A receiver of events by HTTP.
     WebhookId = "whk";
     /// One command as it was accepted; answers and events name it.
