@@ -928,6 +928,69 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/persons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every person, oldest first */
+        get: operations["listPersons"];
+        put?: never;
+        /** Make a person */
+        post: operations["createPerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/persons/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a person */
+        get: operations["getPerson"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a person
+         * @description 409 while others name it.
+         */
+        delete: operations["removePerson"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a person
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changePerson"];
+        trace?: never;
+    };
+    "/v1/persons/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take another person into this one
+         * @description Identities, fields that this one lacks, and credentials move; the other's id leads here from then on.
+         */
+        post: operations["mergePersons"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/phones": {
         parameters: {
             query?: never;
@@ -1456,6 +1519,16 @@ export interface components {
             /** @description `cp_…`; null when this is the answer to a repeated request. */
             secret?: string | null;
         };
+        /** @description What is waited for. */
+        Awaited: {
+            /** @enum {string} */
+            for: "proof";
+            /** Format: int32 */
+            level: number;
+        } | {
+            /** @enum {string} */
+            for: "expected_caller";
+        };
         /**
          * @description Without `destination`: rings the agent's phone, then the target (click to call). With one:
          *     dials the target and leads it there when it answers.
@@ -1582,6 +1655,15 @@ export interface components {
             timeout_ms: number;
             /** @enum {string} */
             to: "menu";
+        } | {
+            /** @description When it is not met, or not in time. */
+            otherwise: components["schemas"]["Destination"];
+            then: components["schemas"]["Destination"];
+            /** Format: int64 */
+            timeout_ms?: number;
+            /** @enum {string} */
+            to: "await";
+            what: components["schemas"]["Awaited"];
         };
         /** @description Whom to dial. */
         DialTarget: {
@@ -1625,6 +1707,16 @@ export interface components {
             /** Format: int64 */
             by_ms: number;
         };
+        Fact: string | number | boolean;
+        /** @description A line of a customer's record. */
+        Field: {
+            class?: components["schemas"]["FieldClass"];
+            label: string;
+            name: string;
+            value: string;
+        };
+        /** @enum {string} */
+        FieldClass: "open" | "secure";
         /** @description One thing wrong with a body or a parameter. */
         FieldError: {
             /**
@@ -1637,6 +1729,20 @@ export interface components {
             /** @description JSON pointer (RFC 6901) into the body, or the name of the parameter. */
             pointer: string;
         };
+        /** @description What a caller must have met before a place in a queue is taken. */
+        Gate: {
+            otherwise?: null | components["schemas"]["Destination"];
+            /** Format: int64 */
+            timeout_ms: number;
+            what: components["schemas"]["Awaited"];
+        };
+        /** @description One way a person is known. */
+        Identity: {
+            kind: components["schemas"]["IdentityKind"];
+            value: string;
+        };
+        /** @enum {string} */
+        IdentityKind: "phone" | "email" | "account" | "device";
         /** @description An interaction as it is published; built from the store's row. */
         Interaction: {
             /** @description Agents who answered, in order. */
@@ -1720,6 +1826,11 @@ export interface components {
             /** Format: int32 */
             waiting: number;
         };
+        /** @description Which person is the same one. */
+        MergeInput: {
+            /** @description Goes away; its identities, credentials and interactions become the other's. */
+            from: components["schemas"]["PersonId"];
+        };
         ModeInput: {
             mode: components["schemas"]["SuperviseMode"];
         };
@@ -1788,6 +1899,40 @@ export interface components {
         PasswordChange: {
             current: string;
             new: string;
+        };
+        Person: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description What routing may use once the caller is proven: flags, numbers, words by name. */
+            facts: {
+                [key: string]: components["schemas"]["Fact"];
+            };
+            /** @description What agents see. Secure fields are marked until the caller is proven. */
+            fields: components["schemas"]["Field"][];
+            id: string;
+            /** @description How the person is known; each belongs to one person of the tenant. */
+            identities: components["schemas"]["Identity"][];
+            name: string;
+            /** @description Where the picture is kept that an agent compares with. */
+            photo?: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        PersonId: string;
+        PersonInput: {
+            /** @description What routing may use once the caller is proven: flags, numbers, words by name. */
+            facts?: {
+                [key: string]: components["schemas"]["Fact"];
+            };
+            /** @description What agents see. Secure fields are marked until the caller is proven. */
+            fields?: components["schemas"]["Field"][];
+            /** @description How the person is known; each belongs to one person of the tenant. */
+            identities?: components["schemas"]["Identity"][];
+            name: string;
+            /** @description Where the picture is kept that an agent compares with. */
+            photo?: string | null;
         };
         Phone: {
             agent?: null | components["schemas"]["AgentId"];
@@ -1880,6 +2025,8 @@ export interface components {
              */
             demote_on_no_answer: boolean;
             /** @default null */
+            gate: null | components["schemas"]["Gate"];
+            /** @default null */
             greeting: null | components["schemas"]["Sound"];
             id: string;
             /**
@@ -1951,6 +2098,11 @@ export interface components {
             wrap_up_ms: number;
         };
         QueueChoice: {
+            /**
+             * Format: int32
+             * @description In the new queue.
+             */
+            priority?: number;
             queue: components["schemas"]["QueueId"];
         };
         QueueId: string;
@@ -1967,6 +2119,8 @@ export interface components {
              * @default true
              */
             demote_on_no_answer: boolean;
+            /** @default null */
+            gate: null | components["schemas"]["Gate"];
             /** @default null */
             greeting: null | components["schemas"]["Sound"];
             /**
@@ -4624,6 +4778,231 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPersons: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Person"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mergePersons: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeInput"];
+            };
+        };
+        responses: {
+            /** @description The person as it is now */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
                 };
             };
             /** @description What went wrong */
