@@ -126,7 +126,9 @@ impl Engine {
         }
         let joins = match replaces {
             Some(old) => Some(self.replaced(old, &arrival).ok_or(403u16)?),
-            None => arrival.slot.and_then(|id| self.parked_leg(id)),
+            None => arrival
+                .fetch
+                .or_else(|| arrival.slot.and_then(|id| self.parked_leg(id))),
         };
         let worker = match joins {
             Some((id, _)) => self.interactions.get(&id).map_or(0, |e| e.worker),
@@ -144,8 +146,21 @@ impl Engine {
                 endpoint,
                 agent,
                 from: address,
+                fetch,
                 ..
             } = arrival;
+            if fetch.is_some() {
+                let input = IxInput::SwitchIn {
+                    old,
+                    leg,
+                    endpoint,
+                    agent,
+                    address,
+                    call_id,
+                };
+                self.work.push_back((id, input));
+                return Ok(());
+            }
             let input = IxInput::Replace {
                 old,
                 leg,

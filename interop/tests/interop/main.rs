@@ -2,6 +2,7 @@
 
 mod calls;
 mod clients;
+mod devices;
 mod limits;
 mod phones;
 mod queues;
