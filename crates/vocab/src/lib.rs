@@ -16,6 +16,7 @@ pub mod party;
 pub mod pii;
 pub mod refusal;
 pub mod time;
+pub mod trust;
 
 pub use command::{Command, CommandReply};
 pub use end::EndReason;
@@ -25,3 +26,4 @@ pub use party::Address;
 pub use pii::Pii;
 pub use refusal::{Code, Refusal};
 pub use time::Timestamp;
+pub use trust::{Trust, TrustLevel, TrustMethod};
