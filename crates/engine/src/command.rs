@@ -90,7 +90,7 @@ impl Engine {
             Command::Fetch { agent, phone, leg } => {
                 let found = match self.for_agent(tenant, actor, agent) {
                     Ok(()) => self.fetched(tenant, agent, phone, leg),
-                    Err(e) => Err(Err(e)),
+                    Err(e) => Err(Box::new(Err(e))),
                 };
                 match found {
                     Ok(leg) => {
@@ -98,7 +98,7 @@ impl Engine {
                         let command = Command::Switch { leg, phone, pull };
                         return self.dispatch(now, id, tenant, actor, command);
                     }
-                    Err(result) => result,
+                    Err(result) => *result,
                 }
             }
             Command::SwitchCall { interaction, phone } => {

@@ -95,23 +95,23 @@ impl Engine {
         found
     }
 
-    /// The leg that [`Command::Fetch`] means; `Err(Ok(_))` is a question back.
+    /// The leg that a `Command::Fetch` means; else what to answer, which may be a question.
     pub(crate) fn fetched(
         &self,
         tenant: TenantId,
         agent: AgentId,
         phone: PhoneId,
         leg: Option<LegId>,
-    ) -> Result<LegId, CommandResult> {
+    ) -> Result<LegId, Box<CommandResult>> {
         let calls = self.movable(tenant, agent, phone);
         let named = |wanted: &LegId| calls.iter().any(|(_, l)| l.id == *wanted);
         match (leg, calls.as_slice()) {
             (Some(leg), _) if named(&leg) => Ok(leg),
             (None, [(_, only)]) => Ok(only.id),
-            (Some(_), _) | (None, []) => Err(Err(Refusal::new(
+            (Some(_), _) | (None, []) => Err(Box::new(Err(Refusal::new(
                 Code::LegState,
                 "There is no call on another device that could be fetched.",
-            ))),
+            )))),
             (None, several) => {
                 let choices: Vec<_> = several
                     .iter()
@@ -120,10 +120,10 @@ impl Engine {
                 let document = Some(json!({
                     "ask": "You have several calls. Which one?", "choices": choices,
                 }));
-                Err(Ok(CommandReply {
+                Err(Box::new(Ok(CommandReply {
                     document,
                     ..CommandReply::default()
-                }))
+                })))
             }
         }
     }

@@ -167,7 +167,7 @@ async fn admitted(state: &ApiState, caller: &Caller, agent: AgentId) -> Reply<()
 
 async fn command(state: &ApiState, caller: &Caller, command: Command) -> Reply<CommandReply> {
     let actor = caller.actor_with(Permission::CallsControl)?;
-    Ok(state.command(caller.tenant, actor, command).await?)
+    state.command(caller.tenant, actor, command).await
 }
 
 /// The document of a reply as the type it is published as.
