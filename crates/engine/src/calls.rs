@@ -142,33 +142,7 @@ impl Engine {
         self.take_in(now, call, leg, id, worker, &arrival, offer)?;
         let call_id = invite.call_id().to_string();
         if let Some((id, old)) = joins {
-            let Arrival {
-                endpoint,
-                agent,
-                from: address,
-                fetch,
-                ..
-            } = arrival;
-            if fetch.is_some() {
-                let input = IxInput::SwitchIn {
-                    old,
-                    leg,
-                    endpoint,
-                    agent,
-                    address,
-                    call_id,
-                };
-                self.work.push_back((id, input));
-                return Ok(());
-            }
-            let input = IxInput::Replace {
-                old,
-                leg,
-                endpoint,
-                agent,
-                address,
-                call_id,
-            };
+            let input = joining(old, leg, arrival, call_id);
             self.work.push_back((id, input));
             return Ok(());
         }
@@ -536,6 +510,35 @@ fn rank(status: u16) -> u8 {
         486 => 3,
         480 | 408 => 2,
         _ => 1,
+    }
+}
+
+/// A call that takes the place of leg `old`: of its own person's, or by Replaces.
+fn joining(old: LegId, leg: LegId, arrival: Arrival, call_id: String) -> IxInput {
+    let Arrival {
+        endpoint,
+        agent,
+        from: address,
+        fetch,
+        ..
+    } = arrival;
+    match fetch {
+        Some(_) => IxInput::SwitchIn {
+            old,
+            leg,
+            endpoint,
+            agent,
+            address,
+            call_id,
+        },
+        None => IxInput::Replace {
+            old,
+            leg,
+            endpoint,
+            agent,
+            address,
+            call_id,
+        },
     }
 }
 
