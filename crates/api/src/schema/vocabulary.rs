@@ -29,6 +29,7 @@ ids! {
     TenantId = "ten"; InteractionId = "int"; LegId = "leg"; Uci = "uci"; AgentId = "agt"; UserId = "usr";
     QueueId = "que"; SkillId = "skl"; NumberId = "num"; TrunkId = "trk"; PhoneId = "phn"; OfferId = "off";
     RecordingId = "rec"; ConferenceId = "cnf"; WrapUpCodeId = "wuc"; ApiKeyId = "key"; SessionId = "ses";
+    PushId = "psh";
 }
 
 /// A prompt, words to speak, a tone, or silence.

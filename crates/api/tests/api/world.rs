@@ -2,8 +2,8 @@
 
 use crate::client::Client;
 use cp_api::auth::password;
-use cp_api::{ApiState, Backend, Readiness, Settings};
-use cp_store::{Change, Edit, Options, Role, SqliteStore, Store, User};
+use cp_api::{ApiState, Backend, PushRefused, Pusher, Readiness, Settings};
+use cp_store::{Change, Edit, Options, PushRow, Role, SqliteStore, Store, User};
 use cp_vocab::command::{Actor, CommandEnvelope, CommandResult};
 use cp_vocab::event::{Direction, Endpoint, LegRole, LogPosition};
 use cp_vocab::id::TypedId;
@@ -183,6 +183,29 @@ impl Backend for Double {
     }
     fn metrics(&self) -> String {
         "crosspoint_calls 3\n".into()
+    }
+    fn pusher(&self) -> Option<&dyn Pusher> {
+        Some(self)
+    }
+}
+
+impl Pusher for Double {
+    fn public_key(&self) -> String {
+        "BKey".into()
+    }
+    fn check<'a>(&'a self, row: &'a PushRow) -> BoxFuture<'a, Result<(), PushRefused>> {
+        let refused = !row.endpoint.expose().starts_with("https://");
+        let result = match refused {
+            true => Err(PushRefused {
+                pointer: "/endpoint",
+                detail: "only https".into(),
+            }),
+            false => Ok(()),
+        };
+        async move { result }.boxed()
+    }
+    fn test(&self, row: PushRow) -> BoxFuture<'_, Result<(), PushRefused>> {
+        async move { self.check(&row).await }.boxed()
     }
 }
 
