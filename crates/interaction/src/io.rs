@@ -215,6 +215,15 @@ pub enum Input {
         address: Address,
         call_id: String,
     },
+    /// A device of the same person calls in to take over leg `old` (S1.6, pull).
+    SwitchIn {
+        old: LegId,
+        leg: LegId,
+        endpoint: Endpoint,
+        agent: Option<AgentId>,
+        address: Address,
+        call_id: String,
+    },
     /// A leg arrives from another interaction and takes the place of `instead`.
     Adopt {
         leg: Box<crate::state::Leg>,

@@ -276,6 +276,11 @@ events! {
     TransferFailed = "transfer.failed" { kind_of: TransferKind, by: LegId, reason: EndReason }
     ConsultStarted = "consult.started" { by: LegId, leg: LegId }
     ConsultEnded = "consult.ended" { by: LegId, leg: LegId, completed: bool }
+    /// The person of `leg` asked to go on with device `to_leg` (S1.6).
+    SwitchStarted = "switch.started" { leg: LegId, to_leg: LegId, source: Endpoint, target: Endpoint, pull: bool }
+    /// `to` has taken the place of `from` in everything; `from` ends next.
+    LegSwitched = "switch.completed" { from: LegId, to: LegId }
+    SwitchFailed = "switch.failed" { leg: LegId, to_leg: LegId, reason: EndReason }
     Merged = "conference.merged" { legs: Vec<LegId> }
     ConferenceJoined = "conference.joined" { conference: ConferenceId, leg: LegId, members: u32 }
     ConferenceLeft = "conference.left" { conference: ConferenceId, leg: LegId, members: u32 }

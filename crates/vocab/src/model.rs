@@ -151,6 +151,45 @@ pub struct Phone {
     /// Numbers outside the tenant it may dial through trunks.
     #[serde(default)]
     pub may_dial_out: bool,
+    /// What moving a call here needs to know (S1.6).
+    #[serde(default)]
+    pub device: Device,
+}
+
+/// What kind of thing a device is; rules about moving calls name kinds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    #[default]
+    Desk,
+    Softphone,
+    Browser,
+    Mobile,
+    /// A voice assistant or loudspeaker: everybody in the room hears.
+    Speaker,
+}
+
+impl DeviceKind {
+    /// For sentences.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Desk => "desk phone",
+            Self::Softphone => "softphone",
+            Self::Browser => "browser",
+            Self::Mobile => "mobile",
+            Self::Speaker => "loudspeaker",
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Device {
+    pub kind: DeviceKind,
+    /// Where it stands, as people say it (`room 12`); devices of one place are near each other.
+    pub place: String,
+    /// A mobile without an account here is reached by this number through a trunk. Empty: by registration.
+    pub number: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -304,6 +343,9 @@ pub struct Queue {
     pub refuse_when_unstaffed: bool,
     #[serde(default)]
     pub gate: Option<Gate>,
+    /// Kinds of device its calls may not be moved to (S1.6): customer data on a loudspeaker.
+    #[serde(default)]
+    pub switch_forbidden: Vec<DeviceKind>,
 }
 
 impl Queue {
@@ -333,6 +375,7 @@ impl Queue {
             record: false,
             refuse_when_unstaffed: false,
             gate: None,
+            switch_forbidden: vec![],
         }
     }
 }

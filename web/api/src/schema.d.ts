@@ -118,6 +118,40 @@ export interface paths {
         patch: operations["changeAgent"];
         trace?: never;
     };
+    "/v1/agents/{id}/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Devices an agent's call can be moved to */
+        get: operations["listDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{id}/fetch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring the agent's call to this device */
+        post: operations["fetchCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/agents/{id}/presence": {
         parameters: {
             query?: never;
@@ -132,6 +166,26 @@ export interface paths {
          */
         put: operations["setPresence"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{id}/spoken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a voice assistant heard its owner say
+         * @description “Take the call”, “bring my call here”; with several calls the answer is a question to be spoken, and “the second one” goes on from there.
+         */
+        post: operations["spokenToDevice"];
         delete?: never;
         options?: never;
         head?: never;
@@ -246,6 +300,26 @@ export interface paths {
         put?: never;
         /** Place a call */
         post: operations["placeCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/calls/{id}/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move the call to another device of the same person
+         * @description The device is rung; the leg lives until it answers, and goes on when it does not. The other parties are asked nothing.
+         */
+        post: operations["switchCall"];
         delete?: never;
         options?: never;
         head?: never;
@@ -754,6 +828,26 @@ export interface paths {
         put?: never;
         /** Change how you take part */
         post: operations["setSuperviseMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/legs/{id}/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move the call to another device of the same person
+         * @description The device is rung; the leg lives until it answers, and goes on when it does not. The other parties are asked nothing.
+         */
+        post: operations["switchLeg"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1737,6 +1831,44 @@ export interface components {
             to: "await";
             what: components["schemas"]["Awaited"];
         };
+        /** @description What moving a call to this device needs to know. */
+        Device: {
+            /** @default desk */
+            kind: components["schemas"]["DeviceKind"];
+            /**
+             * @description A mobile without an account here is reached by this number through a trunk.
+             * @default
+             */
+            number: string;
+            /**
+             * @description Where it stands; devices of one place are near each other.
+             * @default
+             */
+            place: string;
+        };
+        /**
+         * @description What kind of thing a device is; rules about moving calls name kinds.
+         * @enum {string}
+         */
+        DeviceKind: "desk" | "softphone" | "browser" | "mobile" | "speaker";
+        DevicesView: {
+            calls: components["schemas"]["MovableCall"][];
+            /** @description Nearest first. */
+            devices: components["schemas"]["DeviceView"][];
+        };
+        DeviceView: {
+            /** @description Why the call may not go there; absent when it may. */
+            forbidden?: string | null;
+            in_call: boolean;
+            kind: components["schemas"]["DeviceKind"];
+            name: string;
+            /** @description In the same place as the device that has the call, or speaking from the same address. */
+            near: boolean;
+            phone: components["schemas"]["PhoneId"];
+            place: string;
+            /** @description Registered, or reached by its number. */
+            reachable: boolean;
+        };
         /** @description Whom to dial. */
         DialTarget: {
             /** @enum {string} */
@@ -1780,6 +1912,19 @@ export interface components {
             by_ms: number;
         };
         Fact: string | number | boolean;
+        /** @description The call comes, or the question which one is meant. */
+        FetchDone: {
+            /** @description To be shown or spoken to the person. */
+            ask?: string | null;
+            choices?: components["schemas"]["MovableCall"][];
+            interaction?: null | components["schemas"]["InteractionId"];
+            leg?: null | components["schemas"]["LegId"];
+        };
+        FetchInput: {
+            /** @description The device that wants the call. */
+            device: components["schemas"]["PhoneId"];
+            leg?: null | components["schemas"]["LegId"];
+        };
         /** @description A line of a customer's record. */
         Field: {
             class?: components["schemas"]["FieldClass"];
@@ -1906,6 +2051,13 @@ export interface components {
         ModeInput: {
             mode: components["schemas"]["SuperviseMode"];
         };
+        /** @description One of the agent's calls that could be moved. */
+        MovableCall: {
+            interaction: components["schemas"]["InteractionId"];
+            leg: components["schemas"]["LegId"];
+            /** @description Who is at the other end. */
+            with: string;
+        };
         MuteInput: {
             muted: boolean;
         };
@@ -2010,6 +2162,8 @@ export interface components {
             agent?: null | components["schemas"]["AgentId"];
             /** Format: date-time */
             created_at: string;
+            /** @description What moving a call here needs to know. */
+            device: components["schemas"]["Device"];
             id: string;
             /** @description Whether it may dial out through trunks. */
             may_dial_out: boolean;
@@ -2026,6 +2180,8 @@ export interface components {
         PhoneId: string;
         PhoneInput: {
             agent?: null | components["schemas"]["AgentId"];
+            /** @description What moving a call here needs to know. */
+            device?: components["schemas"]["Device"];
             /** @description Whether it may dial out through trunks. */
             may_dial_out?: boolean;
             name?: string;
@@ -2180,6 +2336,11 @@ export interface components {
             service_level_pct: number;
             /** @default [] */
             skills: components["schemas"]["SkillLevel"][];
+            /**
+             * @description Kinds of device its calls may not be moved to.
+             * @default []
+             */
+            switch_forbidden: components["schemas"]["DeviceKind"][];
             /** Format: date-time */
             updated_at: string;
             /** @description Rises with each change; the `ETag` without quotes. */
@@ -2274,6 +2435,11 @@ export interface components {
             service_level_pct: number;
             /** @default [] */
             skills: components["schemas"]["SkillLevel"][];
+            /**
+             * @description Kinds of device its calls may not be moved to.
+             * @default []
+             */
+            switch_forbidden: components["schemas"]["DeviceKind"][];
             /**
              * Format: int64
              * @default 900000
@@ -2397,12 +2563,22 @@ export interface components {
             /** Format: int32 */
             ms: number;
         };
+        SpokenInput: {
+            /** @description The device that heard it, and wants the call. */
+            device: components["schemas"]["PhoneId"];
+            /** @description What its recogniser understood. */
+            text: string;
+        };
         SuperviseInput: {
             agent?: null | components["schemas"]["AgentId"];
             mode: components["schemas"]["SuperviseMode"];
         };
         /** @enum {string} */
         SuperviseMode: "listen" | "whisper" | "barge";
+        SwitchInput: {
+            /** @description A phone bound to the same agent. */
+            target_device: components["schemas"]["PhoneId"];
+        };
         Tenant: {
             /** Format: date-time */
             created_at: string;
@@ -2876,6 +3052,75 @@ export interface operations {
             };
         };
     };
+    listDevices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Devices, nearest first, and the calls there are */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DevicesView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetchCall: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FetchInput"];
+            };
+        };
+        responses: {
+            /** @description It comes, or which one is asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     setPresence: {
         parameters: {
             query?: never;
@@ -2901,6 +3146,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    spokenToDevice: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpokenInput"];
+            };
+        };
+        responses: {
+            /** @description It comes, or what to say to the person */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchDone"];
                 };
             };
             /** @description What went wrong */
@@ -3229,6 +3512,44 @@ export interface operations {
         responses: {
             /** @description The call is being set up */
             201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switchCall: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchInput"];
+            };
+        };
+        responses: {
+            /** @description The device rings */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4441,6 +4762,44 @@ export interface operations {
         };
         responses: {
             /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switchLeg: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchInput"];
+            };
+        };
+        responses: {
+            /** @description The device rings */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -7,7 +7,9 @@ use crate::resource::numbers::check_menus;
 use crate::schema::vocabulary as published;
 use cp_vocab::id::TypedId;
 use cp_vocab::media::Sound;
-use cp_vocab::model::{Destination, Gate, Queue, Relaxation, SelectionRule, SkillLevel};
+use cp_vocab::model::{
+    Destination, DeviceKind, Gate, Queue, Relaxation, SelectionRule, SkillLevel,
+};
 use cp_vocab::{QueueId, TenantId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -59,6 +61,9 @@ pub(crate) struct QueueInput {
     /// What callers must have met before they wait here, and before any agent is offered them.
     #[schema(value_type = Option<published::Gate>)]
     pub(crate) gate: Option<Gate>,
+    /// Kinds of device its calls may not be moved to.
+    #[schema(value_type = Vec<published::DeviceKind>, max_items = 5)]
+    pub(crate) switch_forbidden: Vec<DeviceKind>,
 }
 
 impl Default for QueueInput {
@@ -111,6 +116,7 @@ impl Resource for Queues {
             record: row.record,
             refuse_when_unstaffed: row.refuse_when_unstaffed,
             gate: row.gate.clone(),
+            switch_forbidden: row.switch_forbidden.clone(),
         }
     }
     fn build(input: QueueInput, of: &Making<'_, QueueId, Queue>) -> Result<Queue, Vec<FieldError>> {
@@ -140,6 +146,7 @@ impl Resource for Queues {
             record: input.record,
             refuse_when_unstaffed: input.refuse_when_unstaffed,
             gate: input.gate,
+            switch_forbidden: input.switch_forbidden,
         })
     }
 }

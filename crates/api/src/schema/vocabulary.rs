@@ -2,7 +2,7 @@
 //! vocabulary itself, these say in OpenAPI what that looks like. The tests below hold the two together.
 #![allow(dead_code)]
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
@@ -341,6 +341,41 @@ pub(crate) struct Network {
     pub(crate) addr: std::net::IpAddr,
     #[schema(maximum = 128)]
     pub(crate) prefix: u8,
+}
+
+/// What kind of thing a device is; rules about moving calls name kinds.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeviceKind {
+    Desk,
+    Softphone,
+    Browser,
+    Mobile,
+    Speaker,
+}
+
+/// What moving a call to this device needs to know.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Device {
+    pub(crate) kind: DeviceKind,
+    /// Where it stands; devices of one place are near each other.
+    #[schema(max_length = 100)]
+    pub(crate) place: String,
+    /// A mobile without an account here is reached by this number through a trunk.
+    #[schema(max_length = 32)]
+    pub(crate) number: String,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        let (kind, place, number) = (DeviceKind::Desk, String::new(), String::new());
+        Self {
+            kind,
+            place,
+            number,
+        }
+    }
 }
 
 /// Why an agent is here or away. A reason of the tenant's own is `{"other": "…"}`.

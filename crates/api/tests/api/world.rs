@@ -95,6 +95,7 @@ impl Double {
         }
         let document = match &envelope.command {
             Command::Live => Some(serde_json::to_value(self.live(envelope.tenant)).unwrap()),
+            Command::Devices { .. } => Some(json!({ "devices": [], "calls": [] })),
             Command::Explain { .. } => Some(json!({ "chosen": "longest idle" })),
             _ => None,
         };
@@ -437,6 +438,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             name: marked("phone"),
             require_srtp: false,
             may_dial_out: false,
+            device: Default::default(),
         }
         .into(),
         agent(r.agent, r.agent_user, "101", Some(r.phone)).into(),

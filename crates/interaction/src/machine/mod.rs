@@ -10,6 +10,7 @@ mod plan;
 mod queue;
 mod settle;
 mod supervise;
+mod switch;
 mod transfer;
 
 use crate::directory::Directory;
@@ -67,6 +68,10 @@ pub(crate) enum Purpose {
     Revival,
     Supervise(SuperviseMode),
     AddParty,
+    /// Another device of this leg's person: takes its place when it answers.
+    Switch {
+        old: LegId,
+    },
     /// A phone that picks up the parked call in this slot.
     Retrieve(String),
     /// The parker's phone, rung back.
@@ -147,6 +152,8 @@ pub struct Interaction {
     pub(crate) park_attempts: u32,
     pub(crate) overflows: u8,
     pub(crate) parked_by: Option<(LegId, Endpoint, Option<AgentId>, Address)>,
+    /// The recording was cut because its leg moved; it goes on as a new one.
+    pub(crate) record_again: bool,
     pub(crate) done: bool,
 }
 
@@ -174,6 +181,7 @@ impl Interaction {
             park_attempts: 0,
             overflows: 0,
             parked_by: None,
+            record_again: false,
             done: false,
         }
     }
@@ -242,6 +250,7 @@ impl Interaction {
                             error,
                         },
                     );
+                    self.record_on(ctx);
                 }
             }
             Input::Quality { leg, quality } => {
@@ -259,6 +268,24 @@ impl Interaction {
                 address,
                 call_id,
             } => self.replace(
+                ctx,
+                old,
+                NewLeg {
+                    leg,
+                    endpoint,
+                    agent,
+                    address,
+                    call_id,
+                },
+            ),
+            Input::SwitchIn {
+                old,
+                leg,
+                endpoint,
+                agent,
+                address,
+                call_id,
+            } => self.switch_in(
                 ctx,
                 old,
                 NewLeg {
