@@ -84,12 +84,6 @@ impl Engine {
                 }
                 Err(e) => Err(e),
             },
-            Command::Tell { ref event, .. } if actor != Actor::System || !event.is_aside() => {
-                Err(Refusal::new(
-                    Code::Forbidden,
-                    "Only the house writes such events into a log.",
-                ))
-            }
             Command::Devices { agent } => self
                 .for_agent(tenant, actor, agent)
                 .and_then(|()| self.devices(tenant, agent)),
@@ -353,6 +347,12 @@ impl Engine {
         leg: Option<LegId>,
         command: &Command,
     ) -> Result<(), Refusal> {
+        if let Command::Tell { event, .. } = command
+            && (actor != Actor::System || !event.is_aside())
+        {
+            let detail = "Only the house writes such events into a log.";
+            return Err(Refusal::new(Code::Forbidden, detail));
+        }
         let Actor::Agent(me) = actor else {
             return Ok(());
         };
