@@ -4,6 +4,7 @@ use crate::backend::ServerBackend;
 use crate::config::Config;
 use crate::drive::{self, Driver, Handle, Message};
 use crate::metrics::Sources;
+use crate::push::{self, Push};
 use crate::sounds::Sounds;
 use crate::{provision, telemetry, traces};
 use anyhow::{Context, Result};
@@ -124,8 +125,13 @@ pub fn start(config: Config) -> Result<Running> {
         .context("cannot start the engine thread")?;
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
+    let client = client(&config, &runtime, own)?;
+    let push = Arc::new(Push::open(&config.data, client, store.clone(), clock)?);
+    push::follow::start(push.clone(), &handle, runtime.handle())
+        .context("the log cannot be read for pushes")?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let http = start_http(&config, &runtime, &sources, (&sip, own), stopped)?;
+    let backend = ServerBackend::new(sources.clone(), push);
+    let http = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
     runtime.spawn(sweep(store.clone(), clock));
     if let Some(endpoint) = &config.otlp_endpoint {
         let followed = traces::start(
@@ -148,6 +154,22 @@ pub fn start(config: Config) -> Result<Running> {
         stop_http,
         drain,
     })
+}
+
+/// The one client for everything fetched over HTTP.
+fn client(
+    config: &Config,
+    runtime: &tokio::runtime::Runtime,
+    own: IpAddr,
+) -> Result<cp_fetch::Client> {
+    let _inside = runtime.enter();
+    let config = cp_fetch::Config {
+        allow: config.fetch_allow.clone(),
+        own: vec![own],
+        authorities: config.fetch_authorities.clone(),
+        ..cp_fetch::Config::default()
+    };
+    cp_fetch::Client::new(config).context("cannot set up fetching over HTTP")
 }
 
 /// At a limit of file size the system kills who does not listen to SIGXFSZ; for us that is a full
@@ -351,18 +373,17 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
 fn start_http(
     config: &Config,
     runtime: &tokio::runtime::Runtime,
-    sources: &Arc<Sources>,
+    (backend, store): (ServerBackend, &Arc<dyn Store>),
     (sip, own): (&[(Transport, SocketAddr)], IpAddr),
     mut stopped: tokio::sync::watch::Receiver<bool>,
 ) -> Result<SocketAddr> {
-    let backend = Arc::new(ServerBackend::new(sources.clone()));
     let settings = Settings {
         tls: config.http_tls,
         recordings: config.data.join("recordings"),
         sip: sip_addresses(sip, own),
         ..Settings::default()
     };
-    let state = ApiState::new(sources.store.clone(), backend, settings);
+    let state = ApiState::new(store.clone(), Arc::new(backend), settings);
     let address = config.http_listen;
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(address))

@@ -29,6 +29,8 @@ const PHONES: &[(&str, Option<&str>, u8)] = &[
     ("sup", Some("sup"), 5),
     ("kim", Some("kim"), 6),
     ("zed", Some("zed"), 7),
+    ("desk", Some("desk"), 22),
+    ("loud", Some("loud"), 23),
     // Says it is Bob and does not know the password.
     ("thief", Some("bob"), 231),
 ];
@@ -362,6 +364,11 @@ impl Run {
                 mix_with_call: false,
             },
             ["stop", "playing"] => Command::StopPlaying { leg: leg? },
+            ["move", "to", device] => Command::Switch {
+                leg: leg?,
+                phone: *self.house.devices.get(*device)?,
+                pull: false,
+            },
             ["take", "over"] => Command::TakeOver { leg: leg? },
             ["change", "to", mode] => Command::SetSuperviseMode {
                 leg: leg?,
@@ -397,6 +404,7 @@ impl Run {
             ["requeue", queue] => Command::Requeue {
                 interaction,
                 queue: *self.house.queues.get(*queue)?,
+                priority: 0,
             },
             ["priority", n] => Command::SetPriority {
                 interaction,
@@ -446,6 +454,12 @@ impl Run {
             ("reject", []) => Command::RejectOffer {
                 offer: self.offer(agent?)?,
             },
+            ("fetch", ["at", device]) => Command::Fetch {
+                agent: agent?,
+                phone: *self.house.devices.get(*device)?,
+                leg: None,
+            },
+            ("devices", []) => Command::Devices { agent: agent? },
             ("done", []) => Command::FinishWrapUp { agent: agent? },
             ("extend", [d]) => Command::ExtendWrapUp {
                 agent: agent?,

@@ -2,6 +2,7 @@
 
 mod calls;
 mod clients;
+mod devices;
 mod limits;
 mod parking;
 mod phones;

@@ -29,38 +29,7 @@ impl Interaction {
     pub(crate) fn worker_changed(&mut self) {
         self.sent_paths.clear();
         self.sent_ambient.clear();
-        self.record_again = self.state.recording.is_some();
-    }
-
-    /// The recording is over, and is told. One that lost its worker goes on in another file.
-    pub(crate) fn recording_ended(
-        &mut self,
-        ctx: &mut Ctx<'_>,
-        recording: RecordingId,
-        duration_ms: u64,
-        error: Option<String>,
-    ) {
-        let Some(left) = self
-            .state
-            .recording
-            .as_ref()
-            .filter(|r| r.id == recording)
-            .map(|r| r.left)
-        else {
-            return;
-        };
-        self.emit(
-            ctx,
-            Event::RecordingEnded {
-                recording,
-                duration_ms,
-                error,
-            },
-        );
-        let goes_on = std::mem::take(&mut self.record_again) && self.state.ended.is_none();
-        if goes_on && self.state.leg(left).is_some_and(Leg::is_live) {
-            self.start_recording(ctx, left);
-        }
+        self.record_again |= self.state.recording.is_some();
     }
 
     fn finish_if_empty(&mut self, ctx: &mut Ctx<'_>) {
@@ -79,18 +48,21 @@ impl Interaction {
                 .take()
                 .unwrap_or((EndReason::Released, None, None));
         self.emit(ctx, Event::Ended { reason, by, detail });
-        ctx.out.push(Output::Timer {
-            kind: TimerKind::MenuDigit,
-            at: None,
-        });
-        ctx.out.push(Output::Timer {
-            kind: TimerKind::ParkReturn,
-            at: None,
-        });
-        ctx.out.push(Output::Timer {
-            kind: TimerKind::Farewell,
-            at: None,
-        });
+        for kind in [
+            TimerKind::MenuDigit,
+            TimerKind::ParkReturn,
+            TimerKind::Farewell,
+        ] {
+            ctx.out.push(Output::Timer { kind, at: None });
+        }
+        for (kind, set) in [
+            (TimerKind::Await, self.awaiting.take().is_some()),
+            (TimerKind::Collect, self.collecting.take().is_some()),
+        ] {
+            if set {
+                ctx.out.push(Output::Timer { kind, at: None });
+            }
+        }
     }
 
     fn settle_paths(&mut self, ctx: &mut Ctx<'_>) {
