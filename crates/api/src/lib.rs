@@ -20,6 +20,7 @@ mod operation;
 mod ops;
 mod people;
 mod problem;
+mod push;
 mod recordings;
 mod references;
 mod resource;
@@ -28,7 +29,7 @@ mod session;
 mod state;
 mod stream;
 
-pub use backend::{Backend, Check, Readiness};
+pub use backend::{Backend, Check, PushRefused, Pusher, Readiness};
 pub use http::serve::serve;
 pub use openapi::{openapi, openapi_text};
 pub use people::SETUP_TOKEN_BYTES;
@@ -49,6 +50,7 @@ pub(crate) fn operations() -> operation::Api {
     interactions::add(&mut api);
     call::add(&mut api);
     recordings::add(&mut api);
+    push::add(&mut api);
     stream::socket::add(&mut api);
     resource::add(&mut api);
     ops::add(&mut api);

@@ -4,7 +4,7 @@
 use crate::problem::FieldError;
 use cp_store::{CustomRole, Entity, IdentityProvider, Store, StoreError, StoreExt, User};
 use cp_vocab::model::Snapshot;
-use cp_vocab::{IdentityProviderId, RoleId, TenantId, UserId};
+use cp_vocab::{IdentityProviderId, PersonId, RoleId, TenantId, UserId};
 use serde_json::Value;
 use std::str::FromStr;
 
@@ -79,6 +79,12 @@ fn exists(
         "usr" => kept::<User, UserId>(store, tenant, id)?,
         "rol" => kept::<CustomRole, RoleId>(store, tenant, id)?,
         "idp" => kept::<IdentityProvider, IdentityProviderId>(store, tenant, id)?,
+        "per" => match id.parse::<PersonId>() {
+            Ok(person) => store
+                .person(tenant, person)?
+                .is_some_and(|p| p.row.id == person),
+            Err(_) => false,
+        },
         // A text that only looks like an id (a name of 30 letters) is no reference.
         _ => true,
     })

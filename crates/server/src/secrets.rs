@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::serve::{database, make_data_folder};
 use anyhow::{Context, Result, bail};
-use cp_store::{Options, SqliteStore, Store, Vault};
+use cp_store::{Options, PageRequest, SqliteStore, Store, Vault};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -69,6 +69,20 @@ fn write_new(path: &Path, key: &str) -> Result<()> {
     )
     .and_then(|()| file.sync_all())
     .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// On an empty database whoever reads this line makes the first person.
+pub(crate) fn setup_token(store: &dyn Store) -> Result<Option<String>> {
+    if !store.tenants(&PageRequest::first(1))?.items.is_empty() {
+        return Ok(None);
+    }
+    let mut random = [0u8; cp_api::SETUP_TOKEN_BYTES];
+    aws_lc_rs::rand::fill(&mut random)
+        .map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))?;
+    let token: String = random.iter().map(|b| format!("{b:02x}")).collect();
+    // On standard error and not in the log: logs are read by more people than terminals.
+    eprintln!("There is nobody yet. Open the desktop, or POST /v1/setup, with this token: {token}");
+    Ok(Some(token))
 }
 
 /// `crosspoint secrets new-key`.

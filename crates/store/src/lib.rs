@@ -19,6 +19,7 @@ mod migrate;
 pub mod outbox;
 mod page;
 pub mod projection;
+pub mod proof;
 pub mod push;
 mod sqlite;
 mod store;
@@ -26,7 +27,7 @@ pub mod vault;
 
 pub use audit::{AuditEntry, AuditFault, AuditFilter, AuditRecord, AuditVerdict};
 pub use auth::{
-    AccessToken, ApiKey, ClientSecret, Credential, CredentialKind, CustomRole, ExternalIdentity,
+    AccessToken, ApiKey, ClientSecret, CustomRole, ExternalIdentity, Factor, FactorKind,
     Idempotency, Idempotent, IdentityProvider, OAuthClient, Origin, Role, RoleRule, Session,
     StoredResponse, User,
 };
@@ -41,6 +42,7 @@ pub use projection::{
     AgentStateRow, Figures, InteractionFilter, InteractionRow, InteractionState, LegRow,
     QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,
 };
+pub use proof::{Credential, Precall, ProofRow, ProofStore, SigningKey, Ticket};
 pub use push::{PUSH_SUBSCRIPTIONS_MAX, PushRow, PushStore};
 pub use sqlite::{Durability, Options, SqliteStore};
 pub use store::Store;

@@ -3,8 +3,8 @@
 
 use crate::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerdict};
 use crate::auth::{
-    AccessToken, ApiKey, Credential, CredentialKind, Idempotency, IdentityProvider, OAuthClient,
-    Session, StoredResponse, User,
+    AccessToken, ApiKey, Factor, FactorKind, Idempotency, IdentityProvider, OAuthClient, Session,
+    StoredResponse, User,
 };
 use crate::config::{Change, ConfigId, ConfigKind, ConfigRow, Edit, Version, Versioned};
 use crate::error::{Health, Result};
@@ -25,7 +25,7 @@ use std::time::Duration;
 
 /// Everything that outlives a process. Object safe; one conformance suite holds every
 /// implementation to what is written here.
-pub trait Store: Send + Sync + PushStore {
+pub trait Store: Send + Sync + PushStore + crate::proof::ProofStore {
     // --- the log
 
     /// Hands over records that became true, in order, and returns at once. The batch is kept whole
@@ -211,31 +211,25 @@ pub trait Store: Send + Sync + PushStore {
 
     /// # Errors
     /// `NotFound` for a person who is not there, `Conflict` when the key is taken, `Invalid` at
-    /// [`crate::auth::CREDENTIALS_OF_USER_MAX`].
-    fn credentials_add(&self, credentials: Vec<Credential>) -> Result<()>;
+    /// [`crate::auth::FACTORS_OF_USER_MAX`].
+    fn factors_add(&self, factors: Vec<Factor>) -> Result<()>;
 
-    fn credentials_of(&self, tenant: TenantId, user: UserId) -> Result<Vec<Credential>>;
+    fn factors_of(&self, tenant: TenantId, user: UserId) -> Result<Vec<Factor>>;
 
-    fn credential_by_key(&self, kind: CredentialKind, key: &[u8]) -> Result<Option<Credential>>;
+    fn factor_by_key(&self, kind: FactorKind, key: &[u8]) -> Result<Option<Factor>>;
 
-    /// Marks a use if the credential still stands at `before`; of two who show the same code, one
+    /// Marks a use if the factor still stands at `before`; of two who show the same code, one
     /// is told `true`.
-    fn credential_used(
-        &self,
-        id: CredentialId,
-        before: u64,
-        after: u64,
-        now: Timestamp,
-    ) -> Result<bool>;
+    fn factor_used(&self, id: FactorId, before: u64, after: u64, now: Timestamp) -> Result<bool>;
 
     /// Replaces what is kept of it; says whether it was there.
-    fn credential_change(&self, tenant: TenantId, id: CredentialId, body: Value) -> Result<bool>;
+    fn factor_change(&self, tenant: TenantId, id: FactorId, body: Value) -> Result<bool>;
 
     /// Says whether it was there.
-    fn credential_remove(&self, tenant: TenantId, id: CredentialId) -> Result<bool>;
+    fn factor_remove(&self, tenant: TenantId, id: FactorId) -> Result<bool>;
 
     /// All of a person's; returns how many.
-    fn credentials_remove_of(&self, tenant: TenantId, user: UserId) -> Result<u64>;
+    fn factors_remove_of(&self, tenant: TenantId, user: UserId) -> Result<u64>;
 
     // --- what programs hold
 

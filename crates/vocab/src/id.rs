@@ -127,9 +127,21 @@ typed_ids! {
     OAuthClientId = "ocl";
     /// An OpenID Connect provider that people of a tenant sign in with.
     IdentityProviderId = "idp";
-    /// A passkey, authenticator app or recovery code of a person.
-    CredentialId = "crd";
+    /// A passkey, authenticator app or recovery code that somebody signs in with.
+    FactorId = "fac";
     SessionId = "ses";
+    /// A customer, over all numbers, addresses and devices.
+    PersonId = "per";
+    /// Something a person can prove itself with.
+    CredentialId = "crd";
+    /// A browser or app beside a call.
+    DataSessionId = "dat";
+    /// A caller who announces calls beforehand (S4.3).
+    CallerPartnerId = "cpa";
+    /// An announced call (S4.3).
+    PrecallId = "pre";
+    /// A tenant's rules of proof.
+    ProofPolicyId = "ppo";
     /// A browser that is reached by Web Push.
     PushId = "psh";
     /// A receiver of events by HTTP.

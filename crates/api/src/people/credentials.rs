@@ -13,19 +13,19 @@ use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use cp_store::{Credential, CredentialKind, StoreExt, User};
+use cp_store::{Factor, FactorKind, StoreExt, User};
 use cp_vocab::id::TypedId;
-use cp_vocab::{Code, CredentialId, UserId};
+use cp_vocab::{Code, FactorId, UserId};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
 /// A passkey or an app, without anything secret; recovery codes are only counted.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Credential)]
+#[schema(as = SignInCredential)]
 pub(crate) struct CredentialView {
-    #[schema(value_type = published::CredentialId)]
-    id: CredentialId,
+    #[schema(value_type = published::FactorId)]
+    id: FactorId,
     /// `passkey` or `totp`.
     kind: &'static str,
     name: String,
@@ -55,7 +55,7 @@ pub(crate) fn add(api: &mut Api) {
             "Remove a passkey or the app",
         )
         .step_up()
-        .path_id(CredentialId::PREFIX)
+        .path_id(FactorId::PREFIX)
         .empty("Removed"),
         remove_mine,
     );
@@ -87,12 +87,12 @@ pub(crate) fn add(api: &mut Api) {
     );
 }
 
-fn views(all: Vec<Credential>) -> axum::response::Response {
+fn views(all: Vec<Factor>) -> axum::response::Response {
     let shown = all.into_iter().filter_map(|c| {
         let kind = match c.kind {
-            CredentialKind::Passkey => "passkey",
-            CredentialKind::Totp => "totp",
-            CredentialKind::RecoveryCode => return None,
+            FactorKind::Passkey => "passkey",
+            FactorKind::Totp => "totp",
+            FactorKind::RecoveryCode => return None,
         };
         Some(CredentialView {
             id: c.id,
@@ -101,7 +101,7 @@ fn views(all: Vec<Credential>) -> axum::response::Response {
                 .as_str()
                 .unwrap_or("Authenticator app")
                 .into(),
-            confirmed: c.kind == CredentialKind::Passkey || c.body["confirmed"] == true,
+            confirmed: c.kind == FactorKind::Passkey || c.body["confirmed"] == true,
             created_at: c.created_at.to_rfc3339(),
             used_at: c.used_at.map(|t| t.to_rfc3339()),
         })
@@ -112,25 +112,17 @@ fn views(all: Vec<Credential>) -> axum::response::Response {
 
 async fn mine(State(state): State<ApiState>, caller: Caller) -> Reply {
     let ((id, _), tenant) = (caller.person()?, caller.tenant);
-    Ok(views(
-        state.store(move |s| s.credentials_of(tenant, id)).await?,
-    ))
+    Ok(views(state.store(move |s| s.factors_of(tenant, id)).await?))
 }
 
-async fn remove_mine(
-    State(state): State<ApiState>,
-    caller: Caller,
-    Id(id): Id<CredentialId>,
-) -> Reply {
+async fn remove_mine(State(state): State<ApiState>, caller: Caller, Id(id): Id<FactorId>) -> Reply {
     let user = me(&state, &caller).await?;
     let (tenant, of) = (user.tenant, user.id);
-    let all = state.store(move |s| s.credentials_of(tenant, of)).await?;
-    let own = |c: &&Credential| c.id == id && c.kind != CredentialKind::RecoveryCode;
+    let all = state.store(move |s| s.factors_of(tenant, of)).await?;
+    let own = |c: &&Factor| c.id == id && c.kind != FactorKind::RecoveryCode;
     let found = all.iter().find(own).map(|c| c.id);
     let found = found.ok_or_else(|| Problem::not_found("credential"))?;
-    state
-        .store(move |s| s.credential_remove(tenant, found))
-        .await?;
+    state.store(move |s| s.factor_remove(tenant, found)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -150,7 +142,7 @@ pub(super) async fn below(state: &ApiState, caller: &Caller, id: UserId) -> Repl
 
 async fn of_user(State(state): State<ApiState>, caller: Caller, Id(id): Id<UserId>) -> Reply {
     let user = below(&state, &caller, id).await?;
-    let all = state.store(move |s| s.credentials_of(user.tenant, user.id));
+    let all = state.store(move |s| s.factors_of(user.tenant, user.id));
     Ok(views(all.await?))
 }
 
@@ -159,7 +151,7 @@ async fn reset(State(state): State<ApiState>, caller: Caller, Id(id): Id<UserId>
     let (tenant, of) = (user.tenant, user.id);
     let removed = state
         .store(move |s| {
-            let removed = s.credentials_remove_of(tenant, of)?;
+            let removed = s.factors_remove_of(tenant, of)?;
             s.sessions_end_of(tenant, of)?;
             Ok::<_, cp_store::StoreError>(removed)
         })

@@ -6,7 +6,7 @@ use crate::people::passkeys::{self, PasskeyAssertion};
 use crate::problem::{Problem, Reply};
 use crate::state::ApiState;
 use axum::http::HeaderMap;
-use cp_store::{AuditEntry, Credential, CredentialKind, User};
+use cp_store::{AuditEntry, Factor, FactorKind, User};
 use cp_vocab::Code;
 use cp_vocab::command::Actor;
 use serde::{Deserialize, Serialize};
@@ -33,28 +33,28 @@ pub(crate) struct SecondProof {
 /// The credentials of a person by kind.
 #[derive(Default)]
 pub(crate) struct Factors {
-    pub(crate) totp: Option<Credential>,
-    pub(crate) passkeys: Vec<Credential>,
-    pub(crate) recovery_codes: Vec<Credential>,
+    pub(crate) totp: Option<Factor>,
+    pub(crate) passkeys: Vec<Factor>,
+    pub(crate) recovery_codes: Vec<Factor>,
 }
 
 impl Factors {
     pub(crate) async fn of(state: &ApiState, user: &User) -> Reply<Self> {
         let (tenant, id) = (user.tenant, user.id);
-        let all = state.store(move |s| s.credentials_of(tenant, id)).await?;
+        let all = state.store(move |s| s.factors_of(tenant, id)).await?;
         let mut factors = Self::default();
         for c in all {
             match c.kind {
-                CredentialKind::Passkey => factors.passkeys.push(c),
-                CredentialKind::RecoveryCode => factors.recovery_codes.push(c),
-                CredentialKind::Totp => factors.totp = Some(c),
+                FactorKind::Passkey => factors.passkeys.push(c),
+                FactorKind::RecoveryCode => factors.recovery_codes.push(c),
+                FactorKind::Totp => factors.totp = Some(c),
             }
         }
         Ok(factors)
     }
 
     /// The app, once its owner has shown that it works.
-    pub(crate) fn confirmed_totp(&self) -> Option<&Credential> {
+    pub(crate) fn confirmed_totp(&self) -> Option<&Factor> {
         self.totp.as_ref().filter(|c| c.body["confirmed"] == true)
     }
 
@@ -127,15 +127,13 @@ async fn use_recovery_code(
     typed: &str,
 ) -> Reply<bool> {
     let key = recovery_key(user, typed);
-    let same = |c: &&Credential| token::same(&token::hex(&c.key), &token::hex(&key));
+    let same = |c: &&Factor| token::same(&token::hex(&c.key), &token::hex(&key));
     let Some(code) = factors.recovery_codes.iter().find(same) else {
         return Ok(false);
     };
     let (tenant, id) = (code.tenant, code.id);
     // Of two who show the same code, one finds it.
-    let used = state
-        .store(move |s| s.credential_remove(tenant, id))
-        .await?;
+    let used = state.store(move |s| s.factor_remove(tenant, id)).await?;
     if used {
         let left = factors.recovery_codes.len() - 1;
         note(state, user, "recovery_code.used", json!({ "left": left })).await;

@@ -17,8 +17,8 @@ use cp_identity::b64;
 use cp_identity::webauthn::{
     Algorithm, Assertion, Policy, Registration, RelyingParty, WebAuthnError, authenticate, register,
 };
-use cp_store::{Credential, CredentialKind, StoreError, User};
-use cp_vocab::{Code, CredentialId};
+use cp_store::{Factor, FactorKind, StoreError, User};
+use cp_vocab::{Code, FactorId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -94,8 +94,8 @@ pub(crate) struct PasskeyInput {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PasskeyMade {
-    #[schema(value_type = published::CredentialId)]
-    id: CredentialId,
+    #[schema(value_type = published::FactorId)]
+    id: FactorId,
     /// When these are the first: told once.
     recovery_codes: Vec<String>,
 }
@@ -184,7 +184,7 @@ async fn options(State(state): State<ApiState>, caller: Caller, headers: HeaderM
     Ok(axum::Json(PasskeyOptions { token, public_key }).into_response())
 }
 
-fn descriptor(c: &Credential) -> Value {
+fn descriptor(c: &Factor) -> Value {
     json!({ "type": "public-key", "id": b64::encode(&c.key) })
 }
 
@@ -193,7 +193,7 @@ pub(crate) fn request(
     state: &ApiState,
     headers: &HeaderMap,
     challenge: &Challenge,
-    passkeys: &[Credential],
+    passkeys: &[Factor],
 ) -> Value {
     json!({
         "challenge": b64::encode(challenge),
@@ -226,11 +226,11 @@ async fn create(
         let fault = FieldError::new("/credential", e.code(), e.to_string());
         Problem::invalid(vec![fault])
     })?;
-    let row = Credential {
+    let row = Factor {
         id: state.new_id(),
         tenant: user.tenant,
         user: user.id,
-        kind: CredentialKind::Passkey,
+        kind: FactorKind::Passkey,
         key: new.id.clone(),
         mark: u64::from(new.sign_count),
         created_at: state.now(),
@@ -242,7 +242,7 @@ async fn create(
         }),
     };
     let id = row.id;
-    match state.store(move |s| s.credentials_add(vec![row])).await {
+    match state.store(move |s| s.factors_add(vec![row])).await {
         Ok(()) => {}
         Err(StoreError::Conflict { .. }) => {
             let detail = "This passkey is registered already.";
@@ -278,7 +278,7 @@ fn created(
 pub(crate) async fn prove(
     state: &ApiState,
     headers: &HeaderMap,
-    credential: &Credential,
+    credential: &Factor,
     used: &PasskeyAssertion,
     challenge: &Challenge,
 ) -> Reply<bool> {
@@ -303,13 +303,13 @@ pub(crate) async fn prove(
     let (id, before, after) = (credential.id, credential.mark, u64::from(proof.sign_count));
     let now = state.now();
     Ok(state
-        .store(move |s| s.credential_used(id, before, after, now))
+        .store(move |s| s.factor_used(id, before, after, now))
         .await?)
 }
 
 fn check(
     rp: &RelyingParty,
-    kept: &Credential,
+    kept: &Factor,
     used: &PasskeyAssertion,
     challenge: &Challenge,
 ) -> Result<cp_identity::webauthn::Proof, WebAuthnError> {
@@ -345,10 +345,10 @@ fn check(
 }
 
 /// The passkey a browser used and its owner, by the key's own id.
-pub(crate) async fn find(state: &ApiState, used: &PasskeyAssertion) -> Reply<Credential> {
+pub(crate) async fn find(state: &ApiState, used: &PasskeyAssertion) -> Reply<Factor> {
     let key = used.key().ok_or_else(wrong)?;
     let found = state
-        .store(move |s| s.credential_by_key(CredentialKind::Passkey, &key))
+        .store(move |s| s.factor_by_key(FactorKind::Passkey, &key))
         .await?;
     found.ok_or_else(wrong)
 }

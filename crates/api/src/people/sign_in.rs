@@ -152,7 +152,10 @@ async fn second_factor(
         tries,
     };
     if let Err(wait) = begin(&state, &name, visitor.source) {
-        state.0.steps.put_back(state.now(), input.token, again(tries));
+        state
+            .0
+            .steps
+            .put_back(state.now(), input.token, again(tries));
         return Err(wait);
     }
     let row = state.store(move |s| s.get::<User>(tenant, user)).await?.row;

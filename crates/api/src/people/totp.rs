@@ -11,8 +11,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use cp_identity::totp::{SEED_BYTES, Totp, secret_bytes, secret_text};
-use cp_store::{Credential, CredentialKind, StoreExt, User};
-use cp_vocab::{Code, CredentialId};
+use cp_store::{Factor, FactorKind, StoreExt, User};
+use cp_vocab::{Code, FactorId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -23,8 +23,8 @@ const RECOVERY_CODES: usize = 10;
 /// A new app, told once.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TotpMade {
-    #[schema(value_type = published::CredentialId)]
-    id: CredentialId,
+    #[schema(value_type = published::FactorId)]
+    id: FactorId,
     /// To type into the app.
     #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
     secret: String,
@@ -97,11 +97,11 @@ async fn create(State(state): State<ApiState>, caller: Caller) -> Reply {
     }
     let mut seed = [0u8; SEED_BYTES];
     token::fill_random(&mut seed);
-    let credential = Credential {
+    let credential = Factor {
         id: state.new_id(),
         tenant: user.tenant,
         user: user.id,
-        kind: CredentialKind::Totp,
+        kind: FactorKind::Totp,
         key: user.id.to_string().into_bytes(),
         mark: 0,
         created_at: state.now(),
@@ -114,9 +114,9 @@ async fn create(State(state): State<ApiState>, caller: Caller) -> Reply {
     state
         .edit(move |s| {
             if let Some(old) = unconfirmed {
-                s.credential_remove(tenant, old)?;
+                s.factor_remove(tenant, old)?;
             }
-            Ok(s.credentials_add(vec![credential])?)
+            Ok(s.factors_add(vec![credential])?)
         })
         .await?;
     let made = TotpMade {
@@ -148,7 +148,7 @@ async fn confirm(
     let (tenant, id) = (user.tenant, totp.id);
     let body = json!({ "seed": totp.body["seed"], "confirmed": true });
     state
-        .store(move |s| s.credential_change(tenant, id, body))
+        .store(move |s| s.factor_change(tenant, id, body))
         .await?;
     note(&state, &user, "totp.confirmed", json!({})).await;
     let recovery_codes = match factors.recovery_codes.len() {
@@ -165,7 +165,7 @@ async fn renew_codes(State(state): State<ApiState>, caller: Caller) -> Reply {
     state
         .store(move |s| {
             let mut ids = old.iter().map(|c| c.id);
-            ids.try_for_each(|id| s.credential_remove(tenant, id).map(|_| ()))
+            ids.try_for_each(|id| s.factor_remove(tenant, id).map(|_| ()))
         })
         .await?;
     let recovery_codes = make_codes(&state, &user).await?;
@@ -182,11 +182,11 @@ pub(super) async fn make_codes(state: &ApiState, user: &User) -> Reply<Vec<Strin
         token::fill_random(&mut random);
         let text = secret_text(&random);
         let code = format!("{}-{}", &text[..5], &text[5..10]);
-        rows.push(Credential {
+        rows.push(Factor {
             id: state.new_id(),
             tenant: user.tenant,
             user: user.id,
-            kind: CredentialKind::RecoveryCode,
+            kind: FactorKind::RecoveryCode,
             key: recovery_key(user, &code).to_vec(),
             mark: 0,
             created_at: state.now(),
@@ -195,7 +195,7 @@ pub(super) async fn make_codes(state: &ApiState, user: &User) -> Reply<Vec<Strin
         });
         codes.push(code);
     }
-    state.store(move |s| s.credentials_add(rows)).await?;
+    state.store(move |s| s.factors_add(rows)).await?;
     Ok(codes)
 }
 
@@ -207,7 +207,7 @@ pub(super) async fn prove(state: &ApiState, factors: &Factors, typed: &str) -> R
     }
 }
 
-async fn check(state: &ApiState, totp: &Credential, typed: &str) -> Reply<bool> {
+async fn check(state: &ApiState, totp: &Factor, typed: &str) -> Reply<bool> {
     let seed = totp.body["seed"].as_str().and_then(secret_bytes);
     let seed = seed.ok_or_else(|| Problem::new(Code::Internal, "the app's seed is unreadable"))?;
     let now = state.now();
@@ -217,6 +217,6 @@ async fn check(state: &ApiState, totp: &Credential, typed: &str) -> Reply<bool> 
     };
     let (id, before) = (totp.id, totp.mark);
     Ok(state
-        .store(move |s| s.credential_used(id, before, step, now))
+        .store(move |s| s.factor_used(id, before, step, now))
         .await?)
 }

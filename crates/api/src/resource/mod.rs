@@ -6,6 +6,7 @@ mod conferences;
 mod identity_providers;
 mod numbers;
 pub(crate) mod oauth_clients;
+mod persons;
 mod phones;
 mod queues;
 pub(crate) mod roles;
@@ -39,6 +40,7 @@ pub(crate) fn add(api: &mut Api) {
     roles::add_catalogue(api);
     crud::add::<identity_providers::IdentityProviders>(api);
     oauth_clients::add(api);
+    persons::add(api);
 }
 
 /// For `skip_serializing_if` of what is written and never read back.
@@ -78,7 +80,8 @@ fn link(
     for p in snapshot.phones.iter().filter(|p| p.tenant == tenant) {
         let wanted = match () {
             () if Some(p.id) == phone => agent,
-            () if agent.is_some() && p.agent == agent => None,
+            // Without a phone of its own an agent has no devices; with one, the others stay bound.
+            () if phone.is_none() && agent.is_some() && p.agent == agent => None,
             () => p.agent,
         };
         if written != Written::Phone(p.id) && wanted != p.agent {
@@ -91,7 +94,8 @@ fn link(
     }
     for a in snapshot.agents.iter().filter(|a| a.tenant == tenant) {
         let wanted = match () {
-            () if Some(a.id) == agent => phone,
+            // A further device does not take the place of the agent's own phone.
+            () if Some(a.id) == agent => a.phone.or(phone),
             () if phone.is_some() && a.phone == phone => None,
             () => a.phone,
         };

@@ -9,5 +9,6 @@ mod events;
 mod isolation;
 mod operations;
 mod people;
+mod push;
 mod sign_in;
 mod world;

@@ -1,12 +1,12 @@
 //! Who may come in, and which requests were answered before.
 
 pub(crate) mod access;
-pub(crate) mod credential;
+pub(crate) mod factor;
 pub(crate) mod idempotency;
 pub(crate) mod session;
 
 pub use access::{AccessToken, TOKENS_OF_CLIENT_MAX};
-pub use credential::{CREDENTIALS_OF_USER_MAX, Credential, CredentialKind};
+pub use factor::{FACTORS_OF_USER_MAX, Factor, FactorKind};
 
 use cp_vocab::*;
 use serde::{Deserialize, Serialize};

@@ -77,7 +77,10 @@ fn carry_out(tx: &mut Tx<'_>, edit: &Edit, change: &Change) -> Result<Version> {
         | ConfigKind::ApiKey
         | ConfigKind::CustomRole
         | ConfigKind::OAuthClient
-        | ConfigKind::IdentityProvider => {}
+        | ConfigKind::IdentityProvider
+        | ConfigKind::Person
+        | ConfigKind::ProofPolicy
+        | ConfigKind::CallerPartner => {}
         _ => tx.snapshot_changed = true,
     }
     let after = match change {
@@ -196,9 +199,11 @@ fn delete(conn: &Connection, edit: &Edit, id: ConfigId, expected: Option<Version
     let rest: &[&str] = match id {
         ConfigId::User(_) => &[
             "DELETE FROM session WHERE user = ?1",
-            "DELETE FROM credential WHERE user = ?1",
+            "DELETE FROM factor WHERE user = ?1",
         ],
         ConfigId::OAuthClient(_) => &["DELETE FROM access_token WHERE client = ?1"],
+        ConfigId::Person(_) => &["DELETE FROM credential WHERE person = ?1"],
+        ConfigId::CallerPartner(_) => &["DELETE FROM precall WHERE partner = ?1"],
         ConfigId::Webhook(_) => &["DELETE FROM outbox WHERE kind = 1 AND target = ?1"],
         _ => &[],
     };

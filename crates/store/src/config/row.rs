@@ -2,6 +2,8 @@
 
 use crate::auth::{ApiKey, CustomRole, IdentityProvider, OAuthClient, User};
 use cp_vocab::model::{Agent, Conference, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode};
+use cp_vocab::person::Person;
+use cp_vocab::proof::{CallerPartner, ProofPolicy};
 use cp_vocab::*;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -116,6 +118,9 @@ kinds! {
     CustomRole(RoleId) = "role", 20;
     OAuthClient(OAuthClientId) = "oauth_client", 21;
     IdentityProvider(IdentityProviderId) = "identity_provider", 22;
+    Person(PersonId) = "person", 13;
+    ProofPolicy(ProofPolicyId) = "proof_policy", 14;
+    CallerPartner(CallerPartnerId) = "caller_partner", 15;
 }
 
 impl ConfigRow {
@@ -136,6 +141,9 @@ impl ConfigRow {
             Self::CustomRole(r) => r.tenant,
             Self::OAuthClient(r) => r.tenant,
             Self::IdentityProvider(r) => r.tenant,
+            Self::Person(r) => r.tenant,
+            Self::ProofPolicy(r) => r.tenant,
+            Self::CallerPartner(r) => r.tenant,
         }
     }
 }

@@ -12,7 +12,9 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("0002_configuration.sql"),
     include_str!("0003_projection.sql"),
     include_str!("0004_push.sql"),
-    include_str!("0005_people.sql"),
+    include_str!("0005_next_presence.sql"),
+    include_str!("0006_proof.sql"),
+    include_str!("0007_people.sql"),
 ];
 
 /// Marks a file as ours (`PRAGMA application_id`): "XPNT".

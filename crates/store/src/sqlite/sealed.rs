@@ -65,15 +65,53 @@ fn key_id(sealed: &str) -> String {
         .collect()
 }
 
-/// Where sealed bodies lie: table, and the expression of the kind their seal is bound to.
-const TABLES: [(&str, &str); 2] = [("config_row", "kind"), ("credential", "kind + 1000")];
+/// Where sealed texts lie: table, column, how it is read as text, and what the seal is bound to.
+struct Place {
+    table: &'static str,
+    column: &'static str,
+    text: &'static str,
+    kind: &'static str,
+    id: &'static str,
+}
 
-/// How many bodies each key sealed; those not sealed are under an empty id.
+const PLACES: [Place; 4] = [
+    Place {
+        table: "config_row",
+        column: "body",
+        text: "body",
+        kind: "kind",
+        id: "id",
+    },
+    Place {
+        table: "factor",
+        column: "body",
+        text: "body",
+        kind: "kind + 1000",
+        id: "id",
+    },
+    Place {
+        table: "credential",
+        column: "body",
+        text: "body",
+        kind: "2000",
+        id: "id",
+    },
+    // Bytes, sealed as their hex digits.
+    Place {
+        table: "signing_key",
+        column: "pkcs8",
+        text: "CAST(pkcs8 AS TEXT)",
+        kind: "3000",
+        id: "CAST(id AS BLOB)",
+    },
+];
+
+/// How many texts each key sealed; those not sealed are under an empty id.
 pub(crate) fn census(conn: &Connection) -> Result<BTreeMap<String, u64>> {
     let mut by_key = BTreeMap::new();
-    for (table, _) in TABLES {
+    for Place { table, text, .. } in PLACES {
         let sql = format!(
-            "SELECT CASE WHEN body LIKE '{SEALED}%' THEN substr(body, {}, 8) ELSE '' END, count(*)
+            "SELECT CASE WHEN {text} LIKE '{SEALED}%' THEN substr({text}, {}, 8) ELSE '' END, count(*)
              FROM {table} GROUP BY 1",
             SEALED.len() + 1
         );
@@ -101,7 +139,7 @@ pub(crate) fn prepare(conn: &Connection, path: &Path, vault: Option<&Arc<Vault>>
         });
     }
     if vault.is_some() && census.get("").is_some_and(|n| *n > 0) {
-        let sealed = reseal(conn, "body NOT LIKE 'sealed1:%'")?;
+        let sealed = reseal(conn, &format!("NOT LIKE '{SEALED}%'"))?;
         tracing::info!(rows = sealed, "sealed what lay open");
     }
     Ok(())
@@ -109,16 +147,27 @@ pub(crate) fn prepare(conn: &Connection, path: &Path, vault: Option<&Arc<Vault>>
 
 /// Seals everything with the first key of the vault again; says how many bodies.
 pub(crate) fn rotate(conn: &Connection, vault: &Vault) -> Result<u64> {
-    let others = format!("body NOT LIKE '{SEALED}{}:%'", vault.active());
+    let others = format!("NOT LIKE '{SEALED}{}:%'", vault.active());
     reseal(conn, &others)
 }
 
 fn reseal(conn: &Connection, which: &str) -> Result<u64> {
     let mut rows = 0;
-    for (table, kind) in TABLES {
-        let sql = format!(
-            "UPDATE {table} SET body = cp_seal({kind}, id, cp_open({kind}, id, body)) WHERE {which}"
-        );
+    for p in PLACES {
+        let Place {
+            table,
+            column,
+            text,
+            kind,
+            id,
+        } = p;
+        let sealed = format!("cp_seal({kind}, {id}, cp_open({kind}, {id}, {text}))");
+        // A column of bytes takes no text.
+        let sealed = match text == column {
+            true => sealed,
+            false => format!("CAST({sealed} AS BLOB)"),
+        };
+        let sql = format!("UPDATE {table} SET {column} = {sealed} WHERE {text} {which}");
         rows += conn.execute(&sql, params![]).map_err(failed)? as u64;
     }
     Ok(rows)

@@ -4,8 +4,8 @@ use super::SqliteStore;
 use super::connect::failed;
 use crate::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerdict, sqlite as audit};
 use crate::auth::{
-    AccessToken, ApiKey, Credential, CredentialKind, Idempotency, IdentityProvider, OAuthClient,
-    Session, StoredResponse, User, access, credential, idempotency, session,
+    AccessToken, ApiKey, Factor, FactorKind, Idempotency, IdentityProvider, OAuthClient, Session,
+    StoredResponse, User, access, factor, idempotency, session,
 };
 use crate::config::{
     Change, ConfigId, ConfigKind, ConfigRow, Edit, Version, Versioned, edit, read as config,
@@ -21,6 +21,7 @@ use crate::projection::{
     AgentStateRow, Figures, InteractionFilter, InteractionRow, LegRow, QueueCounters, RecordingRow,
     RegistrationRow, TrunkStateRow,
 };
+use crate::proof::{precall, ticket, tries};
 use crate::store::Store;
 use cp_vocab::event::LogPosition;
 use cp_vocab::model::{Snapshot, Tenant};
@@ -241,41 +242,35 @@ impl Store for SqliteStore {
             .with(|c| config::user_by_subject(c, provider, subject))
     }
 
-    fn credentials_add(&self, credentials: Vec<Credential>) -> Result<()> {
+    fn factors_add(&self, factors: Vec<Factor>) -> Result<()> {
         self.write(move |tx| {
-            let mut all = credentials.iter();
-            all.try_for_each(|c| credential::add(tx.conn, c))
+            let mut all = factors.iter();
+            all.try_for_each(|c| factor::add(tx.conn, c))
         })
     }
 
-    fn credentials_of(&self, tenant: TenantId, user: UserId) -> Result<Vec<Credential>> {
-        self.readers.with(|c| credential::of(c, tenant, user))
+    fn factors_of(&self, tenant: TenantId, user: UserId) -> Result<Vec<Factor>> {
+        self.readers.with(|c| factor::of(c, tenant, user))
     }
 
-    fn credential_by_key(&self, kind: CredentialKind, key: &[u8]) -> Result<Option<Credential>> {
-        self.readers.with(|c| credential::by_key(c, kind, key))
+    fn factor_by_key(&self, kind: FactorKind, key: &[u8]) -> Result<Option<Factor>> {
+        self.readers.with(|c| factor::by_key(c, kind, key))
     }
 
-    fn credential_used(
-        &self,
-        id: CredentialId,
-        before: u64,
-        after: u64,
-        now: Timestamp,
-    ) -> Result<bool> {
-        self.write(move |tx| credential::mark_used(tx.conn, id, before, after, now))
+    fn factor_used(&self, id: FactorId, before: u64, after: u64, now: Timestamp) -> Result<bool> {
+        self.write(move |tx| factor::mark_used(tx.conn, id, before, after, now))
     }
 
-    fn credential_change(&self, tenant: TenantId, id: CredentialId, body: Value) -> Result<bool> {
-        self.write(move |tx| credential::change(tx.conn, tenant, id, &body))
+    fn factor_change(&self, tenant: TenantId, id: FactorId, body: Value) -> Result<bool> {
+        self.write(move |tx| factor::change(tx.conn, tenant, id, &body))
     }
 
-    fn credential_remove(&self, tenant: TenantId, id: CredentialId) -> Result<bool> {
-        self.write(move |tx| credential::remove(tx.conn, tenant, id))
+    fn factor_remove(&self, tenant: TenantId, id: FactorId) -> Result<bool> {
+        self.write(move |tx| factor::remove(tx.conn, tenant, id))
     }
 
-    fn credentials_remove_of(&self, tenant: TenantId, user: UserId) -> Result<u64> {
-        self.write(move |tx| credential::remove_of(tx.conn, tenant, user))
+    fn factors_remove_of(&self, tenant: TenantId, user: UserId) -> Result<u64> {
+        self.write(move |tx| factor::remove_of(tx.conn, tenant, user))
     }
 
     fn oauth_client(&self, id: OAuthClientId) -> Result<Option<OAuthClient>> {
@@ -360,6 +355,9 @@ impl Store for SqliteStore {
         self.write(move |tx| {
             session::sweep(tx.conn, now)?;
             access::sweep(tx.conn, now)?;
+            ticket::sweep(tx.conn, now)?;
+            tries::sweep(tx.conn, now)?;
+            precall::sweep(tx.conn, now)?;
             idempotency::sweep(tx.conn, now)?;
             outbox::sweep(tx.conn, now)
         })

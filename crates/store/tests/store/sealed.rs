@@ -96,18 +96,18 @@ fn plant(store: &dyn Store, w: &mut World) -> UserId {
     ] {
         store.apply(edit(w), made(row)).unwrap();
     }
-    let totp = Credential {
+    let totp = Factor {
         id: w.id(),
         tenant: w.tenant,
         user: id,
-        kind: CredentialKind::Totp,
+        kind: FactorKind::Totp,
         key: vec![1],
         mark: 0,
         created_at: w.now,
         used_at: None,
         body: json!({ "seed": CANARIES[4] }),
     };
-    store.credentials_add(vec![totp]).unwrap();
+    store.factors_add(vec![totp]).unwrap();
     id
 }
 
@@ -136,7 +136,7 @@ fn no_secret_lies_open_in_the_files() {
     let snapshot = store.snapshot().unwrap();
     assert_eq!(snapshot.phones[0].ha1_md5.expose(), CANARIES[0]);
     assert_eq!(snapshot.trunks[0].password.expose(), CANARIES[1]);
-    let totp = store.credentials_of(w.tenant, user).unwrap();
+    let totp = store.factors_of(w.tenant, user).unwrap();
     assert_eq!(totp[0].body["seed"], CANARIES[4]);
     // Nor does the audit log tell them.
     let audit = store.audit(w.tenant, &AuditFilter::default(), &PageRequest::first(100));
@@ -370,24 +370,24 @@ fn a_code_is_used_once_and_a_key_belongs_to_one() {
     let mut w = World::new(1);
     let store = open_with(&dir, None).unwrap();
     let user = plant(store.as_ref(), &mut w);
-    let credential = store.credentials_of(w.tenant, user).unwrap().remove(0);
-    assert!(store.credential_used(credential.id, 0, 7, w.now).unwrap());
-    assert!(!store.credential_used(credential.id, 0, 7, w.now).unwrap());
-    assert!(!store.credential_used(credential.id, 6, 8, w.now).unwrap());
-    let twin = Credential {
+    let credential = store.factors_of(w.tenant, user).unwrap().remove(0);
+    assert!(store.factor_used(credential.id, 0, 7, w.now).unwrap());
+    assert!(!store.factor_used(credential.id, 0, 7, w.now).unwrap());
+    assert!(!store.factor_used(credential.id, 6, 8, w.now).unwrap());
+    let twin = Factor {
         id: w.id(),
         ..credential.clone()
     };
     assert_eq!(
-        store.credentials_add(vec![twin]).unwrap_err().code(),
+        store.factors_add(vec![twin]).unwrap_err().code(),
         "conflict"
     );
-    let found = store.credential_by_key(CredentialKind::Totp, &[1]).unwrap();
+    let found = store.factor_by_key(FactorKind::Totp, &[1]).unwrap();
     assert_eq!(found.map(|c| (c.mark, c.used_at)), Some((7, Some(w.now))));
     let other: TenantId = w.id();
-    assert!(!store.credential_remove(other, credential.id).unwrap());
-    assert!(store.credential_remove(w.tenant, credential.id).unwrap());
-    assert!(!store.credential_remove(w.tenant, credential.id).unwrap());
+    assert!(!store.factor_remove(other, credential.id).unwrap());
+    assert!(store.factor_remove(w.tenant, credential.id).unwrap());
+    assert!(!store.factor_remove(w.tenant, credential.id).unwrap());
 }
 
 #[test]

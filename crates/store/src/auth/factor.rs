@@ -10,17 +10,17 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
-/// Credentials of one person at most; one more is refused with `Invalid`.
-pub const CREDENTIALS_OF_USER_MAX: usize = 60;
+/// Factors of one person at most; one more is refused with `Invalid`.
+pub const FACTORS_OF_USER_MAX: usize = 60;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum CredentialKind {
+pub enum FactorKind {
     Passkey,
     Totp,
     RecoveryCode,
 }
 
-impl CredentialKind {
+impl FactorKind {
     fn code(self) -> i64 {
         match self {
             Self::Passkey => 1,
@@ -40,11 +40,11 @@ impl CredentialKind {
 
 /// One way in which a person proves themselves.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Credential {
-    pub id: CredentialId,
+pub struct Factor {
+    pub id: FactorId,
     pub tenant: TenantId,
     pub user: UserId,
-    pub kind: CredentialKind,
+    pub kind: FactorKind,
     /// Unique in its kind: a passkey's own id, a code's hash, the id of a person with an app.
     pub key: Vec<u8>,
     /// Rises with use: the counter of a passkey, the step of the last code.
@@ -58,13 +58,13 @@ pub struct Credential {
 const COLUMNS: &str = "id, tenant, user, kind, key, mark, created_at, used_at, \
                        cp_open(kind + 1000, id, body)";
 
-fn row(r: &Row<'_>) -> rusqlite::Result<Credential> {
+fn row(r: &Row<'_>) -> rusqlite::Result<Factor> {
     let bad = |column: usize, e: Box<dyn std::error::Error + Send + Sync>| {
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, e)
     };
-    let kind = CredentialKind::from_code(r.get(3)?);
+    let kind = FactorKind::from_code(r.get(3)?);
     let body: String = r.get(8)?;
-    Ok(Credential {
+    Ok(Factor {
         id: id(r.get(0)?),
         tenant: id(r.get(1)?),
         user: id(r.get(2)?),
@@ -77,18 +77,18 @@ fn row(r: &Row<'_>) -> rusqlite::Result<Credential> {
     })
 }
 
-pub(crate) fn add(conn: &Connection, c: &Credential) -> Result<()> {
+pub(crate) fn add(conn: &Connection, c: &Factor) -> Result<()> {
     // The person must be there, and of this tenant.
     read::row(conn, c.tenant, c.user.into())?;
-    if of(conn, c.tenant, c.user)?.len() >= CREDENTIALS_OF_USER_MAX {
+    if of(conn, c.tenant, c.user)?.len() >= FACTORS_OF_USER_MAX {
         return Err(StoreError::Invalid {
-            field: "credentials",
+            field: "factors",
             problem: "are too many for one person; remove one",
         });
     }
     let made = conn
         .prepare_cached(
-            "INSERT INTO credential (id, tenant, user, kind, key, mark, created_at, body)
+            "INSERT INTO factor (id, tenant, user, kind, key, mark, created_at, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, cp_seal(?4 + 1000, ?1, ?8)) ON CONFLICT DO NOTHING",
         )
         .and_then(|mut s| {
@@ -106,7 +106,7 @@ pub(crate) fn add(conn: &Connection, c: &Credential) -> Result<()> {
         .map_err(failed)?;
     if made == 0 {
         return Err(StoreError::Conflict {
-            kind: "credential",
+            kind: "factor",
             field: "key",
             holder: "another one".into(),
         });
@@ -115,9 +115,8 @@ pub(crate) fn add(conn: &Connection, c: &Credential) -> Result<()> {
 }
 
 /// All of a person's, oldest first.
-pub(crate) fn of(conn: &Connection, tenant: TenantId, user: UserId) -> Result<Vec<Credential>> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM credential WHERE user = ?1 AND tenant = ?2 ORDER BY id");
+pub(crate) fn of(conn: &Connection, tenant: TenantId, user: UserId) -> Result<Vec<Factor>> {
+    let sql = format!("SELECT {COLUMNS} FROM factor WHERE user = ?1 AND tenant = ?2 ORDER BY id");
     let mut statement = conn.prepare_cached(&sql).map_err(failed)?;
     let rows = statement
         .query_map(params![blob(user), blob(tenant)], row)
@@ -125,26 +124,22 @@ pub(crate) fn of(conn: &Connection, tenant: TenantId, user: UserId) -> Result<Ve
     rows.collect::<rusqlite::Result<_>>().map_err(unreadable)
 }
 
-pub(crate) fn by_key(
-    conn: &Connection,
-    kind: CredentialKind,
-    key: &[u8],
-) -> Result<Option<Credential>> {
-    let sql = format!("SELECT {COLUMNS} FROM credential WHERE kind = ?1 AND key = ?2");
+pub(crate) fn by_key(conn: &Connection, kind: FactorKind, key: &[u8]) -> Result<Option<Factor>> {
+    let sql = format!("SELECT {COLUMNS} FROM factor WHERE kind = ?1 AND key = ?2");
     conn.prepare_cached(&sql)
         .and_then(|mut s| s.query_row(params![kind.code(), key], row).optional())
         .map_err(unreadable)
 }
 
-/// Marks a use, if the credential still stands at `before`; says whether it did.
+/// Marks a use, if the factor still stands at `before`; says whether it did.
 pub(crate) fn mark_used(
     conn: &Connection,
-    id: CredentialId,
+    id: FactorId,
     before: u64,
     after: u64,
     now: Timestamp,
 ) -> Result<bool> {
-    conn.prepare_cached("UPDATE credential SET mark = ?3, used_at = ?4 WHERE id = ?1 AND mark = ?2")
+    conn.prepare_cached("UPDATE factor SET mark = ?3, used_at = ?4 WHERE id = ?1 AND mark = ?2")
         .and_then(|mut s| s.execute(params![blob(id), before as i64, after as i64, micros(now)]))
         .map(|n| n == 1)
         .map_err(failed)
@@ -154,11 +149,11 @@ pub(crate) fn mark_used(
 pub(crate) fn change(
     conn: &Connection,
     tenant: TenantId,
-    id: CredentialId,
+    id: FactorId,
     body: &Value,
 ) -> Result<bool> {
     conn.prepare_cached(
-        "UPDATE credential SET body = cp_seal(kind + 1000, id, ?3) WHERE id = ?1 AND tenant = ?2",
+        "UPDATE factor SET body = cp_seal(kind + 1000, id, ?3) WHERE id = ?1 AND tenant = ?2",
     )
     .and_then(|mut s| s.execute(params![blob(id), blob(tenant), body.to_string()]))
     .map(|n| n == 1)
@@ -166,8 +161,8 @@ pub(crate) fn change(
 }
 
 /// Removes one; says whether it was there. Of two who use the same code, one is told so.
-pub(crate) fn remove(conn: &Connection, tenant: TenantId, id: CredentialId) -> Result<bool> {
-    conn.prepare_cached("DELETE FROM credential WHERE id = ?1 AND tenant = ?2")
+pub(crate) fn remove(conn: &Connection, tenant: TenantId, id: FactorId) -> Result<bool> {
+    conn.prepare_cached("DELETE FROM factor WHERE id = ?1 AND tenant = ?2")
         .and_then(|mut s| s.execute(params![blob(id), blob(tenant)]))
         .map(|n| n == 1)
         .map_err(failed)
@@ -175,7 +170,7 @@ pub(crate) fn remove(conn: &Connection, tenant: TenantId, id: CredentialId) -> R
 
 pub(crate) fn remove_of(conn: &Connection, tenant: TenantId, user: UserId) -> Result<u64> {
     conn.execute(
-        "DELETE FROM credential WHERE user = ?1 AND tenant = ?2",
+        "DELETE FROM factor WHERE user = ?1 AND tenant = ?2",
         params![blob(user), blob(tenant)],
     )
     .map(|n| n as u64)

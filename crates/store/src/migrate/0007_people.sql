@@ -4,7 +4,7 @@ ALTER TABLE session ADD COLUMN proved_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE session ADD COLUMN origin TEXT NOT NULL DEFAULT '{}';
 
 -- Passkeys, authenticator apps and recovery codes.
-CREATE TABLE credential (
+CREATE TABLE factor (
     id         BLOB PRIMARY KEY,
     tenant     BLOB NOT NULL,
     user       BLOB NOT NULL,
@@ -16,7 +16,7 @@ CREATE TABLE credential (
     body       TEXT NOT NULL,
     UNIQUE (kind, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX credential_user ON credential (user, kind);
+CREATE INDEX factor_user ON factor (user, kind);
 
 -- Tokens of OAuth 2 clients.
 CREATE TABLE access_token (
