@@ -29,7 +29,7 @@ mod session;
 mod state;
 mod stream;
 
-pub use backend::{Backend, Check, PushRefused, Pusher, Readiness};
+pub use backend::{Backend, Check, Outside, PushRefused, Pusher, Readiness};
 pub use http::serve::serve;
 pub use openapi::{openapi, openapi_text};
 pub use people::SETUP_TOKEN_BYTES;

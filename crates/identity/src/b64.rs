@@ -16,3 +16,7 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
 pub fn decode_standard(text: &str) -> Option<Vec<u8>> {
     base64::engine::general_purpose::STANDARD.decode(text).ok()
 }
+
+pub fn encode_standard(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

@@ -5,6 +5,7 @@ pub mod config;
 pub mod demo;
 pub mod drive;
 pub mod metrics;
+mod outside;
 pub mod provision;
 pub mod push;
 pub mod secrets;

@@ -128,11 +128,16 @@ pub fn start(config: Config) -> Result<Running> {
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
     let client = client(&config, &runtime, own)?;
-    let push = Arc::new(Push::open(&config.data, client, store.clone(), clock)?);
+    let push = Arc::new(Push::open(
+        &config.data,
+        client.clone(),
+        store.clone(),
+        clock,
+    )?);
     push::follow::start(push.clone(), &handle, runtime.handle())
         .context("the log cannot be read for pushes")?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let backend = ServerBackend::new(sources.clone(), push);
+    let backend = ServerBackend::new(sources.clone(), push, client);
     let http = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
     runtime.spawn(sweep(store.clone(), clock));
     if let Some(endpoint) = &config.otlp_endpoint {

@@ -282,7 +282,11 @@ fn credential(state: &ApiState, headers: &HeaderMap) -> Option<Credential> {
 
 /// The session token a browser sent.
 pub(crate) fn session_cookie(state: &ApiState, headers: &HeaderMap) -> Option<String> {
-    let name = cookie_name(state);
+    cookie(headers, cookie_name(state))
+}
+
+/// The first cookie of this name.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -4,7 +4,9 @@ mod audit;
 mod credentials;
 mod factors;
 mod oauth;
+mod oidc;
 mod passkeys;
+mod provisioning;
 mod sessions;
 mod setup;
 mod sign_in;
@@ -34,8 +36,10 @@ pub(crate) enum Step {
     Passkey { challenge: Challenge },
     /// A new passkey is to be registered.
     Register { user: UserId, challenge: Challenge },
+    /// Somebody is on the way to an identity provider and back.
+    Oidc(Box<oidc::Flow>),
     /// A session is to be proven again.
-    StepUp {
+    Again {
         session: SessionId,
         challenge: Challenge,
     },
@@ -49,6 +53,7 @@ pub(crate) fn add(api: &mut Api) {
     passkeys::add(api);
     sessions::add(api);
     oauth::add(api);
+    oidc::add(api);
     tenants::add(api);
     audit::add(api);
     setup::add(api);

@@ -69,7 +69,7 @@ async fn options(State(state): State<ApiState>, caller: Caller, headers: HeaderM
     let passkeys = Factors::of(&state, &user).await?.passkeys;
     let challenge = challenge();
     let public_key = passkeys::request(&state, &headers, &challenge, &passkeys);
-    let step = Step::StepUp { session, challenge };
+    let step = Step::Again { session, challenge };
     let token = state.0.steps.put(state.now(), step);
     Ok(axum::Json(PasskeyOptions { token, public_key }).into_response())
 }
@@ -90,7 +90,7 @@ async fn step_up(
             let now = state.now();
             let token = input.token.unwrap_or_default();
             let challenge = match state.0.steps.take(now, &token) {
-                Some(Step::StepUp {
+                Some(Step::Again {
                     session: of,
                     challenge,
                 }) if of == session => challenge,
@@ -113,6 +113,8 @@ async fn step_up(
         _ => {
             let detail = if strong {
                 "Prove it with a passkey, a code of your app, or a recovery code."
+            } else if user.password_hash.expose().is_empty() {
+                "You have no password here. Sign in again at your identity provider."
             } else {
                 "Prove it with your password."
             };

@@ -171,6 +171,15 @@ impl Resource for IdentityProviders {
         before: Option<&IdentityProvider>,
         after: Option<&IdentityProvider>,
     ) -> Reply<()> {
+        // Whoever says where people sign in can become any of them.
+        if !caller
+            .permissions
+            .may_grant(Permissions::of_roles(&[Role::Administrator]))
+        {
+            let detail =
+                "only an administrator connects identity providers: they decide who is who";
+            return Err(Problem::new(Code::Forbidden, detail));
+        }
         for provider in [before, after].into_iter().flatten() {
             if !caller.permissions.may_grant(gives(store, provider)?) {
                 let detail = "a provider cannot give roles beyond what its maker may do";

@@ -13,7 +13,7 @@ pub(crate) mod roles;
 mod skills;
 mod tenant;
 mod trunks;
-mod users;
+pub(crate) mod users;
 mod wrap_up_codes;
 
 use crate::crud;
