@@ -366,7 +366,8 @@ impl Engine {
             })
             .map(|p| p.id)
             .collect();
-        self.index = Index::new(snapshot);
+        let old = std::mem::replace(&mut self.index, Index::new(snapshot)).snapshot;
+        self.tell_lifted(now, &old);
         for phone in gone {
             // Deleted, or its password changed: what was registered with the old one is not trusted.
             self.ua.drop_phone(now, phone);

@@ -134,6 +134,7 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: 0,
                 record_by_default: false,
+                safety: Default::default(),
             }
             .realm(),
             unknown: vec![],
@@ -174,6 +175,7 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: spec.interactions_max,
                 record_by_default: spec.record_by_default,
+                safety: Default::default(),
             }
             .into(),
         ];

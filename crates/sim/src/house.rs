@@ -52,6 +52,7 @@ fn tenant(id: TenantId, name: &str) -> Tenant {
         domain: name.into(),
         interactions_max: 0,
         record_by_default: false,
+        safety: Default::default(),
     }
 }
 

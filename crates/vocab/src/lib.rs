@@ -5,6 +5,7 @@
 //! from an [`id::IdSource`] that the caller seeds.
 
 pub mod command;
+pub mod dialling;
 pub mod end;
 pub mod event;
 pub mod id;
@@ -15,6 +16,7 @@ pub mod net;
 pub mod party;
 pub mod pii;
 pub mod refusal;
+pub mod safety;
 pub mod time;
 
 pub use command::{Command, CommandReply};

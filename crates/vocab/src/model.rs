@@ -6,6 +6,7 @@ use crate::media::{Codec, Sound};
 use crate::net::Transport;
 use crate::party::NumberRules;
 use crate::pii::Pii;
+use crate::safety::Safety;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,6 +22,8 @@ pub struct Tenant {
     pub interactions_max: u32,
     #[serde(default)]
     pub record_by_default: bool,
+    #[serde(default)]
+    pub safety: Box<Safety>,
 }
 
 impl Tenant {

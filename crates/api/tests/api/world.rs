@@ -372,6 +372,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             domain: domain(r.name),
             interactions_max: 0,
             record_by_default: false,
+            safety: Default::default(),
         }
         .into(),
         user(r.agent_user, Role::Agent, "agent").into(),

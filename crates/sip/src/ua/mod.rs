@@ -24,8 +24,8 @@ mod uas;
 pub use crate::registrar::Binding;
 pub use crate::transaction::Timers;
 pub use config::{
-    Admission, ClientCredential, Credential, Directory, Listen, NameAddrOwned, OutgoingCall,
-    Principal, TrunkConfig, UaConfig, UaLimits,
+    Admission, BodyPart, ClientCredential, Credential, Directory, Listen, NameAddrOwned,
+    OutgoingCall, Principal, TrunkConfig, UaConfig, UaLimits,
 };
 pub use event::{
     CallRef, DialogEnd, ReferReplaces, ResolveError, UaError, UaEvent, UaOutput, Unregistration,
