@@ -49,6 +49,7 @@ impl Engine {
                 Ok(CommandReply::default())
             }
             Command::Live => Ok(self.live(now, tenant)),
+            Command::OutboundUsage => Ok(self.outbound_usage(now, tenant)),
             Command::Explain { interaction } => self.explain(now, tenant, interaction),
             command @ (Command::SetPresence { .. }
             | Command::Heartbeat { .. }

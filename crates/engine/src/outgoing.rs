@@ -115,6 +115,21 @@ impl Engine {
         }
     }
 
+    /// Calls now, and what is spent with them.
+    pub(crate) fn outbound_usage(&self, now: Timestamp, tenant: TenantId) -> CommandReply {
+        let rules = rules_of(&self.index, tenant);
+        let (calls, today, month) = self.outbound.usage(self.wall(now), tenant, rules);
+        let document = serde_json::json!({
+            "calls": calls, "calls_max": rules.calls_max,
+            "spent_today_micros": today, "spend_daily_max_micros": rules.spend_daily_max_micros,
+            "spent_this_month_micros": month, "spend_monthly_max_micros": rules.spend_monthly_max_micros,
+        });
+        CommandReply {
+            document: Some(document),
+            ..CommandReply::default()
+        }
+    }
+
     /// Ends the calls whose money is spent.
     pub(crate) fn cut_calls(&mut self, now: Timestamp) {
         let wall = self.wall(now);

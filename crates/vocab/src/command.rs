@@ -211,6 +211,8 @@ pub enum Command {
     Explain {
         interaction: InteractionId,
     },
+    /// Calls and money of outgoing calls now; answered with a JSON text.
+    OutboundUsage,
     /// Live state as a JSON text: agents, queues, interactions of the tenant.
     Live,
 }

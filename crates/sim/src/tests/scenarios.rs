@@ -28,6 +28,7 @@ fn holds(text: &str) {
 
 mod calls;
 mod faults;
+mod guards;
 mod queues;
 mod supervision;
 mod transfers;
