@@ -18,6 +18,7 @@ pub mod pii;
 pub mod refusal;
 pub mod safety;
 pub mod time;
+pub mod trust;
 
 pub use command::{Command, CommandReply};
 pub use end::EndReason;
@@ -27,3 +28,4 @@ pub use party::Address;
 pub use pii::Pii;
 pub use refusal::{Code, Refusal};
 pub use time::Timestamp;
+pub use trust::{Trust, TrustLevel, TrustMethod};
