@@ -5,9 +5,11 @@ use crate::guard;
 use crate::outbound::Wanted;
 use cp_interaction::{Input as IxInput, LegEvent, Resolved};
 use cp_sip::uri::SipUri;
+use cp_vocab::command::CommandResult;
 use cp_vocab::event::{Endpoint, StreamId};
-use cp_vocab::safety::Outbound as Rules;
+use cp_vocab::safety::{Live, Outbound as Rules};
 use cp_vocab::*;
+use std::time::Duration;
 
 impl Engine {
     /// Lets an outgoing leg leave, whatever asked for it; phones of ours may always be rung.
@@ -115,6 +117,31 @@ impl Engine {
         }
     }
 
+    /// SIP sources that are banned, and until when.
+    pub(crate) fn bans(&self, now: Timestamp) -> CommandReply {
+        let one = |(ip, until): (std::net::IpAddr, Timestamp)| serde_json::json!({ "address": ip, "until": self.wall(until).to_rfc3339() });
+        let items: Vec<_> = self.ua.bans(now).into_iter().map(one).collect();
+        CommandReply {
+            document: Some(serde_json::json!({ "items": items })),
+            ..CommandReply::default()
+        }
+    }
+
+    pub(crate) fn ban(
+        &mut self,
+        now: Timestamp,
+        address: std::net::IpAddr,
+        seconds: u64,
+    ) -> CommandResult {
+        if seconds > 0 {
+            let until = now + Duration::from_secs(seconds);
+            self.ua.ban(now, address, until);
+        } else if !self.ua.unban(now, address) {
+            return Err(Refusal::new(Code::NotFound, "That address is not banned."));
+        }
+        Ok(CommandReply::default())
+    }
+
     /// Calls now, and what is spent with them.
     pub(crate) fn outbound_usage(&self, now: Timestamp, tenant: TenantId) -> CommandReply {
         let rules = rules_of(&self.index, tenant);
@@ -148,6 +175,29 @@ impl Engine {
                 };
                 self.work.push_back((id, IxInput::Leg(leg, ended)));
             }
+        }
+    }
+
+    /// Tells of steps towards emergency calls being live, or away from it.
+    pub(crate) fn tell_emergency(&mut self, now: Timestamp, old: &cp_vocab::model::Snapshot) {
+        if old.version == 0 {
+            return; // The first one: nothing changed.
+        }
+        let new = self.index.snapshot.clone();
+        for t in &new.tenants {
+            let was = old.tenants.iter().find(|o| o.id == t.id);
+            let is = &t.safety.emergency.live;
+            if was.map_or(&Live::Off, |o| &o.safety.emergency.live) == is {
+                continue;
+            }
+            let (what, by) = match is {
+                Live::Off => ("off", String::new()),
+                Live::Requested { by, .. } => ("requested", by.to_string()),
+                Live::On { approved_by, .. } => ("live", approved_by.to_string()),
+            };
+            let what = what.to_string();
+            let event = Event::EmergencyChanged { what, by };
+            self.append_aside(now, Some(t.id), StreamId::Tenant(t.id), event);
         }
     }
 

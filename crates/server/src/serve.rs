@@ -330,6 +330,9 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
             .push((r.phone, r.contact.into_inner(), r.expires_at));
     }
     for tenant in &snapshot.tenants {
+        for (day, micros) in store.outbound_spent(tenant.id)? {
+            restore.spent.push((tenant.id, day, micros));
+        }
         for a in store.agent_states(tenant.id)? {
             restore.presence.push((
                 a.agent,

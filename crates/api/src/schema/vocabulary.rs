@@ -2,7 +2,7 @@
 //! vocabulary itself, these say in OpenAPI what that looks like. The tests below hold the two together.
 #![allow(dead_code)]
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
@@ -10,7 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! ids {
     ($($name:ident = $prefix:literal;)*) => {$(
-        #[derive(Debug, Deserialize)]
+        #[derive(Debug, Serialize, Deserialize)]
         pub(crate) struct $name(pub(crate) String);
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {

@@ -95,6 +95,8 @@ impl Double {
         }
         let document = match &envelope.command {
             Command::Live => Some(serde_json::to_value(self.live(envelope.tenant)).unwrap()),
+            Command::OutboundUsage => Some(json!({ "calls": 0 })),
+            Command::Bans => Some(json!({ "items": [] })),
             Command::Explain { .. } => Some(json!({ "chosen": "longest idle" })),
             _ => None,
         };

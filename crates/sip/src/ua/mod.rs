@@ -245,6 +245,19 @@ impl UserAgent {
         self.calls.get(call.handle()).map(|c| &*c.call_id)
     }
 
+    /// Source networks that are banned now, each with the end of its ban.
+    pub fn bans(&self, now: Timestamp) -> Vec<(std::net::IpAddr, Timestamp)> {
+        self.limiter.bans(now)
+    }
+    /// Takes a ban back; `false`: there was none.
+    pub fn unban(&mut self, now: Timestamp, ip: std::net::IpAddr) -> bool {
+        self.limiter.unban(now, ip)
+    }
+    /// Bans a source until then.
+    pub fn ban(&mut self, now: Timestamp, ip: std::net::IpAddr, until: Timestamp) {
+        self.limiter.ban(now, ip, until);
+    }
+
     pub fn table_sizes(&self) -> TableSizes {
         TableSizes {
             calls: self.calls.len(),

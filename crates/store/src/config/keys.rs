@@ -138,8 +138,8 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         ConfigRow::Queue(r) => queue(r, &mut out)?,
         ConfigRow::Number(r) => destination(&r.destination, 0, &mut out)?,
         ConfigRow::Phone(r) => out.extend(r.agent.map(ConfigId::from)),
-        ConfigRow::Tenant(_)
-        | ConfigRow::User(_)
+        ConfigRow::Tenant(r) => out.extend(r.safety.emergency.trunk.map(ConfigId::from)),
+        ConfigRow::User(_)
         | ConfigRow::ApiKey(_)
         | ConfigRow::Skill(_)
         | ConfigRow::Trunk(_)

@@ -12,6 +12,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("0002_configuration.sql"),
     include_str!("0003_projection.sql"),
     include_str!("0004_push.sql"),
+    include_str!("0005_safety.sql"),
 ];
 
 /// Marks a file as ours (`PRAGMA application_id`): "XPNT".
