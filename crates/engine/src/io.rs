@@ -34,6 +34,8 @@ pub enum Input {
     StoreHealth {
         writable: bool,
     },
+    /// The process stops with calls running: they are ended politely, and nothing new begins.
+    EndCalls,
     /// What the log knew before this process started. Once, first.
     Restore(Box<Restore>),
 }

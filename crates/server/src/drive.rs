@@ -48,6 +48,8 @@ pub enum Message {
     Restore(Box<cp_engine::Restore>),
     /// The metrics page is asked for.
     Figures(SyncSender<Figures>),
+    /// Calls that are still up are ended: the process stops.
+    EndCalls,
     /// The certificate files have changed.
     ReloadCertificates,
     Stop,
@@ -68,6 +70,8 @@ pub struct Shared {
     refused: Mutex<Vec<LogPosition>>,
     any_refused: AtomicBool,
     pub draining: AtomicBool,
+    /// The store closes because the process stops; that is no fault.
+    pub closing: AtomicBool,
     pub writable: AtomicBool,
     pub stats: Mutex<Stats>,
     pub denied: AtomicU64,
@@ -123,6 +127,7 @@ pub fn channel(waker: cp_edge::Waker) -> (Handle, Receiver<Message>) {
         refused: Mutex::default(),
         any_refused: AtomicBool::new(false),
         draining: AtomicBool::new(false),
+        closing: AtomicBool::new(false),
         writable: AtomicBool::new(true),
         stats: Mutex::new(Stats::default()),
         denied: AtomicU64::new(0),
@@ -302,6 +307,7 @@ impl Driver {
                         tracing::error!(code = error.code(), %error, "the old certificates stay");
                     }
                 },
+                Message::EndCalls => self.give(now, Input::EndCalls),
                 Message::Stop => self.stopping = true,
             }
         }

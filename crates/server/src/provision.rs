@@ -321,6 +321,7 @@ impl<'a> Builder<'a> {
             name: p.name.clone(),
             require_srtp: p.require_srtp,
             may_dial_out: p.may_dial_out,
+            device: p.device.clone(),
         }
     }
 
@@ -346,6 +347,7 @@ impl<'a> Builder<'a> {
         queue.refuse_when_unstaffed = q
             .refuse_when_unstaffed
             .unwrap_or(queue.refuse_when_unstaffed);
+        queue.switch_forbidden = q.switch_forbidden.clone();
         queue.service_level_ms = q.service_level_ms.unwrap_or(queue.service_level_ms);
         queue.service_level_pct = q.service_level_pct.unwrap_or(queue.service_level_pct);
         queue

@@ -29,6 +29,8 @@ pub enum Fault {
     DiskFails(bool),
     /// The process is killed and started again.
     Restart,
+    /// The process is about to end, and says goodbye.
+    Stop,
 }
 
 pub(crate) enum Thing {
@@ -211,6 +213,7 @@ impl World {
                 }
             }
             Fault::Restart => self.restart(),
+            Fault::Stop => self.give(Input::EndCalls),
         }
     }
 

@@ -221,7 +221,9 @@ mod tests {
         let mut l = limiter();
         let t = Timestamp::from_secs(100);
         assert!(l.bans(t).is_empty() && !l.unban(t, A));
-        (0..4).for_each(|_| drop(l.failed(t, A)));
+        for _ in 0..4 {
+            l.failed(t, A);
+        }
         assert_eq!(l.bans(t), [(A, t + Duration::from_secs(30))]);
         assert!(l.unban(t, A) && !l.is_banned(t, A) && !l.unban(t, A));
         l.ban(t, A, t + Duration::from_secs(3));

@@ -94,6 +94,30 @@ pub enum Command {
     CancelConsult {
         leg: LegId,
     },
+    /// Move `leg` to another device of the same person (S1.6): it is rung, and only its answer ends
+    /// `leg`. `pull`: asked for at that device, which may answer by itself.
+    Switch {
+        leg: LegId,
+        phone: PhoneId,
+        #[serde(default)]
+        pull: bool,
+    },
+    /// The same, for the leg that the owner of the device has in this interaction.
+    SwitchCall {
+        interaction: InteractionId,
+        phone: PhoneId,
+    },
+    /// Bring the agent's live call to this device; with several calls and no `leg` the reply asks which.
+    Fetch {
+        agent: AgentId,
+        phone: PhoneId,
+        #[serde(default)]
+        leg: Option<LegId>,
+    },
+    /// The devices an agent's call can be moved to, as a JSON text.
+    Devices {
+        agent: AgentId,
+    },
     /// Bring another party into the call.
     AddParty {
         interaction: InteractionId,

@@ -259,6 +259,11 @@ events! {
     TransferFailed = "transfer.failed" { kind_of: TransferKind, by: LegId, reason: EndReason }
     ConsultStarted = "consult.started" { by: LegId, leg: LegId }
     ConsultEnded = "consult.ended" { by: LegId, leg: LegId, completed: bool }
+    /// The person of `leg` asked to go on with device `to_leg` (S1.6).
+    SwitchStarted = "switch.started" { leg: LegId, to_leg: LegId, source: Endpoint, target: Endpoint, pull: bool }
+    /// `to` has taken the place of `from` in everything; `from` ends next.
+    LegSwitched = "switch.completed" { from: LegId, to: LegId }
+    SwitchFailed = "switch.failed" { leg: LegId, to_leg: LegId, reason: EndReason }
     Merged = "conference.merged" { legs: Vec<LegId> }
     ConferenceJoined = "conference.joined" { conference: ConferenceId, leg: LegId, members: u32 }
     ConferenceLeft = "conference.left" { conference: ConferenceId, leg: LegId, members: u32 }
@@ -268,7 +273,16 @@ events! {
     SuperviseStarted = "supervise.started" { leg: LegId, mode: SuperviseMode }
     SuperviseChanged = "supervise.changed" { leg: LegId, mode: SuperviseMode }
     TakenOver = "supervise.taken_over" { by: LegId, from: LegId }
-    RecordingStarted = "recording.started" { recording: RecordingId, left: LegId, right: Option<LegId>, path: String }
+    /// The left channel has `left`, the right one what `left` hears: at first `right` and its `agent`, when
+    /// one party alone is at the other end.
+    RecordingStarted = "recording.started" {
+        recording: RecordingId,
+        left: LegId,
+        right: Option<LegId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+        path: String,
+    }
     RecordingPaused = "recording.paused" { recording: RecordingId, by: Actor }
     RecordingResumed = "recording.resumed" { recording: RecordingId, by: Actor }
     RecordingEnded = "recording.ended" { recording: RecordingId, duration_ms: u64, error: Option<String> }
@@ -280,6 +294,8 @@ events! {
     Ended = "interaction.ended" { reason: EndReason, by: Option<LegId>, detail: Option<String> }
 
     PresenceChanged = "agent.presence_changed" { agent: AgentId, presence: Presence, by: Actor }
+    /// What the presence becomes after the work at hand; none: it stays after all.
+    NextPresenceSet = "agent.next_presence_set" { agent: AgentId, presence: Option<Presence>, by: Actor }
     RoutingStateChanged = "agent.state_changed" { agent: AgentId, state: RoutingState, interaction: Option<InteractionId> }
     LeaseLost = "agent.lease_lost" { agent: AgentId, what: String }
 

@@ -135,6 +135,45 @@ pub struct Phone {
     /// Numbers outside the tenant it may dial through trunks.
     #[serde(default)]
     pub may_dial_out: bool,
+    /// What moving a call here needs to know (S1.6).
+    #[serde(default)]
+    pub device: Device,
+}
+
+/// What kind of thing a device is; rules about moving calls name kinds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    #[default]
+    Desk,
+    Softphone,
+    Browser,
+    Mobile,
+    /// A voice assistant or loudspeaker: everybody in the room hears.
+    Speaker,
+}
+
+impl DeviceKind {
+    /// For sentences.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Desk => "desk phone",
+            Self::Softphone => "softphone",
+            Self::Browser => "browser",
+            Self::Mobile => "mobile",
+            Self::Speaker => "loudspeaker",
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Device {
+    pub kind: DeviceKind,
+    /// Where it stands, as people say it (`room 12`); devices of one place are near each other.
+    pub place: String,
+    /// A mobile without an account here is reached by this number through a trunk. Empty: by registration.
+    pub number: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -286,6 +325,9 @@ pub struct Queue {
     pub record: bool,
     /// Refuse callers at once when no agent is signed in at all (else they wait).
     pub refuse_when_unstaffed: bool,
+    /// Kinds of device its calls may not be moved to (S1.6): customer data on a loudspeaker.
+    #[serde(default)]
+    pub switch_forbidden: Vec<DeviceKind>,
 }
 
 impl Queue {
@@ -314,6 +356,7 @@ impl Queue {
             announce_every_ms: 30_000,
             record: false,
             refuse_when_unstaffed: false,
+            switch_forbidden: vec![],
         }
     }
 }

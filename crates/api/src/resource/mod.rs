@@ -73,7 +73,8 @@ fn link(
     for p in snapshot.phones.iter().filter(|p| p.tenant == tenant) {
         let wanted = match () {
             () if Some(p.id) == phone => agent,
-            () if agent.is_some() && p.agent == agent => None,
+            // Without a phone of its own an agent has no devices; with one, the others stay bound.
+            () if phone.is_none() && agent.is_some() && p.agent == agent => None,
             () => p.agent,
         };
         if written != Written::Phone(p.id) && wanted != p.agent {
@@ -86,7 +87,8 @@ fn link(
     }
     for a in snapshot.agents.iter().filter(|a| a.tenant == tenant) {
         let wanted = match () {
-            () if Some(a.id) == agent => phone,
+            // A further device does not take the place of the agent's own phone.
+            () if Some(a.id) == agent => a.phone.or(phone),
             () if phone.is_some() && a.phone == phone => None,
             () => a.phone,
         };

@@ -7,7 +7,7 @@ use crate::resource::numbers::check_menus;
 use crate::schema::vocabulary as published;
 use cp_vocab::id::TypedId;
 use cp_vocab::media::Sound;
-use cp_vocab::model::{Destination, Queue, Relaxation, SelectionRule, SkillLevel};
+use cp_vocab::model::{Destination, DeviceKind, Queue, Relaxation, SelectionRule, SkillLevel};
 use cp_vocab::{QueueId, TenantId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -56,6 +56,9 @@ pub(crate) struct QueueInput {
     pub(crate) record: bool,
     /// Refuse at once when no agent is signed in.
     pub(crate) refuse_when_unstaffed: bool,
+    /// Kinds of device its calls may not be moved to.
+    #[schema(value_type = Vec<published::DeviceKind>, max_items = 5)]
+    pub(crate) switch_forbidden: Vec<DeviceKind>,
 }
 
 impl Default for QueueInput {
@@ -107,6 +110,7 @@ impl Resource for Queues {
             announce_every_ms: row.announce_every_ms,
             record: row.record,
             refuse_when_unstaffed: row.refuse_when_unstaffed,
+            switch_forbidden: row.switch_forbidden.clone(),
         }
     }
     fn build(input: QueueInput, of: &Making<'_, QueueId, Queue>) -> Result<Queue, Vec<FieldError>> {
@@ -135,6 +139,7 @@ impl Resource for Queues {
             announce_every_ms: input.announce_every_ms,
             record: input.record,
             refuse_when_unstaffed: input.refuse_when_unstaffed,
+            switch_forbidden: input.switch_forbidden,
         })
     }
 }

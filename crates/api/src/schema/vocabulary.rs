@@ -29,6 +29,7 @@ ids! {
     TenantId = "ten"; InteractionId = "int"; LegId = "leg"; Uci = "uci"; AgentId = "agt"; UserId = "usr";
     QueueId = "que"; SkillId = "skl"; NumberId = "num"; TrunkId = "trk"; PhoneId = "phn"; OfferId = "off";
     RecordingId = "rec"; ConferenceId = "cnf"; WrapUpCodeId = "wuc"; ApiKeyId = "key"; SessionId = "ses";
+    PushId = "psh";
 }
 
 /// A prompt, words to speak, a tone, or silence.
@@ -224,6 +225,41 @@ pub(crate) struct Network {
     pub(crate) addr: std::net::IpAddr,
     #[schema(maximum = 128)]
     pub(crate) prefix: u8,
+}
+
+/// What kind of thing a device is; rules about moving calls name kinds.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeviceKind {
+    Desk,
+    Softphone,
+    Browser,
+    Mobile,
+    Speaker,
+}
+
+/// What moving a call to this device needs to know.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Device {
+    pub(crate) kind: DeviceKind,
+    /// Where it stands; devices of one place are near each other.
+    #[schema(max_length = 100)]
+    pub(crate) place: String,
+    /// A mobile without an account here is reached by this number through a trunk.
+    #[schema(max_length = 32)]
+    pub(crate) number: String,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        let (kind, place, number) = (DeviceKind::Desk, String::new(), String::new());
+        Self {
+            kind,
+            place,
+            number,
+        }
+    }
 }
 
 /// Why an agent is here or away. A reason of the tenant's own is `{"other": "…"}`.

@@ -2,8 +2,8 @@
 
 use crate::client::Client;
 use cp_api::auth::password;
-use cp_api::{ApiState, Backend, Readiness, Settings};
-use cp_store::{Change, Edit, Options, Role, SqliteStore, Store, User};
+use cp_api::{ApiState, Backend, PushRefused, Pusher, Readiness, Settings};
+use cp_store::{Change, Edit, Options, PushRow, Role, SqliteStore, Store, User};
 use cp_vocab::command::{Actor, CommandEnvelope, CommandResult};
 use cp_vocab::event::{Direction, Endpoint, LegRole, LogPosition};
 use cp_vocab::id::TypedId;
@@ -97,6 +97,7 @@ impl Double {
             Command::Live => Some(serde_json::to_value(self.live(envelope.tenant)).unwrap()),
             Command::OutboundUsage => Some(json!({ "calls": 0 })),
             Command::Bans => Some(json!({ "items": [] })),
+            Command::Devices { .. } => Some(json!({ "devices": [], "calls": [] })),
             Command::Explain { .. } => Some(json!({ "chosen": "longest idle" })),
             _ => None,
         };
@@ -184,6 +185,29 @@ impl Backend for Double {
     }
     fn metrics(&self) -> String {
         "crosspoint_calls 3\n".into()
+    }
+    fn pusher(&self) -> Option<&dyn Pusher> {
+        Some(self)
+    }
+}
+
+impl Pusher for Double {
+    fn public_key(&self) -> String {
+        "BKey".into()
+    }
+    fn check<'a>(&'a self, row: &'a PushRow) -> BoxFuture<'a, Result<(), PushRefused>> {
+        let refused = !row.endpoint.expose().starts_with("https://");
+        let result = match refused {
+            true => Err(PushRefused {
+                pointer: "/endpoint",
+                detail: "only https".into(),
+            }),
+            false => Ok(()),
+        };
+        async move { result }.boxed()
+    }
+    fn test(&self, row: PushRow) -> BoxFuture<'_, Result<(), PushRefused>> {
+        async move { self.check(&row).await }.boxed()
     }
 }
 
@@ -397,6 +421,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             name: marked("phone"),
             require_srtp: false,
             may_dial_out: false,
+            device: Default::default(),
         }
         .into(),
         agent(r.agent, r.agent_user, "101", Some(r.phone)).into(),
@@ -497,6 +522,7 @@ fn conversation(r: &Rows, recording: String) -> Vec<Event> {
             recording: r.recording,
             left: r.leg,
             right: None,
+            agent: None,
             path: recording,
         },
     ]

@@ -74,6 +74,7 @@ impl Interaction {
                 self.live(leg).and_then(|()| self.cancel_consult(ctx, leg))
             }
             Command::AddParty { target, .. } => self.add_party(ctx, &target),
+            Command::Switch { leg, phone, pull } => self.switch(ctx, leg, phone, pull),
             Command::Park { leg, slot } => {
                 self.talking(leg)?;
                 self.park(ctx, leg, slot.as_deref())
@@ -490,6 +491,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::Merge { .. } => "merge",
         Command::CancelConsult { .. } => "cancel_consult",
         Command::AddParty { .. } => "add_party",
+        Command::Switch { .. } => "switch",
         Command::Park { .. } => "park",
         Command::Retrieve { .. } => "retrieve",
         Command::Supervise { .. } => "supervise",

@@ -8,6 +8,7 @@ mod plan;
 mod queue;
 mod settle;
 mod supervise;
+mod switch;
 mod transfer;
 
 use crate::directory::Directory;
@@ -65,6 +66,10 @@ pub(crate) enum Purpose {
     Revival,
     Supervise(SuperviseMode),
     AddParty,
+    /// Another device of this leg's person: takes its place when it answers.
+    Switch {
+        old: LegId,
+    },
     /// A phone that picks up the parked call in this slot.
     Retrieve(String),
     /// The parker's phone, rung back.
@@ -115,6 +120,8 @@ pub struct Interaction {
     pub(crate) park_attempts: u32,
     pub(crate) overflows: u8,
     pub(crate) parked_by: Option<(LegId, Endpoint, Option<AgentId>, Address)>,
+    /// The recording was cut because its leg moved; it goes on as a new one.
+    pub(crate) record_again: bool,
     pub(crate) done: bool,
 }
 
@@ -140,6 +147,7 @@ impl Interaction {
             park_attempts: 0,
             overflows: 0,
             parked_by: None,
+            record_again: false,
             done: false,
         }
     }
@@ -208,6 +216,7 @@ impl Interaction {
                             error,
                         },
                     );
+                    self.record_on(ctx);
                 }
             }
             Input::Quality { leg, quality } => {
@@ -235,9 +244,28 @@ impl Interaction {
                     call_id,
                 },
             ),
+            Input::SwitchIn {
+                old,
+                leg,
+                endpoint,
+                agent,
+                address,
+                call_id,
+            } => self.switch_in(
+                ctx,
+                old,
+                NewLeg {
+                    leg,
+                    endpoint,
+                    agent,
+                    address,
+                    call_id,
+                },
+            ),
             Input::Adopt { leg, from, instead } => self.adopt(ctx, *leg, from, instead),
             Input::Release { leg, to } => self.release(ctx, leg, to),
-            Input::NodeLost => self.end_all(ctx, EndReason::NodeLost, None, None),
+            Input::NodeLost => self.node_lost(ctx),
+            Input::NodeStops => self.node_stops(ctx),
             Input::Fault => self.end_all(ctx, EndReason::Internal, None, None),
         }
         self.settle(ctx);
@@ -260,6 +288,12 @@ impl Interaction {
         result: Result<CommandReply, Refusal>,
     ) {
         ctx.out.push(Output::Reply { command, result });
+    }
+
+    /// The agent is in this call now, and wraps it up as the queue has it that it came from.
+    pub(crate) fn occupy(&self, ctx: &mut Ctx<'_>, agent: AgentId) {
+        let queue = self.state.served_by;
+        self.ask(ctx, RouteAsk::Occupy { agent, queue });
     }
 
     pub(crate) fn ask(&self, ctx: &mut Ctx<'_>, ask: RouteAsk) {

@@ -62,6 +62,8 @@ pub struct PhoneSpec {
     pub require_srtp: bool,
     #[serde(default)]
     pub may_dial_out: bool,
+    #[serde(default)]
+    pub device: cp_vocab::model::Device,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +105,8 @@ pub struct QueueSpec {
     pub refuse_when_unstaffed: Option<bool>,
     pub service_level_ms: Option<u64>,
     pub service_level_pct: Option<u8>,
+    #[serde(default)]
+    pub switch_forbidden: Vec<cp_vocab::model::DeviceKind>,
 }
 
 #[derive(Deserialize)]
