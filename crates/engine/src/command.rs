@@ -285,6 +285,8 @@ impl Engine {
             | Command::StopRecording { interaction }
             | Command::Requeue { interaction, .. }
             | Command::SetPriority { interaction, .. }
+            | Command::EndAwait { interaction, .. }
+            | Command::Tell { interaction, .. }
             | Command::WrapUp { interaction, .. } => (Some(*interaction), None),
             Command::HangUpLeg { leg }
             | Command::Hold { leg }
@@ -301,6 +303,7 @@ impl Engine {
             | Command::TakeOver { leg }
             | Command::Play { leg, .. }
             | Command::StopPlaying { leg }
+            | Command::Collect { leg, .. }
             | Command::SendDigits { leg, .. } => {
                 let id = self.interaction_of(*leg);
                 (id.or_else(|| self.recent.interaction_of(*leg)), Some(*leg))
@@ -347,6 +350,12 @@ impl Engine {
         leg: Option<LegId>,
         command: &Command,
     ) -> Result<(), Refusal> {
+        if let Command::Tell { event, .. } = command
+            && (actor != Actor::System || !event.is_aside())
+        {
+            let detail = "Only the house writes such events into a log.";
+            return Err(Refusal::new(Code::Forbidden, detail));
+        }
         let Actor::Agent(me) = actor else {
             return Ok(());
         };

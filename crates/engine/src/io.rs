@@ -90,6 +90,15 @@ pub enum Output {
         result: CommandResult,
         after: LogPosition,
     },
+    /// Digits that were asked for in private (`Command::Collect`): to the program that asked.
+    Entered {
+        tenant: TenantId,
+        interaction: InteractionId,
+        leg: LegId,
+        digits: Pii<String>,
+        /// Ended by `#` or full; otherwise time ran out.
+        complete: bool,
+    },
     /// Something for the audit or the operator, without personal data.
     Note(Note),
 }

@@ -149,6 +149,10 @@ pub enum TimerKind {
     ParkReturn,
     /// A refused caller is let go after the announcement, at the latest now.
     Farewell,
+    /// What is awaited did not come.
+    Await,
+    /// No more digits came.
+    Collect,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -263,6 +267,12 @@ pub enum Output {
         from: InteractionId,
         beside: LegId,
         instead: LegId,
+    },
+    /// Digits asked for in private: to whoever asked, not to the log.
+    Entered {
+        leg: LegId,
+        digits: Pii<String>,
+        complete: bool,
     },
     /// Last output: everything ended, nothing more will come but wrap-up.
     Done,

@@ -89,6 +89,8 @@ fn interaction_of(command: &Command) -> Option<InteractionId> {
         | Command::StopRecording { interaction }
         | Command::Requeue { interaction, .. }
         | Command::SetPriority { interaction, .. }
+        | Command::EndAwait { interaction, .. }
+        | Command::Tell { interaction, .. }
         | Command::WrapUp { interaction, .. } => Some(*interaction),
         _ => None,
     }

@@ -450,6 +450,17 @@ impl<'a> Builder<'a> {
                 }
             }
             DestinationSpec::Reject { status } => Destination::Reject { status: *status },
+            DestinationSpec::Await {
+                what,
+                timeout_ms,
+                then,
+                otherwise,
+            } => Destination::Await {
+                what: what.clone(),
+                timeout_ms: *timeout_ms,
+                then: Box::new(self.destination(then)),
+                otherwise: Box::new(self.destination(otherwise)),
+            },
             DestinationSpec::Menu {
                 prompt,
                 choices,

@@ -413,6 +413,7 @@ impl Run {
             ["requeue", queue] => Command::Requeue {
                 interaction,
                 queue: *self.house.queues.get(*queue)?,
+                priority: 0,
             },
             ["priority", n] => Command::SetPriority {
                 interaction,

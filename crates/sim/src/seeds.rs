@@ -478,7 +478,11 @@ impl Play {
                 agent,
                 by_ms: 20_000,
             },
-            6 => Command::Requeue { interaction, queue },
+            6 => Command::Requeue {
+                interaction,
+                queue,
+                priority: 0,
+            },
             7 => Command::WrapUp {
                 interaction,
                 agent,

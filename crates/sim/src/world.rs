@@ -517,7 +517,10 @@ impl World {
             Output::Note(cp_engine::Note::Fault { interaction, what }) => {
                 self.faults_seen.push(format!("{interaction}: {what}"));
             }
-            Output::Note(_) | Output::Close(_) | Output::GrowPorts { .. } => {}
+            Output::Note(_)
+            | Output::Close(_)
+            | Output::GrowPorts { .. }
+            | Output::Entered { .. } => {}
         }
     }
 

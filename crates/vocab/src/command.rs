@@ -175,10 +175,37 @@ pub enum Command {
     StopRecording {
         interaction: InteractionId,
     },
-    /// Move a waiting interaction to another queue.
+    /// Move a waiting interaction to another queue, with this priority there (none: 0).
     Requeue {
         interaction: InteractionId,
         queue: QueueId,
+        #[serde(default)]
+        priority: i32,
+    },
+    /// What an interaction awaited (`Destination::Await`, a queue's gate) was met or not. Met, it may
+    /// be led to another queue than the one it waited for, and with a priority.
+    EndAwait {
+        interaction: InteractionId,
+        met: bool,
+        #[serde(default)]
+        queue: Option<QueueId>,
+        #[serde(default)]
+        priority: i32,
+    },
+    /// Ask the party at `leg` for digits that nobody else hears or sees: its conversation waits on
+    /// hold, the recording pauses, and the digits go to the program alone, never into the log.
+    Collect {
+        leg: LegId,
+        sounds: Vec<Sound>,
+        digits_max: u8,
+        timeout_ms: u64,
+    },
+    /// A fact that a feature beside the call writes into the interaction's log. Only of the house
+    /// itself, and only events of [`crate::Event::is_aside`].
+    #[serde(skip)]
+    Tell {
+        interaction: InteractionId,
+        event: Box<crate::Event>,
     },
     SetPriority {
         interaction: InteractionId,

@@ -7,6 +7,7 @@ use crate::id::*;
 use crate::media::Quality;
 use crate::model::{Presence, RoutingState};
 use crate::party::Address;
+use crate::person::{Awaited, ProofMethod, ProofStep};
 use crate::pii::Pii;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -245,6 +246,22 @@ events! {
     }
     LegQuality = "leg.quality" { leg: LegId, quality: Quality }
     DigitReceived = "leg.digit" { leg: LegId, digit: Pii<char> }
+    /// The party is asked for digits in private; the digits themselves are nowhere.
+    CollectStarted = "collect.started" { leg: LegId }
+    CollectEnded = "collect.ended" { leg: LegId, digits: u32, complete: bool }
+    AwaitStarted = "await.started" { leg: LegId, what: Awaited, until: Timestamp, queue: Option<QueueId> }
+    AwaitEnded = "await.ended" { leg: LegId, met: bool }
+    /// Who the customer is, and how well it is proven from now on. Screens read the customer again.
+    ProofChanged = "proof.changed" {
+        step: ProofStep,
+        person: Option<PersonId>,
+        level: u8,
+        methods: Vec<ProofMethod>,
+        proven_at: Option<Timestamp>,
+        expires_at: Option<Timestamp>,
+        /// What is allowed with it; empty: all that the level allows.
+        scope: Vec<String>,
+    }
     PromptStarted = "prompt.started" { leg: LegId, playback: PlaybackId, what: String }
     PromptEnded = "prompt.ended" { leg: LegId, playback: PlaybackId, interrupted: bool }
     Queued = "queue.entered" { queue: QueueId, priority: i32, position: u32, wait_estimate_ms: Option<u64> }
@@ -317,6 +334,13 @@ events! {
     EmergencyCalled = "tenant.emergency_called" { interaction: InteractionId, leg: LegId, phone: Option<PhoneId>, callback: Pii<String> }
     /// A step towards emergency calls being live, or away from it: `requested`, `live`, `off`.
     EmergencyChanged = "tenant.emergency_changed" { what: String, by: String }
+}
+
+impl Event {
+    /// Events that features beside the call may write into an interaction's log.
+    pub fn is_aside(&self) -> bool {
+        matches!(self, Self::ProofChanged { .. })
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::id::*;
 use crate::media::{Codec, Sound};
 use crate::net::Transport;
 use crate::party::NumberRules;
+use crate::person::Awaited;
 use crate::pii::Pii;
 use crate::safety::Safety;
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,24 @@ pub enum Destination {
         timeout_ms: u64,
         fallback: Box<Destination>,
     },
+    /// Wait until a program says how to go on (`Command::EndAwait`): met, or not in time.
+    Await {
+        what: Awaited,
+        #[serde(default)]
+        timeout_ms: u64,
+        then: Box<Destination>,
+        otherwise: Box<Destination>,
+    },
+}
+
+/// What a caller must have met before a place in a queue is taken.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Gate {
+    pub what: Awaited,
+    pub timeout_ms: u64,
+    /// Where those go who did not; `None`: into the queue all the same.
+    #[serde(default)]
+    pub otherwise: Option<Box<Destination>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -325,6 +344,8 @@ pub struct Queue {
     pub record: bool,
     /// Refuse callers at once when no agent is signed in at all (else they wait).
     pub refuse_when_unstaffed: bool,
+    #[serde(default)]
+    pub gate: Option<Gate>,
     /// Kinds of device its calls may not be moved to (S1.6): customer data on a loudspeaker.
     #[serde(default)]
     pub switch_forbidden: Vec<DeviceKind>,
@@ -356,6 +377,7 @@ impl Queue {
             announce_every_ms: 30_000,
             record: false,
             refuse_when_unstaffed: false,
+            gate: None,
             switch_forbidden: vec![],
         }
     }

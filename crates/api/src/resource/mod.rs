@@ -4,6 +4,7 @@ mod agents;
 pub(crate) mod api_keys;
 mod conferences;
 mod numbers;
+mod persons;
 mod phones;
 mod queues;
 mod safety;
@@ -34,6 +35,7 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<conferences::Conferences>(api);
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
     api_keys::add(api);
+    persons::add(api);
 }
 
 /// For `skip_serializing_if` of what is written and never read back.

@@ -345,6 +345,7 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(ConferenceId, 1);
     id!(WrapUpCodeId, 1);
     id!(ApiKeyId, 1);
+    id!(PersonId, 1);
     Rows {
         name,
         tenant: id!(TenantId, 1),
@@ -391,7 +392,26 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
         available_when_registered: false,
         wrap_up_ms: None,
     };
+    let person = person::Person {
+        id: id("per").parse().unwrap(),
+        tenant: r.tenant,
+        name: Pii(marked("person")),
+        identities: vec![person::Identity::canonical(
+            person::IdentityKind::Phone,
+            "+15550100",
+        )],
+        fields: vec![person::Field {
+            name: "balance".into(),
+            label: marked("balance"),
+            value: Pii(marked("1,234.56")),
+            class: person::FieldClass::Secure,
+        }],
+        facts: Default::default(),
+        photo: None,
+        merged: vec![],
+    };
     vec![
+        person.into(),
         Tenant {
             id: r.tenant,
             name: marked("tenant"),

@@ -1,5 +1,7 @@
 //! The deciding half: inputs become events, commands to legs, media and routing.
 
+mod await_;
+mod collect;
 mod command;
 mod consult;
 mod leg;
@@ -80,7 +82,7 @@ pub(crate) enum Purpose {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Then {
     Nothing,
-    Enqueue(QueueId),
+    Enqueue(QueueId, i32),
     End(EndReason),
 }
 
@@ -100,6 +102,34 @@ pub(crate) struct Menu {
     pub fallback: Box<Destination>,
 }
 
+/// Waiting for a program to say how to go on.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Awaiting {
+    pub leg: LegId,
+    pub then: Next,
+    pub otherwise: Next,
+}
+
+/// How it goes on after waiting.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Next {
+    Plan(Destination),
+    /// Into the queue, past its gate.
+    Queue(QueueId),
+}
+
+/// Digits asked for in private.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Collecting {
+    pub leg: LegId,
+    pub digits: Pii<String>,
+    pub digits_max: u8,
+    pub wait_ms: u64,
+    /// What was changed so that nobody listens, and is to be undone.
+    pub held: bool,
+    pub paused: bool,
+}
+
 /// One interaction in memory: the durable state and what may be forgotten in a crash.
 pub struct Interaction {
     pub(crate) state: State,
@@ -109,6 +139,8 @@ pub struct Interaction {
     /// One for each leg at most.
     pub(crate) prompts: SmallVec<[Prompt; 1]>,
     pub(crate) menu: Option<Box<Menu>>,
+    pub(crate) awaiting: Option<Box<Awaiting>>,
+    pub(crate) collecting: Option<Box<Collecting>>,
     pub(crate) echo: Option<LegId>,
     pub(crate) sent_paths: SmallVec<[(LegId, Path); 3]>,
     pub(crate) sent_ambient: SmallVec<[(LegId, Ambient, PlaybackId); 2]>,
@@ -138,6 +170,8 @@ impl Interaction {
             plan: None,
             prompts: SmallVec::new(),
             menu: None,
+            awaiting: None,
+            collecting: None,
             echo: None,
             sent_paths: SmallVec::new(),
             sent_ambient: SmallVec::new(),
@@ -316,6 +350,8 @@ impl Interaction {
         match kind {
             TimerKind::MenuDigit => self.menu_timeout(ctx),
             TimerKind::ParkReturn => self.park_return(ctx),
+            TimerKind::Await => self.end_await(ctx, false, None, 0),
+            TimerKind::Collect => self.end_collect(ctx, false),
             TimerKind::Farewell => self.end_all(ctx, EndReason::Unavailable, None, None),
         }
     }

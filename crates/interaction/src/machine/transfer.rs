@@ -509,6 +509,7 @@ fn plan_name(plan: &Destination) -> &'static str {
         Destination::Queue { .. } => "queue",
         Destination::Conference { .. } => "conference",
         Destination::Menu { .. } => "menu",
+        Destination::Await { .. } => "await",
         _ => "announcement",
     }
 }

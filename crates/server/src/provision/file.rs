@@ -5,7 +5,11 @@ use cp_vocab::media::{Codec, Sound};
 use cp_vocab::model::SelectionRule;
 use cp_vocab::net::Transport;
 use cp_vocab::party::NumberRules;
+<<<<<<< HEAD
 use cp_vocab::safety::{Outbound, RecordingConsent, Retention};
+=======
+use cp_vocab::person::Awaited;
+>>>>>>> main
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -221,5 +225,13 @@ pub enum DestinationSpec {
         #[serde(default)]
         timeout_ms: u64,
         fallback: Box<DestinationSpec>,
+    },
+    /// Wait for what is decided beside the call: `what = { for = "proof", level = 2 }`.
+    Await {
+        what: Awaited,
+        #[serde(default)]
+        timeout_ms: u64,
+        then: Box<DestinationSpec>,
+        otherwise: Box<DestinationSpec>,
     },
 }
