@@ -5,11 +5,8 @@ use cp_vocab::media::{Codec, Sound};
 use cp_vocab::model::SelectionRule;
 use cp_vocab::net::Transport;
 use cp_vocab::party::NumberRules;
-<<<<<<< HEAD
-use cp_vocab::safety::{Outbound, RecordingConsent, Retention};
-=======
 use cp_vocab::person::Awaited;
->>>>>>> main
+use cp_vocab::safety::{Outbound, RecordingConsent, Retention};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 

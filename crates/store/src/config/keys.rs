@@ -150,19 +150,14 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         ConfigRow::Queue(r) => queue(r, &mut out)?,
         ConfigRow::Number(r) => destination(&r.destination, 0, &mut out)?,
         ConfigRow::Phone(r) => out.extend(r.agent.map(ConfigId::from)),
-<<<<<<< HEAD
-        ConfigRow::Tenant(r) => out.extend(r.safety.emergency.trunk.map(ConfigId::from)),
-        ConfigRow::User(_)
-=======
         ConfigRow::ProofPolicy(r) => {
             let named = r.placement.iter().flat_map(|p| [p.from, p.to]);
             out.extend(named.flatten().map(ConfigId::from));
         }
         ConfigRow::CallerPartner(r) => out.extend(r.person.map(ConfigId::from)),
-        ConfigRow::Tenant(_)
-        | ConfigRow::Person(_)
+        ConfigRow::Tenant(r) => out.extend(r.safety.emergency.trunk.map(ConfigId::from)),
+        ConfigRow::Person(_)
         | ConfigRow::User(_)
->>>>>>> main
         | ConfigRow::ApiKey(_)
         | ConfigRow::Skill(_)
         | ConfigRow::Trunk(_)

@@ -13,11 +13,8 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("0003_projection.sql"),
     include_str!("0004_push.sql"),
     include_str!("0005_next_presence.sql"),
-<<<<<<< HEAD
-    include_str!("0006_safety.sql"),
-=======
     include_str!("0006_proof.sql"),
->>>>>>> main
+    include_str!("0007_safety.sql"),
 ];
 
 /// Marks a file as ours (`PRAGMA application_id`): "XPNT".

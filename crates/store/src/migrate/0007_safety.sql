@@ -8,15 +8,6 @@ CREATE TABLE outbound_spend (
     PRIMARY KEY (tenant, day)
 ) STRICT, WITHOUT ROWID;
 
--- Numbers and addresses that are one person.
-CREATE TABLE person_identity (
-    tenant     BLOB NOT NULL,
-    identifier TEXT NOT NULL,
-    person     BLOB NOT NULL,
-    PRIMARY KEY (tenant, identifier)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX person_identity_person ON person_identity (tenant, person);
-
 CREATE TABLE consent (
     id            BLOB PRIMARY KEY,
     tenant        BLOB NOT NULL,
