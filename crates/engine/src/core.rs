@@ -223,7 +223,7 @@ impl Engine {
     /// When [`Input::Timeout`] is wanted.
     pub fn next_timeout(&self) -> Option<Timestamp> {
         let own = self.timers.peek().map(|Reverse((at, _, _))| *at);
-        let cut = self.outbound.next_cut().map(|at| self.from_wall(at));
+        let cut = self.outbound.next_cut().map(|at| self.line_of(at));
         [own, cut, self.ua.next_timeout(), self.router.next_timeout()]
             .into_iter()
             .flatten()
@@ -325,7 +325,7 @@ impl Engine {
     }
 
     /// The driver's time of a wall-clock time.
-    pub(crate) fn from_wall(&self, wall: Timestamp) -> Timestamp {
+    pub(crate) fn line_of(&self, wall: Timestamp) -> Timestamp {
         Timestamp(
             wall.0
                 .saturating_add_signed(self.config.wall_offset_us.saturating_neg()),

@@ -60,9 +60,7 @@ pub(crate) fn reaches_emergency(message: &[u8]) -> bool {
     }
     let named = [HeaderName::Route, HeaderName::ReferTo];
     let mut named = named.iter().flat_map(|name| m.headers(*name)).map(bare_uri);
-    is_emergency(m.uri())
-        || to.is_some_and(|to| is_emergency(to.uri))
-        || named.any(|uri| is_emergency(uri))
+    is_emergency(m.uri()) || to.is_some_and(|to| is_emergency(to.uri)) || named.any(is_emergency)
 }
 
 /// The URI in `"Name" <sip:x>;lr`.

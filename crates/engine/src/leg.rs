@@ -46,6 +46,13 @@ pub(crate) struct LegEntry {
     pub dialled: Option<Box<Dialled>>,
 }
 
+/// Where a call goes and with what it proves itself there.
+struct Way {
+    targets: SmallVec<[(String, Option<Target>); 2]>,
+    credential: Option<ClientCredential>,
+    via_trunk: Option<TrunkId>,
+}
+
 impl Engine {
     pub(crate) fn local_media(
         &mut self,
@@ -249,42 +256,11 @@ impl Engine {
                 .as_ref()
                 .map_or_else(|| caller_uri(&d.caller, &host), |e| e.from.clone()),
         };
-        let mut targets: SmallVec<[(String, Option<Target>); 2]> = SmallVec::new();
-        let mut credential = None;
-        let mut via_trunk = None;
-        match d.to.endpoint {
-            Endpoint::Phone(phone) => {
-                for b in self.ua.contacts(phone).take(FORKS_MAX) {
-                    targets.push((b.uri.to_string(), Some(b.target.clone())));
-                }
-            }
-            Endpoint::Trunk(t) => {
-                if let Some(trunk) = self.index.trunk(t) {
-                    let user = cp_sip::uri::encode_user(&d.to.dial).into_owned();
-                    let scheme = if trunk.transport.is_secure() {
-                        "sips"
-                    } else {
-                        "sip"
-                    };
-                    let transport = if trunk.transport == cp_vocab::net::Transport::Tcp {
-                        ";transport=tcp"
-                    } else {
-                        ""
-                    };
-                    let uri = format!("{scheme}:{user}@{}{transport}", trunk.host);
-                    let uri = dress.as_ref().map_or(uri, |e| e.uri.clone());
-                    targets.push((uri, None));
-                    via_trunk = Some(t);
-                    if !trunk.user.is_empty() {
-                        credential = Some(ClientCredential {
-                            user: trunk.user.clone(),
-                            password: trunk.password.expose().clone(),
-                        });
-                    }
-                }
-            }
-            Endpoint::Uri => targets.push((d.to.dial.clone(), None)),
-        }
+        let Way {
+            targets,
+            credential,
+            via_trunk,
+        } = self.way(&d.to, dress.as_ref());
         let mut headers = dress.as_ref().map_or_else(Vec::new, |e| e.headers.clone());
         let parts = dress.as_ref().map_or_else(Vec::new, |e| e.parts.clone());
         if auto_answer {
@@ -334,6 +310,51 @@ impl Engine {
         }
         if let Some(entry) = self.legs.get_mut(&leg) {
             entry.calls = calls;
+        }
+    }
+
+    /// Where a call goes: each contact of a phone, or one address.
+    fn way(&self, to: &Resolved, dress: Option<&crate::emergency::Dress>) -> Way {
+        let mut targets: SmallVec<[(String, Option<Target>); 2]> = SmallVec::new();
+        let mut credential = None;
+        let mut via_trunk = None;
+        match to.endpoint {
+            Endpoint::Phone(phone) => {
+                for b in self.ua.contacts(phone).take(FORKS_MAX) {
+                    targets.push((b.uri.to_string(), Some(b.target.clone())));
+                }
+            }
+            Endpoint::Trunk(t) => {
+                if let Some(trunk) = self.index.trunk(t) {
+                    let user = cp_sip::uri::encode_user(&to.dial).into_owned();
+                    let scheme = if trunk.transport.is_secure() {
+                        "sips"
+                    } else {
+                        "sip"
+                    };
+                    let transport = if trunk.transport == cp_vocab::net::Transport::Tcp {
+                        ";transport=tcp"
+                    } else {
+                        ""
+                    };
+                    let uri = format!("{scheme}:{user}@{}{transport}", trunk.host);
+                    let uri = dress.map_or(uri, |e| e.uri.clone());
+                    targets.push((uri, None));
+                    via_trunk = Some(t);
+                    if !trunk.user.is_empty() {
+                        credential = Some(ClientCredential {
+                            user: trunk.user.clone(),
+                            password: trunk.password.expose().clone(),
+                        });
+                    }
+                }
+            }
+            Endpoint::Uri => targets.push((to.dial.clone(), None)),
+        }
+        Way {
+            targets,
+            credential,
+            via_trunk,
         }
     }
 
