@@ -161,6 +161,12 @@ impl Directory for Lookup<'_> {
                         target: t @ (DialTarget::Uri { .. } | DialTarget::Trunk { .. }),
                         ..
                     } => self.resolve(tenant, t),
+                    // Asked for one party, a queue gives its first free agent; waiting is not for who has
+                    // somebody on hold.
+                    Destination::Queue { queue } => {
+                        let free = self.router.free_agent(*queue);
+                        self.agent(tenant, free.ok_or(EndReason::Unavailable)?)
+                    }
                     _ => Err(EndReason::NotFound),
                 },
                 None if guard::is_emergency(extension) => self.emergency(tenant, extension),

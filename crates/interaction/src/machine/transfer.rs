@@ -487,9 +487,10 @@ impl Interaction {
 
 pub(super) fn unreachable_target(reason: EndReason) -> Refusal {
     match reason {
-        EndReason::Unavailable => {
-            Refusal::new(Code::NoAgent, "The phone of that party is not registered.")
-        }
+        EndReason::Unavailable => Refusal::new(
+            Code::NoAgent,
+            "The phone of that party is not registered, or nobody of that queue is free.",
+        ),
         other => other.refusal(),
     }
 }
