@@ -6,6 +6,7 @@
 
 pub mod brand;
 pub mod command;
+pub mod dialling;
 pub mod end;
 pub mod event;
 pub mod id;
@@ -18,6 +19,7 @@ pub mod person;
 pub mod pii;
 pub mod proof;
 pub mod refusal;
+pub mod safety;
 pub mod time;
 pub mod trust;
 

@@ -10,5 +10,6 @@ mod events;
 mod isolation;
 mod operations;
 mod push;
+mod safety;
 mod sign_in;
 mod world;

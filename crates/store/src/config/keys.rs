@@ -167,8 +167,8 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
             out.extend(r.picture.map(ConfigId::from));
             out.extend(r.numbers.iter().copied().map(ConfigId::from));
         }
-        ConfigRow::Tenant(_)
-        | ConfigRow::Picture(_)
+        ConfigRow::Tenant(r) => out.extend(r.safety.emergency.trunk.map(ConfigId::from)),
+        ConfigRow::Picture(_)
         | ConfigRow::Person(_)
         | ConfigRow::User(_)
         | ConfigRow::ApiKey(_)
