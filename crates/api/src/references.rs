@@ -79,6 +79,8 @@ fn exists(
         "usr" => kept::<User, UserId>(store, tenant, id)?,
         "rol" => kept::<CustomRole, RoleId>(store, tenant, id)?,
         "idp" => kept::<IdentityProvider, IdentityProviderId>(store, tenant, id)?,
+        "brd" => among!(brands),
+        "pic" => among!(pictures),
         "per" => match id.parse::<PersonId>() {
             Ok(person) => store
                 .person(tenant, person)?

@@ -11,6 +11,7 @@
 
 pub mod audit;
 pub mod auth;
+mod brand;
 pub mod config;
 mod error;
 pub mod log;
@@ -31,6 +32,7 @@ pub use auth::{
     Idempotency, Idempotent, IdentityProvider, OAuthClient, Origin, Role, RoleRule, Session,
     StoredResponse, User,
 };
+pub use brand::BrandStore;
 pub use config::{
     Change, ConfigId, ConfigKind, ConfigRow, Edit, Entity, StoreExt, Version, Versioned, Webhook,
 };

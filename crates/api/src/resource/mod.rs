@@ -2,6 +2,7 @@
 
 mod agents;
 pub(crate) mod api_keys;
+mod brands;
 mod conferences;
 mod identity_providers;
 mod numbers;
@@ -10,6 +11,7 @@ mod persons;
 mod phones;
 mod queues;
 pub(crate) mod roles;
+mod safety;
 mod skills;
 mod tenant;
 mod trunks;
@@ -25,6 +27,7 @@ use cp_vocab::{AgentId, PhoneId, TenantId};
 
 pub(crate) fn add(api: &mut Api) {
     tenant::add(api);
+    safety::add(api);
     crud::add::<users::Users>(api);
     crud::add::<agents::Agents>(api);
     crud::add::<queues::Queues>(api);
@@ -35,6 +38,7 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<trunks::Trunks>(api);
     crud::add::<conferences::Conferences>(api);
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
+    brands::add(api);
     api_keys::add(api);
     crud::add::<roles::Roles>(api);
     roles::add_catalogue(api);

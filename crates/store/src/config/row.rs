@@ -1,6 +1,7 @@
 //! The kinds of configuration rows: what is unique among them and what each names.
 
 use crate::auth::{ApiKey, CustomRole, IdentityProvider, OAuthClient, User};
+use cp_vocab::brand::{Brand, Picture};
 use cp_vocab::model::{Agent, Conference, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode};
 use cp_vocab::person::Person;
 use cp_vocab::proof::{CallerPartner, ProofPolicy};
@@ -121,6 +122,8 @@ kinds! {
     Person(PersonId) = "person", 13;
     ProofPolicy(ProofPolicyId) = "proof_policy", 14;
     CallerPartner(CallerPartnerId) = "caller_partner", 15;
+    Brand(BrandId) = "brand", 31;
+    Picture(PictureId) = "picture", 32;
 }
 
 impl ConfigRow {
@@ -141,6 +144,8 @@ impl ConfigRow {
             Self::CustomRole(r) => r.tenant,
             Self::OAuthClient(r) => r.tenant,
             Self::IdentityProvider(r) => r.tenant,
+            Self::Brand(r) => r.tenant,
+            Self::Picture(r) => r.tenant,
             Self::Person(r) => r.tenant,
             Self::ProofPolicy(r) => r.tenant,
             Self::CallerPartner(r) => r.tenant,

@@ -55,6 +55,8 @@ pub(crate) fn read(conn: &Connection) -> Result<Snapshot> {
         queues: bodies(conn, ConfigKind::Queue)?,
         conferences: bodies(conn, ConfigKind::Conference)?,
         wrap_up_codes: bodies(conn, ConfigKind::WrapUpCode)?,
+        brands: bodies(conn, ConfigKind::Brand)?,
+        pictures: bodies(conn, ConfigKind::Picture)?,
     };
     // What of a suspended tenant could take or place a call is not there for the engine.
     let live = |tenant: TenantId| !suspended.contains(&tenant);
