@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/.well-known/oauth-authorization-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the endpoints are (RFC 8414) */
+        get: operations["oauthMetadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -50,6 +67,23 @@ export interface paths {
         };
         /** This document */
         get: operations["openapi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pictures/{digest}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a picture */
+        get: operations["showPicture"];
         put?: never;
         post?: never;
         delete?: never;
@@ -113,7 +147,7 @@ export interface paths {
         head?: never;
         /**
          * Change a agent
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeAgent"];
         trace?: never;
@@ -284,9 +318,103 @@ export interface paths {
         head?: never;
         /**
          * Change a api key
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeApiKey"];
+        trace?: never;
+    };
+    "/v1/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what, newest first */
+        get: operations["listAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit-log/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The audit log as JSON lines, newest first */
+        get: operations["exportAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit-log/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Verify the chain of the audit log */
+        get: operations["verifyAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/brands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every brand, oldest first */
+        get: operations["listBrands"];
+        put?: never;
+        /** Make a brand */
+        post: operations["createBrand"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/brands/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a brand */
+        get: operations["getBrand"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a brand
+         * @description 409 while others name it.
+         */
+        delete: operations["removeBrand"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a brand
+         * @description A merge patch (RFC 7396).
+         */
+        patch: operations["changeBrand"];
         trace?: never;
     };
     "/v1/calls": {
@@ -364,9 +492,90 @@ export interface paths {
         head?: never;
         /**
          * Change a conference
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeConference"];
+        trace?: never;
+    };
+    "/v1/emergency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read where emergency calls go */
+        get: operations["getEmergency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change where emergency calls go
+         * @description Switches them off: two people must agree anew.
+         */
+        patch: operations["changeEmergency"];
+        trace?: never;
+    };
+    "/v1/emergency/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agree as the second person
+         * @description A person must do it: keys of programs may not.
+         */
+        post: operations["approveEmergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/emergency/off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch emergency calls off
+         * @description A person must do it: keys of programs may not.
+         */
+        post: operations["stopEmergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/emergency/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask that emergency calls go live
+         * @description A person must do it: keys of programs may not.
+         */
+        post: operations["requestEmergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/events": {
@@ -387,6 +596,49 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/identity-providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every identity provider, oldest first */
+        get: operations["listIdentityProviders"];
+        put?: never;
+        /** Make a identity provider */
+        post: operations["createIdentityProvider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/identity-providers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a identity provider */
+        get: operations["getIdentityProvider"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a identity provider
+         * @description 409 while others name it.
+         */
+        delete: operations["removeIdentityProvider"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a identity provider
+         * @description A merge patch (RFC 7396).
+         */
+        patch: operations["changeIdentityProvider"];
         trace?: never;
     };
     "/v1/interactions": {
@@ -911,6 +1163,210 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/me/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My passkeys and authenticator app */
+        get: operations["myCredentials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/credentials/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a passkey or the app */
+        delete: operations["removeMyCredential"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a passkey
+         * @description From now on a password alone does not open.
+         */
+        post: operations["addPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to add a passkey */
+        post: operations["passkeyOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make new recovery codes
+         * @description The old ones end.
+         */
+        post: operations["makeRecoveryCodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where I am signed in */
+        get: operations["mySessions"];
+        put?: never;
+        post?: never;
+        /** Sign out everywhere else */
+        delete: operations["endMyOtherSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of my sessions */
+        delete: operations["endMySession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add an authenticator app
+         * @description It counts once a code of it was sent to `/v1/me/totp/confirm`.
+         */
+        post: operations["addTotp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show that the authenticator app works
+         * @description From now on a password alone does not open. Gives recovery codes, if there are none yet.
+         */
+        post: operations["confirmTotp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/node/bans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List SIP sources that are banned */
+        get: operations["listBans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/node/bans/{address}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Ban a SIP source
+         * @description It gets no answer meanwhile. Calls that run go on.
+         */
+        put: operations["ban"];
+        post?: never;
+        /** Take a ban back */
+        delete: operations["unban"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/node/drain": {
         parameters: {
             query?: never;
@@ -966,9 +1422,135 @@ export interface paths {
         head?: never;
         /**
          * Change a number
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeNumber"];
+        trace?: never;
+    };
+    "/v1/oauth-clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every oauth client, oldest first */
+        get: operations["listOAuthClients"];
+        put?: never;
+        /**
+         * Make an OAuth 2 client
+         * @description The secret is told in this answer only.
+         */
+        post: operations["createOAuthClient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth-clients/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a oauth client */
+        get: operations["getOAuthClient"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a oauth client
+         * @description 409 while others name it.
+         */
+        delete: operations["removeOAuthClient"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a oauth client
+         * @description A merge patch (RFC 7396).
+         */
+        patch: operations["changeOAuthClient"];
+        trace?: never;
+    };
+    "/v1/oauth-clients/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a client a new secret
+         * @description The old one opens for a while longer, so that the program can change over.
+         */
+        post: operations["rotateOAuthClientSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth/introspect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask about a token
+         * @description RFC 7662; a client learns about its own tokens only.
+         */
+        post: operations["oauthIntrospect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a token
+         * @description RFC 7009; a client ends its own tokens only.
+         */
+        post: operations["oauthRevoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get an access token
+         * @description `grant_type=client_credentials`, optionally `scope`; the client's id and secret by HTTP Basic or as `client_id` and `client_secret`. Errors are those of RFC 6749 5.2.
+         */
+        post: operations["oauthToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/offers/{id}/accept": {
@@ -1005,6 +1587,105 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/oidc/{id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Go to the identity provider
+         * @description For browsers: answers with a redirect. Comes back to `return` (a path of this server) with a session cookie.
+         */
+        get: operations["oidcStart"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from the identity provider
+         * @description Register this address as the redirect URI. On success the session cookie is set; otherwise the page is opened with `?sign_in_error=` and a stable word.
+         */
+        get: operations["oidcCallback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/outbound": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the rules for outgoing calls */
+        get: operations["getOutbound"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change the rules for outgoing calls
+         * @description They hold for the next call; what runs goes on, unless its money is spent.
+         */
+        patch: operations["changeOutbound"];
+        trace?: never;
+    };
+    "/v1/outbound/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lift the limits for a while
+         * @description Calls, rates and money are not limited until then; what may be dialled is. Who, why and how long is told as `tenant.outbound_lifted`.
+         */
+        post: operations["liftOutbound"];
+        /** Let the limits hold again */
+        delete: operations["lowerOutbound"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/outbound/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls and money now */
+        get: operations["getOutboundUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/parked/{slot}/retrieve": {
         parameters: {
             query?: never;
@@ -1016,6 +1697,23 @@ export interface paths {
         put?: never;
         /** Pick up a parked call */
         post: operations["retrieveParked"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that can be allowed, and which built-in role allows it */
+        get: operations["listPermissions"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1060,7 +1758,7 @@ export interface paths {
         head?: never;
         /**
          * Change a person
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changePerson"];
         trace?: never;
@@ -1123,7 +1821,7 @@ export interface paths {
         head?: never;
         /**
          * Change a phone
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changePhone"];
         trace?: never;
@@ -1143,6 +1841,52 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every picture, oldest first */
+        get: operations["listPictures"];
+        put?: never;
+        /**
+         * Make a picture
+         * @description What it is, is told by its bytes. It can be seen by anybody who knows its address.
+         */
+        post: operations["createPicture"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/pictures/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a picture */
+        get: operations["getPicture"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a picture
+         * @description 409 while others name it.
+         */
+        delete: operations["removePicture"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a picture
+         * @description A merge patch (RFC 7396).
+         */
+        patch: operations["changePicture"];
         trace?: never;
     };
     "/v1/push-key": {
@@ -1255,9 +1999,27 @@ export interface paths {
         head?: never;
         /**
          * Change a queue
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeQueue"];
+        trace?: never;
+    };
+    "/v1/recording-consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read who is told of recordings */
+        get: operations["getRecordingConsent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change who is told of recordings */
+        patch: operations["changeRecordingConsent"];
         trace?: never;
     };
     "/v1/recordings": {
@@ -1314,6 +2076,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read how long things are kept */
+        get: operations["getRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change how long things are kept */
+        patch: operations["changeRetention"];
+        trace?: never;
+    };
+    "/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every role, oldest first */
+        get: operations["listRoles"];
+        put?: never;
+        /** Make a role */
+        post: operations["createRole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/roles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a role */
+        get: operations["getRole"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a role
+         * @description 409 while others name it.
+         */
+        delete: operations["removeRole"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a role
+         * @description A merge patch (RFC 7396).
+         */
+        patch: operations["changeRole"];
+        trace?: never;
+    };
     "/v1/sessions": {
         parameters: {
             query?: never;
@@ -1325,7 +2148,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Repeated failures are answered 429 with Retry-After, whether the name exists or not.
+         * @description Repeated failures are answered 429 with Retry-After, whether the name exists or not. Who has a passkey or an authenticator app is answered 202: send the second factor to `/v1/sessions/second-factor`.
          */
         post: operations["signIn"];
         delete?: never;
@@ -1392,6 +2215,135 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/current/step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove again that it is you
+         * @description Asked for (403 `step_up_required`) before dangerous changes when the last proof is older than 15 minutes. Who has a second factor proves by that, others by their password.
+         */
+        post: operations["stepUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/current/step-up/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to prove the session again by passkey */
+        post: operations["stepUpOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in by passkey */
+        post: operations["signInByPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to sign in by passkey, without a name */
+        post: operations["passkeySignInOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in: the second factor
+         * @description After `POST /v1/sessions` answered 202.
+         */
+        post: operations["signInSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the first person is still to be made */
+        get: operations["setupState"];
+        put?: never;
+        /**
+         * Make the first tenant and its first person
+         * @description Once, on an empty database, with the token that the server printed when it started.
+         */
+        post: operations["setup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Identity providers people can sign in with */
+        get: operations["signInProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/skills": {
         parameters: {
             query?: never;
@@ -1430,7 +2382,7 @@ export interface paths {
         head?: never;
         /**
          * Change a skill
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeSkill"];
         trace?: never;
@@ -1451,6 +2403,45 @@ export interface paths {
         head?: never;
         /** Change your tenant */
         patch: operations["changeTenant"];
+        trace?: never;
+    };
+    "/v1/tenants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All tenants, oldest first */
+        get: operations["listTenants"];
+        put?: never;
+        /** Make a tenant */
+        post: operations["createTenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One tenant */
+        get: operations["getTenantById"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Rename, limit or suspend a tenant
+         * @description A merge patch (RFC 7396). Suspending ends all its sessions' rights at once; calls that run may end.
+         */
+        patch: operations["changeTenantById"];
         trace?: never;
     };
     "/v1/trunks": {
@@ -1491,7 +2482,7 @@ export interface paths {
         head?: never;
         /**
          * Change a trunk
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeTrunk"];
         trace?: never;
@@ -1534,9 +2525,48 @@ export interface paths {
         head?: never;
         /**
          * Change a user
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeUser"];
+        trace?: never;
+    };
+    "/v1/users/{id}/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How somebody proves themselves */
+        get: operations["userCredentials"];
+        put?: never;
+        post?: never;
+        /**
+         * Take away somebody's passkeys, app and recovery codes
+         * @description For people who lost them. Their sessions end; the password stays.
+         */
+        delete: operations["resetCredentials"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where somebody is signed in */
+        get: operations["userSessions"];
+        put?: never;
+        post?: never;
+        /** Sign somebody out everywhere */
+        delete: operations["endUserSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/wrap-up-codes": {
@@ -1577,7 +2607,7 @@ export interface paths {
         head?: never;
         /**
          * Change a wrap up code
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeWrapUpCode"];
         trace?: never;
@@ -1685,6 +2715,53 @@ export interface components {
             /** @description `cp_…`; null when this is the answer to a repeated request. */
             secret?: string | null;
         };
+        AssertionResponse: {
+            authenticatorData: string;
+            clientDataJSON: string;
+            signature: string;
+        };
+        /** @description Somebody did something. */
+        AuditEntry: {
+            /**
+             * @description A change (`user.updated`), an operation (`recordingAudio`), or `session.opened`.
+             * @example user.updated
+             */
+            action: string;
+            /** @description Who: `kind` and `id`. */
+            actor: Record<string, never>;
+            /**
+             * @description Where it came from.
+             * @example 192.0.2.7
+             */
+            address: string;
+            at: string;
+            /** @description `before` and `after` of a change, without secrets; `status` of an operation. */
+            detail: Record<string, never>;
+            /** @description SHA-256 over this entry and the hash before it. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Number in the tenant's chain.
+             */
+            seq: number;
+            /** @description Id of what it was done to. */
+            target: string;
+        };
+        /** @description What walking the chain found. */
+        AuditVerification: {
+            /** @description Stable: `audit_missing`, `audit_changed`, `audit_cut`, `audit_forged`, `audit_key_missing`. */
+            code?: string | null;
+            /** Format: int64 */
+            entries: number;
+            /**
+             * @description The first thing that is wrong.
+             * @example entry 17 was changed
+             */
+            fault?: string | null;
+            /** @description Hash of the last entry. Keep it elsewhere to prove later that the log only grew. */
+            head: string;
+            ok: boolean;
+        };
         /** @description What is waited for. */
         Awaited: {
             /** @enum {string} */
@@ -1694,6 +2771,58 @@ export interface components {
         } | {
             /** @enum {string} */
             for: "expected_caller";
+        };
+        Ban: {
+            /** @description An IPv4 address, or the /64 of an IPv6 one. */
+            address: string;
+            /** Format: date-time */
+            until: string;
+        };
+        BanMaking: {
+            /** Format: int64 */
+            minutes: number;
+        };
+        Bans: {
+            items: components["schemas"]["Ban"][];
+        };
+        Brand: {
+            /** Format: date-time */
+            created_at: string;
+            disabled: boolean;
+            id: string;
+            incentive?: null | components["schemas"]["IncentiveInput"];
+            /**
+             * @description Address of a page with more. `{caller}`, `{called}`, `{ring}` and `{language}` are filled in
+             *     for each call.
+             */
+            link: string;
+            /** @description Shown as the caller. */
+            name: string;
+            /** @description Calls that leave with one of these as caller id carry the brand. */
+            numbers: components["schemas"]["NumberId"][];
+            picture?: null | components["schemas"]["PictureId"];
+            /** @description Why we call, in a few words. */
+            reason: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        BrandInput: {
+            disabled?: boolean;
+            incentive?: null | components["schemas"]["IncentiveInput"];
+            /**
+             * @description Address of a page with more. `{caller}`, `{called}`, `{ring}` and `{language}` are filled in
+             *     for each call.
+             */
+            link?: string;
+            /** @description Shown as the caller. */
+            name: string;
+            /** @description Calls that leave with one of these as caller id carry the brand. */
+            numbers: components["schemas"]["NumberId"][];
+            picture?: null | components["schemas"]["PictureId"];
+            /** @description Why we call, in a few words. */
+            reason?: string;
         };
         /**
          * @description Without `destination`: rings the agent's phone, then the target (click to call). With one:
@@ -1772,6 +2901,30 @@ export interface components {
         };
         ConsultInput: {
             target: components["schemas"]["DialTarget"];
+        };
+        CreatedResponse: {
+            attestationObject: string;
+            clientDataJSON: string;
+        };
+        CustomRole: {
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            id: string;
+            /** @example Night shift lead */
+            name: string;
+            /**
+             * @description `resource:action`; `GET /v1/permissions` lists them. None may be beyond the maker's own.
+             * @example [
+             *       "queues:read",
+             *       "presence:set"
+             *     ]
+             */
+            permissions: string[];
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
         };
         /** @description Where a number, an extension or an overflow leads. */
         Destination: {
@@ -1902,6 +3055,70 @@ export interface components {
             /** @description True: refuse new calls, let running ones end. False: take calls again. */
             on: boolean;
         };
+        /** @description The short path of emergency calls. Any change of it switches them off. */
+        Emergency: {
+            /** @description In E.164; who calls it back within a day reaches the caller. */
+            callback: string;
+            location: components["schemas"]["EmergencyLocation"];
+            /** @description What is asked for there; empty: `urn:service:sos`. */
+            number: string;
+            phones: components["schemas"]["EmergencyPhone"][];
+            trunk?: null | components["schemas"]["TrunkId"];
+        };
+        /** @description A place as RFC 5139 and RFC 5491 write it. */
+        EmergencyLocation: {
+            /** @default  */
+            building: string;
+            /** @default  */
+            city: string;
+            /** @default  */
+            country: string;
+            /** @default  */
+            floor: string;
+            /** @default  */
+            house_number: string;
+            /**
+             * Format: double
+             * @default null
+             */
+            latitude: number | null;
+            /**
+             * Format: double
+             * @default null
+             */
+            longitude: number | null;
+            /** @default  */
+            postal_code: string;
+            /**
+             * Format: int32
+             * @default null
+             */
+            radius_m: number | null;
+            /** @default  */
+            room: string;
+            /** @default  */
+            state: string;
+            /** @default  */
+            street: string;
+        };
+        EmergencyPhone: {
+            location: components["schemas"]["EmergencyLocation"];
+            phone: components["schemas"]["PhoneId"];
+        };
+        /** @description The path, and who switched it on. */
+        EmergencyState: {
+            approved_by?: null | components["schemas"]["UserId"];
+            callback: string;
+            location: components["schemas"]["EmergencyLocation"];
+            number: string;
+            phones: components["schemas"]["EmergencyPhone"][];
+            requested_by?: null | components["schemas"]["UserId"];
+            /** Format: date-time */
+            since?: string | null;
+            /** @description `off`, `requested`, or `on`. */
+            state: string;
+            trunk?: null | components["schemas"]["TrunkId"];
+        };
         /** @description Why offers went where they went. */
         Explanation: {
             /** @description The routing's own account; its form may grow. */
@@ -1912,6 +3129,7 @@ export interface components {
             by_ms: number;
         };
         Fact: string | number | boolean;
+        FactorId: string;
         /** @description The call comes, or the question which one is meant. */
         FetchDone: {
             /** @description To be shown or spoken to the person. */
@@ -1946,6 +3164,12 @@ export interface components {
             /** @description JSON pointer (RFC 6901) into the body, or the name of the parameter. */
             pointer: string;
         };
+        FirstPerson: {
+            /** @example ann@example.com */
+            login: string;
+            name: string;
+            password: string;
+        };
         /** @description What a caller must have met before a place in a queue is taken. */
         Gate: {
             otherwise?: null | components["schemas"]["Destination"];
@@ -1960,6 +3184,105 @@ export interface components {
         };
         /** @enum {string} */
         IdentityKind: "phone" | "email" | "account" | "device";
+        IdentityProvider: {
+            client_id: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description What everybody gets who comes from there. */
+            default_roles: components["schemas"]["Role"][];
+            disabled: boolean;
+            id: string;
+            /**
+             * @description As the provider spells it; its discovery document lies below.
+             * @example https://login.example.com
+             */
+            issuer: string;
+            /** @description Link people of the same sign-in name, when the provider says that the address is verified. */
+            link_by_login: boolean;
+            /**
+             * @description Claim that becomes the sign-in name of people who are made or linked.
+             * @default email
+             */
+            login_claim: string;
+            /**
+             * @description What the button on the sign-in page says.
+             * @example Company account
+             */
+            name: string;
+            /** @description Make people who are not known yet. */
+            provision: boolean;
+            role_rules: components["schemas"]["RoleRule"][];
+            /**
+             * @description Claim whose values give roles (`groups`); empty: roles are given here.
+             * @example groups
+             */
+            roles_claim: string;
+            /**
+             * @description Asked for besides `openid`.
+             * @default [
+             *       "email",
+             *       "profile"
+             *     ]
+             */
+            scopes: string[];
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        IdentityProviderId: string;
+        IdentityProviderInput: {
+            client_id: string;
+            /** @description Sealed at rest; never given out. Without one this is a public client. */
+            client_secret?: string | null;
+            /** @description What everybody gets who comes from there. */
+            default_roles?: components["schemas"]["Role"][];
+            disabled?: boolean;
+            /**
+             * @description As the provider spells it; its discovery document lies below.
+             * @example https://login.example.com
+             */
+            issuer: string;
+            /** @description Link people of the same sign-in name, when the provider says that the address is verified. */
+            link_by_login?: boolean;
+            /**
+             * @description Claim that becomes the sign-in name of people who are made or linked.
+             * @default email
+             */
+            login_claim: string;
+            /**
+             * @description What the button on the sign-in page says.
+             * @example Company account
+             */
+            name: string;
+            /** @description Make people who are not known yet. */
+            provision?: boolean;
+            role_rules?: components["schemas"]["RoleRule"][];
+            /**
+             * @description Claim whose values give roles (`groups`); empty: roles are given here.
+             * @example groups
+             */
+            roles_claim?: string;
+            /**
+             * @description Asked for besides `openid`.
+             * @default [
+             *       "email",
+             *       "profile"
+             *     ]
+             */
+            scopes: string[];
+        };
+        /** @description Something for who answers; given out only once the call was accepted. */
+        IncentiveInput: {
+            /**
+             * Format: int32
+             * @description How many there are in all; none: as many as are wanted.
+             */
+            stock?: number | null;
+            text: string;
+            /** Format: date-time */
+            until?: string | null;
+        };
         /** @description An interaction as it is published; built from the store's row. */
         Interaction: {
             /** @description Agents who answered, in order. */
@@ -2113,6 +3436,147 @@ export interface components {
             /** @default false */
             send_plus: boolean;
         };
+        OAuthClient: {
+            /** Format: date-time */
+            created_at: string;
+            disabled: boolean;
+            id: string;
+            /** @example CRM sync */
+            name: string;
+            /**
+             * @description Permissions a token may carry; none may be beyond the maker's own.
+             * @example [
+             *       "interactions:read"
+             *     ]
+             */
+            scopes: string[];
+            /**
+             * Format: int32
+             * @description How long a token lasts, in seconds.
+             * @default 3600
+             */
+            token_s: number;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        OAuthClientInput: {
+            disabled?: boolean;
+            /** @example CRM sync */
+            name: string;
+            /**
+             * @description Permissions a token may carry; none may be beyond the maker's own.
+             * @example [
+             *       "interactions:read"
+             *     ]
+             */
+            scopes: string[];
+            /**
+             * Format: int32
+             * @description How long a token lasts, in seconds.
+             * @default 3600
+             */
+            token_s: number;
+        };
+        /** @description A client as it is answered when it was made or got a new secret: the only time it is told. */
+        OAuthClientMade: {
+            id: string;
+            name: string;
+            scopes: string[];
+            /**
+             * @description `client_id` of the token request is `id`; this is `client_secret`.
+             * @example cpc_…
+             */
+            secret: string;
+            /** Format: int32 */
+            token_s: number;
+            /** Format: int64 */
+            version: number;
+        };
+        /** @description What may be dialled outside, and how much of it. Empty lists and 0 limit nothing. */
+        Outbound: {
+            /** Format: int32 */
+            alert_pct: number;
+            /** @description Prefixes in E.164 that may be dialled; the longest of `allow` and `block` decides. */
+            allow: string[];
+            at_limit: components["schemas"]["OutboundAtLimit"];
+            block: string[];
+            blocked_countries: string[];
+            /** Format: int32 */
+            calls_max: number;
+            /** Format: int32 */
+            calls_per_minute_max: number;
+            /** @description ISO 3166-1 alpha-2. */
+            countries: string[];
+            home_country: string;
+            hours: components["schemas"]["OutboundHours"][];
+            international: boolean;
+            /** @description Satellites and networks without a country. */
+            networks: boolean;
+            premium: boolean;
+            rates: components["schemas"]["OutboundRate"][];
+            /**
+             * Format: int32
+             * @description Calls to one number within an hour that raise an alert.
+             */
+            same_number_alert: number;
+            sip_addresses: boolean;
+            /**
+             * Format: int64
+             * @description Millionths of your currency. With a limit, numbers without a rate are refused.
+             */
+            spend_daily_max_micros: number;
+            /** Format: int64 */
+            spend_monthly_max_micros: number;
+            /** @description IANA name; empty: UTC. */
+            time_zone: string;
+        };
+        /**
+         * @description Running calls when the money is spent: `cut` ends them, `finish` lets them go on.
+         * @enum {string}
+         */
+        OutboundAtLimit: "cut" | "finish";
+        OutboundHours: {
+            /** @description 1 (Monday) to 7; empty: every day. */
+            days?: number[];
+            /** Format: int32 */
+            from_minute: number;
+            /** Format: int32 */
+            to_minute: number;
+        };
+        OutboundLift: {
+            /** Format: int32 */
+            minutes: number;
+            reason: string;
+        };
+        OutboundRate: {
+            /** Format: int64 */
+            connect_micros?: number;
+            /** Format: int64 */
+            per_minute_micros: number;
+            prefix: string;
+            /**
+             * Format: int32
+             * @description Begun steps of so many seconds are counted whole.
+             */
+            step_s?: number;
+        };
+        /** @description Calls now, and what is spent with them, in millionths of your currency. */
+        OutboundUsage: {
+            /** Format: int32 */
+            calls: number;
+            /** Format: int32 */
+            calls_max: number;
+            /** Format: int64 */
+            spend_daily_max_micros: number;
+            /** Format: int64 */
+            spend_monthly_max_micros: number;
+            /** Format: int64 */
+            spent_this_month_micros: number;
+            /** Format: int64 */
+            spent_today_micros: number;
+        };
         ParkInput: {
             /** @description A slot of your choice; a free one when left out. */
             slot?: string | null;
@@ -2120,9 +3584,52 @@ export interface components {
         PartyInput: {
             target: components["schemas"]["DialTarget"];
         };
+        /** @description `PublicKeyCredential.toJSON()` of a passkey that was used. */
+        PasskeyAssertion: {
+            id: string;
+            response: components["schemas"]["AssertionResponse"];
+        };
+        /** @description `PublicKeyCredential.toJSON()` of a new passkey. */
+        PasskeyCreated: {
+            response: components["schemas"]["CreatedResponse"];
+        };
+        PasskeyInput: {
+            credential: components["schemas"]["PasskeyCreated"];
+            /** @description What the person calls it: "my phone". */
+            name: string;
+            token: string;
+        };
+        PasskeyMade: {
+            id: components["schemas"]["FactorId"];
+            /** @description When these are the first: told once. */
+            recovery_codes: string[];
+        };
+        /** @description What a page gives to `navigator.credentials`, and the token to answer with. */
+        PasskeyOptions: {
+            /** @description For `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`. */
+            public_key: Record<string, never>;
+            /** @description Goes back with the answer; good for five minutes and once. */
+            token: string;
+        };
+        PasskeySignIn: {
+            credential: components["schemas"]["PasskeyAssertion"];
+            kind?: components["schemas"]["SessionKind"];
+            token: string;
+        };
         PasswordChange: {
             current: string;
             new: string;
+        };
+        /** @description One thing that can be allowed. */
+        PermissionView: {
+            /** @description Whether whoever asks may hand it out. */
+            grantable: boolean;
+            /** @example queues:write */
+            permission: string;
+            /** @description Built-in roles that have it. */
+            roles: components["schemas"]["Role"][];
+            /** @description One line for people. */
+            what: string;
         };
         Person: {
             /** Format: date-time */
@@ -2208,6 +3715,28 @@ export interface components {
             udp_port?: number | null;
             user: string;
         };
+        Picture: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description PNG, JPEG or WebP in Base64, at most 96 KiB; phones show 256 by 256 pixels. Written only. */
+            data?: string | null;
+            /** @description SHA-256 of the bytes: it is shown at `/pictures/{digest}`. Read only. */
+            digest: string;
+            id: string;
+            name: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        PictureId: string;
+        PictureInput: {
+            /** @description PNG, JPEG or WebP in Base64, at most 96 KiB; phones show 256 by 256 pixels. Written only. */
+            data?: string | null;
+            /** @description SHA-256 of the bytes: it is shown at `/pictures/{digest}`. Read only. */
+            digest?: string;
+            name: string;
+        };
         PlayInput: {
             /** @description A digit of the listener stops it. */
             barge_in?: boolean;
@@ -2237,6 +3766,17 @@ export interface components {
             title: string;
             /** @description Names the kind of problem: `/docs#<code>`. */
             type: string;
+        };
+        /** @description A button of the sign-in page. */
+        ProviderButton: {
+            id: components["schemas"]["IdentityProviderId"];
+            /** @example Company account */
+            name: string;
+            /**
+             * @description Where the browser goes.
+             * @example /v1/oidc/idp_01J…/start
+             */
+            start: string;
         };
         PushId: string;
         /** @description What `PushSubscription.toJSON()` gives, and a name for the browser. */
@@ -2471,7 +4011,30 @@ export interface components {
             /** Format: date-time */
             started_at: string;
         };
+        /** @description Who must know of a recording before it begins. */
+        RecordingConsent: {
+            /** @description What is said; empty: a beep. */
+            announcement: string;
+            /** @description Where your people are: `DE`, `US-CA`. */
+            home: string;
+            policy: components["schemas"]["RecordingPolicy"];
+        };
         RecordingId: string;
+        /**
+         * @description `silent`: you see to consent by other means. `by_place`: the stricter of both places decides.
+         *     `announce`: everybody is told.
+         * @enum {string}
+         */
+        RecordingPolicy: "silent" | "by_place" | "announce";
+        /** @description Told once: each opens in place of the second factor, and once. */
+        RecoveryCodes: {
+            /**
+             * @example [
+             *       "7KQ2M-XW4PA"
+             *     ]
+             */
+            recovery_codes: string[];
+        };
         /** @description What is asked for less strictly after some waiting. */
         Relaxation: {
             /** Format: int64 */
@@ -2485,13 +4048,94 @@ export interface components {
             /** @description Agents of these queues may be offered it too. */
             widen_to?: components["schemas"]["QueueId"][];
         };
+        /** @description Days things are kept after an interaction ended; 0: for ever. */
+        Retention: {
+            /**
+             * Format: int32
+             * @description Then nothing of the interaction is left.
+             */
+            events_days: number;
+            /** @description Nothing is deleted while it is set, whoever asks. */
+            legal_hold?: string | null;
+            /**
+             * Format: int32
+             * @description Then numbers, names and words are taken out of the log; the rest stays.
+             */
+            personal_days: number;
+            /** Format: int32 */
+            recordings_days: number;
+        };
         RetrieveInput: {
             agent?: null | components["schemas"]["AgentId"];
         };
         /** @enum {string} */
         Role: "agent" | "supervisor" | "administrator" | "operator";
+        RoleId: string;
+        RoleInput: {
+            description?: string;
+            /** @example Night shift lead */
+            name: string;
+            /**
+             * @description `resource:action`; `GET /v1/permissions` lists them. None may be beyond the maker's own.
+             * @example [
+             *       "queues:read",
+             *       "presence:set"
+             *     ]
+             */
+            permissions: string[];
+        };
+        /** @description Whoever has `value` in the roles claim gets these. */
+        RoleRule: {
+            custom_roles?: components["schemas"]["RoleId"][];
+            roles?: components["schemas"]["Role"][];
+            /** @example callcentre-leads */
+            value: string;
+        };
         /** @enum {string} */
         RoutingState: "idle" | "offered" | "interacting" | "wrap_up" | "not_responding";
+        SecondFactor: {
+            proof: components["schemas"]["SecondProof"];
+            token: string;
+        };
+        /** @description The password was right; one more proof is wanted. */
+        SecondFactorNeeded: {
+            expires_at: string;
+            /**
+             * @description `passkey`, `totp`, `recovery_code`: those that are open to this person.
+             * @example [
+             *       "passkey",
+             *       "totp",
+             *       "recovery_code"
+             *     ]
+             */
+            methods: string[];
+            /** @description For `navigator.credentials.get()`, when there are passkeys. */
+            passkey?: Record<string, never> | null;
+            /** @description Goes to `/v1/sessions/second-factor` with the proof. */
+            token: string;
+        };
+        /** @description One of the three. */
+        SecondProof: {
+            /**
+             * @description Six digits of the authenticator app.
+             * @example 123456
+             */
+            code?: string | null;
+            passkey?: null | components["schemas"]["PasskeyAssertion"];
+            /**
+             * @description One of the recovery codes; it is used up by this.
+             * @example 7KQ2M-XW4PA
+             */
+            recovery_code?: string | null;
+        };
+        SecretRotation: {
+            /**
+             * Format: int32
+             * @description How long the old secret goes on opening; 0 ends it and the tokens made with it at once.
+             * @default 86400
+             */
+            overlap_s: number;
+        };
         /** @enum {string} */
         SelectionRule: "longest_idle" | "least_occupied" | "least_flexible" | "best_score" | "round_robin";
         /** @description Who is signed in, and what they may. */
@@ -2499,12 +4143,20 @@ export interface components {
             agent?: null | components["schemas"]["AgentId"];
             /** @description For browsers. */
             csrf_token?: string | null;
+            custom_roles: components["schemas"]["RoleId"][];
             expires_at: string;
             id: components["schemas"]["SessionId"];
             login: string;
             name: string;
             permissions: string[];
+            /** @description When the person last proved who they are; dangerous changes want it to be recent. */
+            proved_at: string;
             roles: components["schemas"]["Role"][];
+            /**
+             * @description `passkey`, `totp`, `recovery_code`: what the person can prove the session again with;
+             *     empty: the password.
+             */
+            second_factors: string[];
             tenant: components["schemas"]["TenantId"];
             tenant_name: string;
             /** @description For programs; told once. */
@@ -2514,12 +4166,60 @@ export interface components {
         SessionId: string;
         /** @enum {string} */
         SessionKind: "cookie" | "token";
+        /** @description A live session of somebody. */
+        SessionRow: {
+            /**
+             * @description Where it was opened from.
+             * @example 192.0.2.7
+             */
+            address: string;
+            created_at: string;
+            /** @description The one that asks. */
+            current: boolean;
+            expires_at: string;
+            id: components["schemas"]["SessionId"];
+            /** @description RFC 8176: `pwd`, `otp`, `hwk`, `fed` … */
+            methods: string[];
+            proved_at: string;
+            seen_at: string;
+            /** @description The browser or program. */
+            user_agent: string;
+        };
+        SetupInput: {
+            /** @description Its SIP domain; empty while it is the only one. */
+            domain?: string;
+            kind?: components["schemas"]["SessionKind"];
+            /** @description Who administers it and runs the platform. */
+            person: components["schemas"]["FirstPerson"];
+            /**
+             * @description Name of the first tenant.
+             * @example Example Ltd
+             */
+            tenant: string;
+            /** @description As the server printed it when it started. */
+            token: string;
+        };
+        /** @description Whether the first start is still ahead. */
+        SetupState: {
+            needed: boolean;
+        };
         SignIn: {
             kind?: components["schemas"]["SessionKind"];
             login: string;
             password: string;
             /** @description Domain of the tenant, when several share this server and have people of the same name. */
             tenant?: string | null;
+        };
+        /** @description A passkey or an app, without anything secret; recovery codes are only counted. */
+        SignInCredential: {
+            /** @description An app that was not confirmed yet does not count. */
+            confirmed: boolean;
+            created_at: string;
+            id: components["schemas"]["FactorId"];
+            /** @description `passkey` or `totp`. */
+            kind: string;
+            name: string;
+            used_at?: string | null;
         };
         Skill: {
             /** Format: date-time */
@@ -2569,6 +4269,13 @@ export interface components {
             /** @description What its recogniser understood. */
             text: string;
         };
+        /** @description A password for those without a second factor; one of the others for those with one. */
+        StepUp: {
+            password?: string | null;
+            proof?: null | components["schemas"]["SecondProof"];
+            /** @description Of `/v1/sessions/current/step-up/options`, with a passkey. */
+            token?: string | null;
+        };
         SuperviseInput: {
             agent?: null | components["schemas"]["AgentId"];
             mode: components["schemas"]["SuperviseMode"];
@@ -2596,8 +4303,82 @@ export interface components {
             name: string;
             record_by_default?: boolean;
         };
+        /** @description A tenant with its limits, as the platform sees it. */
+        TenantLimits: {
+            /**
+             * Format: int32
+             * @description Interactions at a time; 0: no limit of its own.
+             */
+            interactions_max?: number;
+            /** @example Example Ltd */
+            name: string;
+            /** @description Nobody signs in and no call is taken or placed. */
+            suspended?: boolean;
+        };
+        TenantNew: {
+            /** @description Its first person, who can make all others. */
+            administrator: components["schemas"]["FirstPerson"];
+            /**
+             * @description SIP domain of its phones and what its people add to sign in; it does not change later.
+             * @example example.com
+             */
+            domain: string;
+            /** Format: int32 */
+            interactions_max?: number;
+            /** @example Example Ltd */
+            name: string;
+        };
+        TenantRow: {
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            /**
+             * Format: int32
+             * @description Interactions at a time; 0: no limit of its own.
+             */
+            interactions_max: number;
+            /** @example Example Ltd */
+            name: string;
+            /** @description Nobody signs in and no call is taken or placed. */
+            suspended: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        /** @description RFC 6749 5.1. */
+        TokenResponse: {
+            /** @example cpa_… */
+            access_token: string;
+            /** Format: int32 */
+            expires_in: number;
+            scope: string;
+            /** @description `Bearer`. */
+            token_type: string;
+        };
         /** @enum {string} */
         Tone: "ringback" | "busy" | "congestion" | "beep";
+        TotpConfirm: {
+            /**
+             * @description What the app shows now.
+             * @example 123456
+             */
+            code: string;
+        };
+        /** @description A new app, told once. */
+        TotpMade: {
+            id: components["schemas"]["FactorId"];
+            /**
+             * @description To type into the app.
+             * @example GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
+             */
+            secret: string;
+            /**
+             * @description To show as a QR code.
+             * @example otpauth://totp/Crosspoint:ann?secret=GEZD…
+             */
+            uri: string;
+        };
         TransferInput: {
             destination: components["schemas"]["Destination"];
         };
@@ -2690,6 +4471,8 @@ export interface components {
         User: {
             /** Format: date-time */
             created_at: string;
+            /** @description Roles of the tenant's own making, besides. Nobody can be given more than the giver may do. */
+            custom_roles: components["schemas"]["RoleId"][];
             disabled: boolean;
             id: string;
             /** @description Sign-in name, unique in the tenant whatever the case; an e-mail address or any other word. */
@@ -2703,6 +4486,8 @@ export interface components {
         };
         UserId: string;
         UserInput: {
+            /** @description Roles of the tenant's own making, besides. Nobody can be given more than the giver may do. */
+            custom_roles?: components["schemas"]["RoleId"][];
             disabled?: boolean;
             /** @description Sign-in name, unique in the tenant whatever the case; an e-mail address or any other word. */
             login: string;
@@ -2742,6 +4527,35 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    oauthMetadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Metadata */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     healthz: {
         parameters: {
             query?: never;
@@ -2816,6 +4630,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    showPicture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture; it never changes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": unknown;
                 };
             };
             /** @description What went wrong */
@@ -2982,9 +4827,12 @@ export interface operations {
     removeAgent: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -3014,9 +4862,12 @@ export interface operations {
     changeAgent: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -3424,9 +5275,12 @@ export interface operations {
     removeApiKey: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -3456,9 +5310,12 @@ export interface operations {
     changeApiKey: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -3481,6 +5338,314 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAuditLog: {
+        parameters: {
+            query?: {
+                /** @description The action, or its beginning and `*`. */
+                action?: string;
+                /** @description Id of who did it. */
+                actor?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Not before this. */
+                from?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+                /** @description Id of what it was done to. */
+                target?: string;
+                /** @description Before this. */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AuditEntry"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportAuditLog: {
+        parameters: {
+            query?: {
+                /** @description The action, or its beginning and `*`. */
+                action?: string;
+                /** @description Id of who did it. */
+                actor?: string;
+                /** @description Not before this. */
+                from?: string;
+                /** @description Id of what it was done to. */
+                target?: string;
+                /** @description Before this. */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry per line */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyAuditLog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerification"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBrands: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Brand"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createBrand: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BrandInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brand"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBrand: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brand"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeBrand: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeBrand: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brand"];
                 };
             };
             /** @description What went wrong */
@@ -3683,9 +5848,12 @@ export interface operations {
     removeConference: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -3715,9 +5883,12 @@ export interface operations {
     changeConference: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -3753,6 +5924,168 @@ export interface operations {
             };
         };
     };
+    getEmergency: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The path */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` you read. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approveEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stopEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events: {
         parameters: {
             query?: {
@@ -3772,6 +6105,197 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listIdentityProviders: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["IdentityProvider"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createIdentityProvider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentityProviderInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIdentityProvider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeIdentityProvider: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeIdentityProvider: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
                 };
             };
             /** @description What went wrong */
@@ -4924,6 +7448,401 @@ export interface operations {
             };
         };
     };
+    myCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["SignInCredential"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeMyCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyInput"];
+            };
+        };
+        responses: {
+            /** @description Added */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    passkeyOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description For `navigator.credentials.create()` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeRecoveryCodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Told once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mySessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["SessionRow"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endMyOtherSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endMySession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Made; to be confirmed */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpConfirm"];
+            };
+        };
+        responses: {
+            /** @description It counts; recovery codes, told once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bans"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ban: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BanMaking"];
+            };
+        };
+        responses: {
+            /** @description Banned */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unban: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Taken back */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     drainNode: {
         parameters: {
             query?: never;
@@ -5070,9 +7989,12 @@ export interface operations {
     removeNumber: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -5102,9 +8024,12 @@ export interface operations {
     changeNumber: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -5127,6 +8052,339 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Number"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOAuthClients: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["OAuthClient"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createOAuthClient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OAuthClientInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthClientMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOAuthClient: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthClient"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeOAuthClient: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeOAuthClient: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthClient"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateOAuthClientSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SecretRotation"];
+            };
+        };
+        responses: {
+            /** @description The new secret */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthClientMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oauthIntrospect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    client_id?: string;
+                    client_secret?: string;
+                    token?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description `active` and, when it is, what it carries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oauthRevoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    client_id?: string;
+                    client_secret?: string;
+                    token?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Ended, or never there */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oauthToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    client_id?: string;
+                    client_secret?: string;
+                    grant_type?: string;
+                    scope?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description A token */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenResponse"];
                 };
             };
             /** @description What went wrong */
@@ -5216,6 +8474,229 @@ export interface operations {
             };
         };
     };
+    oidcStart: {
+        parameters: {
+            query?: {
+                /** @description Path to come back to; `/` without it. */
+                return?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the provider */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oidcCallback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the page */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOutbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outbound"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeOutbound: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` you read. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outbound"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    liftOutbound: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutboundLift"];
+            };
+        };
+        responses: {
+            /** @description Lifted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outbound"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lowerOutbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They hold */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outbound"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOutboundUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundUsage"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     retrieveParked: {
         parameters: {
             query?: never;
@@ -5241,6 +8722,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["PermissionView"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
                 };
             };
             /** @description What went wrong */
@@ -5369,9 +8883,12 @@ export interface operations {
     removePerson: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -5401,9 +8918,12 @@ export interface operations {
     changePerson: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -5594,9 +9114,12 @@ export interface operations {
     removePhone: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -5626,9 +9149,12 @@ export interface operations {
     changePhone: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -5682,6 +9208,197 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PhoneSettings"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPictures: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Picture"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPicture: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PictureInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Picture"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPicture: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Picture"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePicture: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePicture: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Picture"];
                 };
             };
             /** @description What went wrong */
@@ -5971,9 +9688,12 @@ export interface operations {
     removeQueue: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6003,9 +9723,12 @@ export interface operations {
     changeQueue: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6028,6 +9751,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRecordingConsent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingConsent"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeRecordingConsent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` you read. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingConsent"];
                 };
             };
             /** @description What went wrong */
@@ -6155,6 +9944,263 @@ export interface operations {
             };
         };
     };
+    getRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Days */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeRetention: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` you read. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRoles: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["CustomRole"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createRole: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomRole"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRole: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomRole"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeRole: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeRole: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomRole"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     signIn: {
         parameters: {
             query?: never;
@@ -6175,6 +10221,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The password is right; the second factor is wanted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorNeeded"];
                 };
             };
             /** @description What went wrong */
@@ -6304,6 +10359,259 @@ export interface operations {
             };
         };
     };
+    stepUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepUp"];
+            };
+        };
+        responses: {
+            /** @description Proven */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stepUpOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description For `navigator.credentials.get()` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signInByPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeySignIn"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    passkeySignInOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description For `navigator.credentials.get()` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signInSecondFactor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactor"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setupState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Yes or no */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetupState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetupInput"];
+            };
+        };
+        responses: {
+            /** @description Made, and signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signInProviders: {
+        parameters: {
+            query?: {
+                /** @description Domain of the tenant; without it, those of the only tenant there is. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Buttons for the page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ProviderButton"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listSkills: {
         parameters: {
             query?: {
@@ -6419,9 +10727,12 @@ export interface operations {
     removeSkill: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6451,9 +10762,12 @@ export interface operations {
     changeSkill: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6523,9 +10837,12 @@ export interface operations {
     changeTenant: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path?: never;
             cookie?: never;
@@ -6546,6 +10863,159 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTenants: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["TenantRow"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createTenant: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantNew"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantRow"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTenantById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tenant */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantRow"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeTenantById: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantRow"];
                 };
             };
             /** @description What went wrong */
@@ -6674,9 +11144,12 @@ export interface operations {
     removeTrunk: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6706,9 +11179,12 @@ export interface operations {
     changeTrunk: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6859,9 +11335,12 @@ export interface operations {
     removeUser: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6891,9 +11370,12 @@ export interface operations {
     changeUser: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6917,6 +11399,134 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    userCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["SignInCredential"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Taken away */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    userSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["SessionRow"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endUserSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong */
             default: {
@@ -7044,9 +11654,12 @@ export interface operations {
     removeWrapUpCode: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -7076,9 +11689,12 @@ export interface operations {
     changeWrapUpCode: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
