@@ -245,7 +245,8 @@ fn chain(store: &dyn Store, w: &mut World, entries: u64) {
 #[test]
 fn tampering_with_the_audit_log_is_found() {
     let key = Vault::new_key().unwrap();
-    let table: [(&str, fn(&AuditFault) -> bool); 8] = [
+    type Expected = fn(&AuditFault) -> bool;
+    let table: [(&str, Expected); 8] = [
         (
             "UPDATE audit SET detail = '{\"i\":99}' WHERE seq = 3",
             |f| *f == AuditFault::Changed(3),
