@@ -155,9 +155,9 @@ impl Engine {
         if workers > 1
             && let Endpoint::Phone(_) = arrival.endpoint
             && let Some(l) = self.legs.values().find(|l| l.endpoint == arrival.endpoint)
-            && let Some(port) = l.port
+            && let Some(worker) = l.worker()
         {
-            return port.worker;
+            return worker;
         }
         self.ports.least_used()
     }

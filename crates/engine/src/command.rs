@@ -49,6 +49,7 @@ impl Engine {
                 Ok(CommandReply::default())
             }
             Command::Live => Ok(self.live(now, tenant)),
+            Command::Device { device, ask } => self.device(now, tenant, actor, device, *ask),
             Command::Explain { interaction } => self.explain(now, tenant, interaction),
             command @ (Command::SetPresence { .. }
             | Command::Heartbeat { .. }
@@ -167,7 +168,12 @@ impl Engine {
     }
 
     /// The agent exists in the tenant; an agent may speak for itself only.
-    fn for_agent(&self, tenant: TenantId, actor: Actor, agent: AgentId) -> Result<(), Refusal> {
+    pub(crate) fn for_agent(
+        &self,
+        tenant: TenantId,
+        actor: Actor,
+        agent: AgentId,
+    ) -> Result<(), Refusal> {
         if self.index.agent(agent).is_none_or(|a| a.tenant != tenant) {
             return Err(Refusal::new(Code::NotFound, "There is no such agent."));
         }
@@ -180,7 +186,7 @@ impl Engine {
         }
     }
 
-    fn may_start(
+    pub(crate) fn may_start(
         &self,
         tenant: TenantId,
         actor: Actor,
@@ -220,9 +226,9 @@ impl Engine {
             self.legs
                 .values()
                 .find(|l| l.endpoint == endpoint)
-                .and_then(|l| l.port)
-                .map(|p| p.worker)
+                .and_then(|l| l.worker())
         });
+        let busy_on = busy_on.or_else(|| agent.and_then(|a| self.worker_of(a)));
         let worker = busy_on.unwrap_or_else(|| self.ports.least_used());
         let interaction = Interaction::new(id, tenant);
         self.interactions.insert(

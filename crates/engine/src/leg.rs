@@ -2,6 +2,7 @@
 //! workers.
 
 use crate::core::{Engine, ring_time};
+use crate::web::{Awaits, WebLeg, is_websocket};
 use cp_interaction::{Input as IxInput, LegCommand, LegEvent, Resolved};
 use cp_sip::sdp::{self, LocalMedia, SrtpPolicy};
 use cp_sip::ua::{CallRef, ClientCredential, NameAddrOwned, OutgoingCall};
@@ -43,6 +44,16 @@ pub(crate) struct LegEntry {
     /// The worst news of the contacts that failed.
     pub failed_with: Option<u16>,
     pub dialled: Option<Box<Dialled>>,
+    /// What a browser's leg has beside.
+    pub web: Option<Box<WebLeg>>,
+}
+
+impl LegEntry {
+    /// The media worker that carries it.
+    pub(crate) fn worker(&self) -> Option<u16> {
+        let web = self.web.as_ref().map(|w| w.worker);
+        web.or(self.port.map(|p| p.worker))
+    }
 }
 
 impl Engine {
@@ -110,7 +121,7 @@ impl Engine {
         }
     }
 
-    fn fail(&mut self, id: InteractionId, leg: LegId, reason: EndReason) {
+    pub(crate) fn fail(&mut self, id: InteractionId, leg: LegId, reason: EndReason) {
         self.work.push_back((
             id,
             IxInput::Leg(
@@ -134,6 +145,17 @@ impl Engine {
         let Some(worker) = self.interactions.get(&id).map(|e| e.worker) else {
             return;
         };
+        match dialled.to.endpoint {
+            Endpoint::Browser => return self.dial_browser(now, id, leg, dialled),
+            Endpoint::Phone(p) => {
+                // The contact that is tried first decides what kind of media all are offered.
+                let first = self.ua.contacts(p).next().map(|b| is_websocket(&b.target));
+                if first == Some(true) {
+                    return self.dial_web_phone(id, leg, worker, dialled, auto_answer);
+                }
+            }
+            _ => {}
+        }
         if let Endpoint::Trunk(t) = dialled.to.endpoint
             && !self.trunk_has_room(t)
         {
@@ -160,12 +182,32 @@ impl Engine {
             holding: false,
             failed_with: None,
             dialled: Some(Box::new(dialled)),
+            web: None,
         };
         if let Endpoint::Trunk(t) = entry.endpoint {
             *self.trunk_calls.entry(t).or_default() += 1;
         }
         self.legs.insert(leg, entry);
         self.place(now, id, leg, auto_answer);
+    }
+
+    /// A softphone in a browser: the worker makes the offer first.
+    fn dial_web_phone(
+        &mut self,
+        id: InteractionId,
+        leg: LegId,
+        worker: u16,
+        dialled: Dialled,
+        auto_answer: bool,
+    ) {
+        let mut web = WebLeg::by_sip(worker);
+        web.awaits = Awaits::Invite;
+        web.auto_answer = auto_answer;
+        let mut entry = self.web_entry(id, web, false);
+        entry.endpoint = dialled.to.endpoint;
+        entry.dialled = Some(Box::new(dialled));
+        self.legs.insert(leg, entry);
+        self.ask_peer(leg, cp_vocab::web::PeerAsk::MakeOffer);
     }
 
     /// What we offer: the codec the rest of the interaction speaks first, so that nothing need be transcoded.
@@ -186,7 +228,7 @@ impl Engine {
                 Some(p) if p.require_srtp => (vec![], SrtpPolicy::Require),
                 _ => (vec![], SrtpPolicy::Off),
             },
-            Endpoint::Uri => (vec![], SrtpPolicy::Off),
+            Endpoint::Uri | Endpoint::Browser => (vec![], SrtpPolicy::Off),
         };
         if codecs.is_empty() {
             codecs = self.config.codecs.clone();
@@ -199,6 +241,7 @@ impl Engine {
                     .as_ref()
                     .or(entry.answer.as_ref().map(|(_, p)| p))
                     .map(|p| p.codec)
+                    .or(entry.web.as_ref().and_then(|w| w.agreed).map(|a| a.codec))
             })
         });
         if let Some(at) = spoken.and_then(|c| codecs.iter().position(|x| *x == c)) {
@@ -213,14 +256,24 @@ impl Engine {
     }
 
     /// Sends the INVITEs of an outgoing leg.
-    fn place(&mut self, now: Timestamp, id: InteractionId, leg: LegId, auto_answer: bool) {
+    pub(crate) fn place(
+        &mut self,
+        now: Timestamp,
+        id: InteractionId,
+        leg: LegId,
+        auto_answer: bool,
+    ) {
         let Some(entry) = self.legs.get(&leg) else {
             return;
         };
         let Some(d) = entry.dialled.as_deref() else {
             return;
         };
-        let sdp = sdp::offer(&entry.local);
+        let web = entry.web.is_some();
+        let sdp = match &entry.web {
+            Some(web) => web.sdp.clone().unwrap_or_default(),
+            None => sdp::offer(&entry.local),
+        };
         let tenant = self.interactions.get(&id).map(|e| e.tenant);
         let host = self.own_host(tenant);
         let from = NameAddrOwned {
@@ -232,7 +285,9 @@ impl Engine {
         let mut via_trunk = None;
         match d.to.endpoint {
             Endpoint::Phone(phone) => {
-                for b in self.ua.contacts(phone).take(FORKS_MAX) {
+                let contacts = self.ua.contacts(phone);
+                let fit = contacts.filter(|b| is_websocket(&b.target) == web);
+                for b in fit.take(FORKS_MAX) {
                     targets.push((b.uri.to_string(), Some(b.target.clone())));
                 }
             }
@@ -260,6 +315,8 @@ impl Engine {
                 }
             }
             Endpoint::Uri => targets.push((d.to.dial.clone(), None)),
+            // Rung by its device, never by an INVITE.
+            Endpoint::Browser => {}
         }
         let mut headers = Vec::new();
         if auto_answer {
@@ -338,6 +395,10 @@ impl Engine {
             return;
         };
         let id = entry.interaction;
+        if let Some(web) = entry.web.as_mut().filter(|w| !w.by_sip) {
+            web.auto_answer = true;
+            return self.signal_leg(leg, cp_vocab::web::Signal::AutoAnswer { leg });
+        }
         for call in std::mem::take(&mut entry.calls) {
             self.calls.remove(&call);
             self.ua.hang_up(now, call, None);
@@ -345,10 +406,24 @@ impl Engine {
         self.place(now, id, leg, true);
     }
 
-    fn ring(&mut self, now: Timestamp, leg: LegId, early_media: bool) {
+    pub(crate) fn ring(&mut self, now: Timestamp, leg: LegId, early_media: bool) {
         let Some(entry) = self.legs.get_mut(&leg).filter(|l| l.inbound && !l.answered) else {
             return;
         };
+        if let Some(web) = &mut entry.web {
+            if !web.by_sip {
+                // Its media is open already, early or not.
+                return self.signal_leg(leg, cp_vocab::web::Signal::Ringing { leg });
+            }
+            web.wants_early |= early_media;
+            let sdp = web.sdp.clone().filter(|_| web.wants_early);
+            if let Some(call) = entry.calls.first().copied() {
+                let status = if sdp.is_some() { 183 } else { 180 };
+                // As below.
+                let _ = self.ua.progress(now, call, status, sdp);
+            }
+            return;
+        }
         let Some(call) = entry.calls.first().copied() else {
             return;
         };
@@ -365,10 +440,13 @@ impl Engine {
         let _ = self.ua.progress(now, call, status, sdp);
     }
 
-    fn answer(&mut self, now: Timestamp, id: InteractionId, leg: LegId) {
+    pub(crate) fn answer(&mut self, now: Timestamp, id: InteractionId, leg: LegId) {
         let Some(entry) = self.legs.get_mut(&leg).filter(|l| l.inbound && !l.answered) else {
             return;
         };
+        if entry.web.is_some() {
+            return self.answer_web(now, id, leg);
+        }
         let Some(call) = entry.calls.first().copied() else {
             return;
         };
@@ -398,6 +476,34 @@ impl Engine {
                 },
             ),
         ));
+    }
+
+    /// As [`Engine::answer`], when the worker has or will have our description.
+    fn answer_web(&mut self, now: Timestamp, id: InteractionId, leg: LegId) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let call = entry.calls.first().copied();
+        let Some(web) = &mut entry.web else { return };
+        let Some(agreed) = web.agreed else {
+            web.wants_answer = true;
+            return;
+        };
+        let (Some(call), Some(sdp)) = (call, web.sdp.clone()) else {
+            return self.web_answered(id, leg);
+        };
+        web.wants_answer = false;
+        entry.answered = true;
+        if self.ua.answer(now, call, sdp).is_err() {
+            return; // It ended in the same moment; its event says so.
+        }
+        let dialog = self.ua.dialog_snapshot(call);
+        let event = LegEvent::Answered {
+            codec: Some(agreed.codec.name().to_string()),
+            secure: true,
+            dialog,
+        };
+        self.work.push_back((id, IxInput::Leg(leg, event)));
     }
 
     /// Gives the leg to its media worker, or changes what the worker does with it.
@@ -449,6 +555,8 @@ impl Engine {
                 self.ua.hang_up(now, call, hang_up_reason(reason));
             }
         }
+        let ended = cp_vocab::web::SignalEnd::Over(reason);
+        self.signal_leg(leg, cp_vocab::web::Signal::Ended { leg, reason: ended });
         self.drop_entry(now, leg);
     }
 
@@ -471,11 +579,11 @@ impl Engine {
         }
         if let Some(port) = entry.port {
             self.ports.give_back(port, now);
-            if entry.open {
-                self.closing.insert(leg, entry.interaction);
-                self.put_media(port.worker, MediaCommand::Close { leg });
-                return;
-            }
+        }
+        if let Some(worker) = entry.worker().filter(|_| entry.open) {
+            self.closing.insert(leg, entry.interaction);
+            self.put_media(worker, MediaCommand::Close { leg });
+            return;
         }
         let quality = Quality::default();
         self.work

@@ -6,6 +6,7 @@ mod arrival;
 mod calls;
 mod command;
 mod core;
+mod device;
 mod gate;
 pub mod guard;
 pub mod index;
@@ -21,6 +22,7 @@ mod restore;
 mod route;
 mod run;
 mod sipdir;
+mod web;
 
 pub use core::{Engine, EngineConfig, Stats};
 pub use io::{Input, Note, Output, Restore};

@@ -15,6 +15,7 @@ pub const PARK_SLOTS: std::ops::RangeInclusive<u32> = 701..=799;
 pub(crate) struct Lookup<'a> {
     pub index: &'a Index,
     pub ua: &'a UserAgent,
+    pub browsers: &'a FxHashMap<AgentId, crate::web::Holder>,
     pub router: &'a cp_routing::Router,
     pub rooms: &'a FxHashMap<ConferenceId, u32>,
     pub parked: &'a FxHashMap<(TenantId, String), InteractionId>,
@@ -46,6 +47,14 @@ impl Lookup<'_> {
             .agent(agent)
             .filter(|a| a.tenant == tenant)
             .ok_or(EndReason::NotFound)?;
+        if self.browsers.contains_key(&agent) {
+            return Ok(Resolved {
+                endpoint: Endpoint::Browser,
+                address: Address::Extension(a.extension.clone()),
+                agent: Some(agent),
+                dial: a.extension.clone(),
+            });
+        }
         let phone = a.phone.ok_or(EndReason::Unavailable)?;
         let mut r = self.phone(tenant, phone)?;
         r.agent = Some(agent);

@@ -61,6 +61,8 @@ impl Engine {
             why: format!("{why:?}").to_ascii_lowercase(),
         };
         self.append_aside(now, Some(tenant), StreamId::Phone(phone), event);
+        // The agent's browser carries the calls.
+        let agent = agent.filter(|a| !self.web.holders.contains_key(a));
         if let Some(agent) = agent {
             let why = if why == Unregistration::Requested {
                 LeaseEnd::SignedOff

@@ -85,6 +85,7 @@ impl Media {
                 }
             }),
             MediaCommand::SendDigits { .. } | MediaCommand::PauseRecording { .. } => {}
+            MediaCommand::Peer { leg, ask } => return self.peer(leg, ask),
             MediaCommand::Record { recording, .. } => {
                 self.recordings.insert(recording, now);
             }
@@ -100,6 +101,35 @@ impl Media {
             }
         }
         vec![]
+    }
+
+    /// A browser's peer connection that always comes about.
+    fn peer(&mut self, leg: LegId, ask: PeerAsk) -> Vec<(Duration, MediaEvent)> {
+        let agreed = PeerAgreed {
+            codec: Codec::Opus,
+            send: true,
+            receive: true,
+            video: false,
+        };
+        let sdp = "v=0".to_string();
+        let said = match ask {
+            PeerAsk::TakeOffer { .. } => PeerSaid::Answer { sdp, agreed },
+            PeerAsk::MakeOffer => PeerSaid::Offer { sdp },
+            PeerAsk::TakeAnswer { .. } => PeerSaid::Agreed(agreed),
+            PeerAsk::Candidate { .. } | PeerAsk::Press { .. } => return vec![],
+        };
+        self.legs.entry(leg).or_default();
+        let connected = PeerSaid::Connection(Connection::Connected);
+        vec![
+            (Duration::from_millis(1), MediaEvent::Peer { leg, said }),
+            (
+                Duration::from_millis(100),
+                MediaEvent::Peer {
+                    leg,
+                    said: connected,
+                },
+            ),
+        ]
     }
 
     fn play(&mut self, leg: LegId, playback: Playback) -> Vec<(Duration, MediaEvent)> {

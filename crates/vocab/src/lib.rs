@@ -16,6 +16,7 @@ pub mod party;
 pub mod pii;
 pub mod refusal;
 pub mod time;
+pub mod web;
 
 pub use command::{Command, CommandReply};
 pub use end::EndReason;
