@@ -3,11 +3,15 @@
 //! their one canonical form, what may be fetched to check a token, and identity that survives
 //! forwarding (RFC 8946).
 //!
+//! And who somebody at a screen is: codes of an authenticator app (RFC 6238) and passkeys
+//! (WebAuthn), for people who sign in and for customers who prove themselves.
+//!
 //! Pure: time is an argument, certificates are handed in, and the shell fetches what
 //! [`fetch::Cache`] asks for. Header values come in as text.
 
 pub mod b64;
 pub mod canonical;
+pub mod card;
 pub mod certificate;
 pub mod check;
 pub mod crl;
@@ -22,6 +26,8 @@ pub mod marks;
 pub mod passport;
 pub mod rcd;
 pub mod tnauth;
+pub mod totp;
 pub mod verify;
+pub mod webauthn;
 
 pub use fault::{Fault, Verdict};

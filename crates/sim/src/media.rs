@@ -2,6 +2,7 @@
 //! Packets are not simulated here; `cp-media` has its own tests for those.
 
 use cp_vocab::media::*;
+use cp_vocab::web::{Connection, PeerAgreed, PeerAsk, PeerSaid};
 use cp_vocab::*;
 use std::collections::BTreeMap;
 use std::time::Duration;

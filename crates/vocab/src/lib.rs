@@ -17,6 +17,7 @@ pub mod pii;
 pub mod refusal;
 pub mod time;
 pub mod web;
+pub mod trust;
 
 pub use command::{Command, CommandReply};
 pub use end::EndReason;
@@ -26,3 +27,4 @@ pub use party::Address;
 pub use pii::Pii;
 pub use refusal::{Code, Refusal};
 pub use time::Timestamp;
+pub use trust::{Trust, TrustLevel, TrustMethod};

@@ -1,5 +1,9 @@
 //! Where bytes come from and go to: flows of the signalling transports.
 
+mod public;
+
+pub use public::is_public;
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;

@@ -84,9 +84,9 @@ impl FromStr for Permission {
 
 /// A set of permissions.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Permissions(u64);
+pub struct Permissions(u128);
 
-const _: () = assert!(Permission::ALL.len() <= 64, "the set is one word");
+const _: () = assert!(Permission::ALL.len() <= 128, "the set is one word");
 
 impl Permissions {
     pub fn of_roles(roles: &[Role]) -> Self {

@@ -11,6 +11,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("0001_log.sql"),
     include_str!("0002_configuration.sql"),
     include_str!("0003_projection.sql"),
+    include_str!("0004_push.sql"),
 ];
 
 /// Marks a file as ours (`PRAGMA application_id`): "XPNT".
