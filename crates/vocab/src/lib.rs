@@ -16,8 +16,8 @@ pub mod party;
 pub mod pii;
 pub mod refusal;
 pub mod time;
-pub mod web;
 pub mod trust;
+pub mod web;
 
 pub use command::{Command, CommandReply};
 pub use end::EndReason;

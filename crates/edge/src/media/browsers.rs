@@ -9,6 +9,7 @@ use crate::sys::mmsg::ReceiveBatch;
 use crate::sys::socket::{mark_as_voice, set_buffers};
 use cp_media::peer::PeerAddresses;
 use cp_vocab::Timestamp;
+use cp_vocab::net::Transport;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -68,32 +69,21 @@ impl Browsers {
             })?,
         };
         let at = SocketAddr::new(config.addr, wanted);
-        let refused = |transport| {
-            move |source| EdgeError::Bind {
-                transport,
-                addr: at,
-                source,
+        let (udp, listener) = match sockets(at, config.tcp) {
+            Err(EdgeError::Bind { source, .. })
+                if config.any_if_taken && source.kind() == io::ErrorKind::AddrInUse =>
+            {
+                tracing::warn!(
+                    port = wanted,
+                    "taken by another process; browsers get any port"
+                );
+                sockets(SocketAddr::new(config.addr, 0), config.tcp)?
             }
+            bound => bound?,
         };
-        let udp = UdpSocket::bind(at).map_err(refused(cp_vocab::net::Transport::Udp))?;
-        let ready = || {
-            udp.set_nonblocking(true)?;
-            set_buffers(&udp, BUFFER_BYTES);
-            // Only a wish: a system that does not grant it still carries calls.
-            let _ = mark_as_voice(&udp, config.addr.is_ipv6());
-            udp.local_addr()
-        };
-        let local = ready().map_err(EdgeError::system("set up the socket for browsers"))?;
-        let listener = if config.tcp {
-            let at = SocketAddr::new(config.addr, local.port());
-            let listener = TcpListener::bind(at).map_err(refused(cp_vocab::net::Transport::Tcp))?;
-            listener
-                .set_nonblocking(true)
-                .map_err(EdgeError::system("set up the TCP listener for browsers"))?;
-            Some(listener)
-        } else {
-            None
-        };
+        let local = udp
+            .local_addr()
+            .map_err(EdgeError::system("set up the socket for browsers"))?;
         let advertised = |ip: &std::net::IpAddr| SocketAddr::new(*ip, local.port());
         let all: Vec<SocketAddr> = config.advertised.iter().map(advertised).collect();
         Ok(Self {
@@ -113,6 +103,11 @@ impl Browsers {
             behind: Vec::new(),
             looked_at: Timestamp::ZERO,
         })
+    }
+
+    /// The shared port's number.
+    pub(super) fn port(&self) -> u16 {
+        self.addresses.udp.first().map_or(0, |a| a.port())
     }
 
     pub(super) fn watch(&self, epoll: &Epoll) -> io::Result<()> {
@@ -305,4 +300,32 @@ impl Browsers {
         });
         self.behind = behind;
     }
+}
+
+/// The UDP socket, and the TCP listener at the same number.
+fn sockets(at: SocketAddr, tcp: bool) -> Result<(UdpSocket, Option<TcpListener>), EdgeError> {
+    let refused = |transport, addr| {
+        move |source| EdgeError::Bind {
+            transport,
+            addr,
+            source,
+        }
+    };
+    let udp = UdpSocket::bind(at).map_err(refused(Transport::Udp, at))?;
+    let ready = || {
+        udp.set_nonblocking(true)?;
+        set_buffers(&udp, BUFFER_BYTES);
+        // Only a wish: a system that does not grant it still carries calls.
+        let _ = mark_as_voice(&udp, at.is_ipv6());
+        udp.local_addr()
+    };
+    let local = ready().map_err(EdgeError::system("set up the socket for browsers"))?;
+    if !tcp {
+        return Ok((udp, None));
+    }
+    let listener = TcpListener::bind(local).map_err(refused(Transport::Tcp, local))?;
+    listener
+        .set_nonblocking(true)
+        .map_err(EdgeError::system("set up the TCP listener for browsers"))?;
+    Ok((udp, Some(listener)))
 }

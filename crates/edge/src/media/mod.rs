@@ -75,6 +75,8 @@ pub struct BrowserConfig {
     pub advertised: Vec<IpAddr>,
     /// Worker *n* takes this port plus *n*; 0: any.
     pub port: u16,
+    /// When that port is taken, any other will do.
+    pub any_if_taken: bool,
     /// Whether TCP is taken too, at the same numbers.
     pub tcp: bool,
     pub legs_max: usize,
@@ -88,6 +90,7 @@ impl BrowserConfig {
             addr,
             advertised: vec![addr],
             port,
+            any_if_taken: false,
             tcp: true,
             legs_max: cp_media::node::PEER_LEGS_MAX,
             half_open_max: cp_media::node::PEER_HALF_OPEN_MAX,
@@ -118,6 +121,7 @@ pub struct MediaWorkers {
     gauges: Vec<Arc<Gauge>>,
     threads: Vec<JoinHandle<()>>,
     writer: Option<Writer>,
+    browser_ports: Vec<u16>,
 }
 
 impl MediaWorkers {
@@ -144,9 +148,10 @@ impl MediaWorkers {
             gauges: Vec::new(),
             threads: Vec::new(),
             writer: Some(writer),
+            browser_ports: Vec::new(),
         };
         let seed = RandomState::new().build_hasher().finish();
-        for (index, inbox) in media.inboxes.iter().enumerate() {
+        for (index, inbox) in media.inboxes.clone().iter().enumerate() {
             let browsers = config
                 .browsers
                 .as_ref()
@@ -177,6 +182,7 @@ impl MediaWorkers {
             )
             .map_err(EdgeError::system("make an epoll instance"))?;
             if let Some(browsers) = browsers {
+                media.browser_ports.push(browsers.port());
                 worker
                     .serve_browsers(browsers)
                     .map_err(EdgeError::system("watch the sockets for browsers"))?;
@@ -195,6 +201,11 @@ impl MediaWorkers {
     /// How many workers there are; they are numbered from 0.
     pub fn count(&self) -> u16 {
         self.inboxes.len() as u16
+    }
+
+    /// The port of each worker for browsers (UDP and TCP); empty when none are taken.
+    pub fn browser_ports(&self) -> &[u16] {
+        &self.browser_ports
     }
 
     /// Give a worker an order. Orders to one worker are carried out in order. An error means that

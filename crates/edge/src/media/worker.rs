@@ -318,7 +318,7 @@ impl Worker {
         match order {
             Order::Command(command) => {
                 match &command {
-                    MediaCommand::Open { leg, .. } | MediaCommand::Peer { leg, .. } => {
+                    MediaCommand::Open { leg, .. } => {
                         self.legs.insert(*leg);
                     }
                     MediaCommand::Close { leg } => {
@@ -326,7 +326,13 @@ impl Worker {
                     }
                     _ => {}
                 }
+                let peer = match &command {
+                    MediaCommand::Peer { leg, .. } => Some(*leg),
+                    _ => None,
+                };
                 self.node.command(now, command);
+                // A description may have been refused: then there is no leg.
+                self.legs.extend(peer.filter(|l| self.node.has_leg(*l)));
             }
             Order::Grow(pairs) => self.to_bind = self.to_bind.saturating_add(pairs),
             Order::RecordingFailed(recording, error) => {

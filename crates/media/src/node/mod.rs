@@ -229,6 +229,11 @@ impl Node {
         self.by_id.len()
     }
 
+    /// Whether a leg is open.
+    pub fn has_leg(&self, leg: LegId) -> bool {
+        self.by_id.contains_key(&leg)
+    }
+
     /// Totals since the start.
     pub fn counters(&self) -> Counters {
         let mut c = self.counters;
