@@ -1,14 +1,13 @@
 //! Legs on the wire: what an interaction wants of a leg, carried out by the user agent and the media
 //! workers.
 
-use crate::core::{Engine, ring_time};
+use crate::core::Engine;
 use crate::web::{Awaits, WebLeg, is_websocket};
 use cp_interaction::{Input as IxInput, LegCommand, LegEvent, Resolved};
 use cp_sip::sdp::{self, LocalMedia, SrtpPolicy};
-use cp_sip::ua::{CallRef, ClientCredential, NameAddrOwned, OutgoingCall};
+use cp_sip::ua::CallRef;
 use cp_vocab::event::Endpoint;
 use cp_vocab::media::{Codec, MediaCommand, MediaPlan, PortPair, Quality};
-use cp_vocab::net::Target;
 use cp_vocab::*;
 use smallvec::{SmallVec, smallvec};
 
@@ -255,136 +254,6 @@ impl Engine {
         max == 0 || self.trunk_calls.get(&trunk).copied().unwrap_or(0) < max
     }
 
-    /// Sends the INVITEs of an outgoing leg.
-    pub(crate) fn place(
-        &mut self,
-        now: Timestamp,
-        id: InteractionId,
-        leg: LegId,
-        auto_answer: bool,
-    ) {
-        let Some(entry) = self.legs.get(&leg) else {
-            return;
-        };
-        let Some(d) = entry.dialled.as_deref() else {
-            return;
-        };
-        let web = entry.web.is_some();
-        let sdp = match &entry.web {
-            Some(web) => web.sdp.clone().unwrap_or_default(),
-            None => sdp::offer(&entry.local),
-        };
-        let tenant = self.interactions.get(&id).map(|e| e.tenant);
-        let host = self.own_host(tenant);
-        let from = NameAddrOwned {
-            display: d.caller_name.clone(),
-            uri: caller_uri(&d.caller, &host),
-        };
-        let mut targets: SmallVec<[(String, Option<Target>); 2]> = SmallVec::new();
-        let mut credential = None;
-        let mut via_trunk = None;
-        match d.to.endpoint {
-            Endpoint::Phone(phone) => {
-                let contacts = self.ua.contacts(phone);
-                let fit = contacts.filter(|b| is_websocket(&b.target) == web);
-                for b in fit.take(FORKS_MAX) {
-                    targets.push((b.uri.to_string(), Some(b.target.clone())));
-                }
-            }
-            Endpoint::Trunk(t) => {
-                if let Some(trunk) = self.index.trunk(t) {
-                    let user = cp_sip::uri::encode_user(&d.to.dial).into_owned();
-                    let scheme = if trunk.transport.is_secure() {
-                        "sips"
-                    } else {
-                        "sip"
-                    };
-                    let transport = if trunk.transport == cp_vocab::net::Transport::Tcp {
-                        ";transport=tcp"
-                    } else {
-                        ""
-                    };
-                    targets.push((format!("{scheme}:{user}@{}{transport}", trunk.host), None));
-                    via_trunk = Some(t);
-                    if !trunk.user.is_empty() {
-                        credential = Some(ClientCredential {
-                            user: trunk.user.clone(),
-                            password: trunk.password.expose().clone(),
-                        });
-                    }
-                }
-            }
-            Endpoint::Uri => targets.push((d.to.dial.clone(), None)),
-            // Rung by its device, never by an INVITE.
-            Endpoint::Browser => {}
-        }
-        let mut headers = Vec::new();
-        if auto_answer {
-            headers.push((
-                "Call-Info".to_string(),
-                format!("<sip:{host}>;answer-after=0"),
-            ));
-            headers.push((
-                "Alert-Info".to_string(),
-                "<http://localhost>;info=alert-autoanswer;delay=0".to_string(),
-            ));
-        }
-        let ring_timeout = ring_time(d.ring_ms_max);
-        let contact_user = d.caller.user().to_string();
-        let calls: SmallVec<[CallRef; 1]> = targets
-            .into_iter()
-            .map(|(uri, target)| {
-                // Last point before the wire: no rewrite may lead to an emergency service unless the site is live.
-                debug_assert!(self.config.emergency_live || !crate::guard::is_emergency(&uri));
-                let to = NameAddrOwned {
-                    display: None,
-                    uri: uri.clone(),
-                };
-                self.ua.invite(
-                    now,
-                    OutgoingCall {
-                        request_uri: uri,
-                        target,
-                        from: from.clone(),
-                        to,
-                        contact_user: contact_user.clone(),
-                        sdp: Some(sdp.clone()),
-                        headers: headers.clone(),
-                        credential: credential.clone(),
-                        via_trunk,
-                        ring_timeout,
-                        supported_100rel: true,
-                    },
-                )
-            })
-            .collect();
-        if calls.is_empty() {
-            self.drop_entry(now, leg);
-            return self.fail(id, leg, EndReason::Unavailable);
-        }
-        for c in &calls {
-            self.calls.insert(*c, leg);
-        }
-        if let Some(entry) = self.legs.get_mut(&leg) {
-            entry.calls = calls;
-        }
-    }
-
-    /// The domain of the tenant, or the address we listen on.
-    fn own_host(&self, tenant: Option<TenantId>) -> String {
-        let domain = tenant
-            .and_then(|t| self.index.tenant(t))
-            .map(|t| t.domain.as_str())
-            .unwrap_or("");
-        if !domain.is_empty() {
-            return domain.to_string();
-        }
-        self.config.listen.first().map_or_else(
-            || "localhost".to_string(),
-            |l| l.advertised.ip().to_string(),
-        )
-    }
-
     /// The phone is asked to answer by itself: rung anew with the headers that say so.
     fn ring_again(&mut self, now: Timestamp, leg: LegId) {
         let Some(entry) = self
@@ -588,14 +457,6 @@ impl Engine {
         let quality = Quality::default();
         self.work
             .push_back((entry.interaction, IxInput::Quality { leg, quality }));
-    }
-}
-
-fn caller_uri(caller: &Address, host: &str) -> String {
-    match caller {
-        Address::Sip(uri) => uri.clone(),
-        Address::Anonymous => "sip:anonymous@anonymous.invalid".to_string(),
-        other => format!("sip:{}@{host}", cp_sip::uri::encode_user(other.user())),
     }
 }
 

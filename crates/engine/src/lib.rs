@@ -15,6 +15,7 @@ mod leg;
 mod live;
 mod lookup;
 mod media;
+mod place;
 mod ports;
 mod recent;
 mod registration;
@@ -22,6 +23,7 @@ mod restore;
 mod route;
 mod run;
 mod sipdir;
+mod status;
 mod web;
 
 pub use core::{Engine, EngineConfig, Stats};
