@@ -19,6 +19,7 @@ mod openapi;
 mod operation;
 mod ops;
 mod problem;
+mod push;
 mod recordings;
 mod references;
 mod resource;
@@ -28,7 +29,7 @@ mod state;
 mod stream;
 mod webrtc;
 
-pub use backend::{Backend, Check, Readiness};
+pub use backend::{Backend, Check, PushRefused, Pusher, Readiness};
 pub use http::serve::serve;
 pub use openapi::{openapi, openapi_text};
 pub use problem::{FieldError, Problem};
@@ -52,6 +53,7 @@ pub(crate) fn operations() -> operation::Api {
     interactions::add(&mut api);
     call::add(&mut api);
     recordings::add(&mut api);
+    push::add(&mut api);
     stream::socket::add(&mut api);
     webrtc::add(&mut api);
     resource::add(&mut api);

@@ -1,6 +1,8 @@
 //! Who calls, and where it wants to go: decided before anything is kept of the call.
 
 use crate::core::Engine;
+use crate::switch::Fetch;
+use cp_interaction::Input as IxInput;
 use cp_sip::message::Message;
 use cp_sip::sdp::SrtpPolicy;
 use cp_sip::ua::{CallRef, Principal};
@@ -23,6 +25,8 @@ pub(crate) struct Arrival {
     pub srtp: SrtpPolicy,
     /// Picks up what is parked in this slot.
     pub slot: Option<InteractionId>,
+    /// Takes over this leg of its own person.
+    pub fetch: Option<(InteractionId, LegId)>,
 }
 
 impl Engine {
@@ -80,6 +84,7 @@ impl Engine {
                 SrtpPolicy::Allow
             },
             slot: None,
+            fetch: None,
         })
     }
 
@@ -93,8 +98,16 @@ impl Engine {
         let agent = self.index.agent_of_phone(phone);
         let slot = self.parked.get(&(p.tenant, dialled.to_string())).copied();
         let found = self.index.destination(p.tenant, dialled, false);
+        let mut fetch = None;
         let (plan, number) = match (found, slot) {
             (Some(f), _) => f,
+            (None, _) if let Some(asked) = self.fetch_by_code(p, dialled) => match asked {
+                Fetch::Take(id, leg) => {
+                    fetch = Some((id, leg));
+                    (Destination::Reject { status: 480 }, None)
+                }
+                Fetch::Say(text) => (crate::switch::say(text), None),
+            },
             (None, Some(_)) => (Destination::Reject { status: 480 }, None),
             // Where a Replaces leads is said by the dialog it names.
             (None, None) if replacing => (Destination::Reject { status: 481 }, None),
@@ -117,6 +130,7 @@ impl Engine {
                 SrtpPolicy::Allow
             },
             slot,
+            fetch,
         })
     }
 
@@ -150,7 +164,7 @@ impl Engine {
     pub(crate) fn worker_for(&self, arrival: &Arrival) -> u16 {
         let workers = self.ports.workers().max(1);
         if let Destination::Conference { conference } = &arrival.plan {
-            return (conference.as_u128() % workers as u128) as u16;
+            return self.worker_of_conference(*conference);
         }
         if workers > 1
             && let Endpoint::Phone(_) = arrival.endpoint
@@ -181,5 +195,34 @@ impl Engine {
             .live_legs()
             .find(|l| matches!(l.room, cp_interaction::Room::Parked(_)))?;
         Some((id, leg.id))
+    }
+}
+
+/// A call that takes the place of leg `old`: of its own person's, or by Replaces.
+pub(crate) fn joining(old: LegId, leg: LegId, arrival: Arrival, call_id: String) -> IxInput {
+    let Arrival {
+        endpoint,
+        agent,
+        from: address,
+        fetch,
+        ..
+    } = arrival;
+    match fetch {
+        Some(_) => IxInput::SwitchIn {
+            old,
+            leg,
+            endpoint,
+            agent,
+            address,
+            call_id,
+        },
+        None => IxInput::Replace {
+            old,
+            leg,
+            endpoint,
+            agent,
+            address,
+            call_id,
+        },
     }
 }

@@ -1,6 +1,6 @@
 //! What the user agent reports: calls in, answers, ends, registrations.
 
-use crate::arrival::Arrival;
+use crate::arrival::{Arrival, joining};
 use crate::core::{Engine, Entry};
 use crate::io::{Note, Output};
 use crate::leg::LegEntry;
@@ -125,7 +125,9 @@ impl Engine {
         }
         let joins = match replaces {
             Some(old) => Some(self.replaced(old, &arrival).ok_or(403u16)?),
-            None => arrival.slot.and_then(|id| self.parked_leg(id)),
+            None => arrival
+                .fetch
+                .or_else(|| arrival.slot.and_then(|id| self.parked_leg(id))),
         };
         let worker = match joins {
             Some((id, _)) => self.interactions.get(&id).map_or(0, |e| e.worker),
@@ -158,6 +160,9 @@ impl Engine {
         joins: Option<(InteractionId, LegId)>,
         call_id: String,
     ) -> IxInput {
+        if let Some((_, old)) = joins {
+            return joining(old, leg, arrival, call_id);
+        }
         let Arrival {
             tenant,
             endpoint,
@@ -170,16 +175,6 @@ impl Engine {
             internal,
             ..
         } = arrival;
-        if let Some((_, old)) = joins {
-            return IxInput::Replace {
-                old,
-                leg,
-                endpoint,
-                agent,
-                address: from,
-                call_id,
-            };
-        }
         let interaction = Interaction::new(id, tenant);
         self.interactions.insert(
             id,

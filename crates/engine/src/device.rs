@@ -358,6 +358,7 @@ impl Engine {
             internal: false,
             srtp: SrtpPolicy::Off,
             slot: None,
+            fetch: None,
         };
         let context = (call.subject, call.context);
         self.enter(now, device, arrival, call.sdp, Some(context))
@@ -495,6 +496,7 @@ impl Engine {
             internal: true,
             srtp: SrtpPolicy::Off,
             slot,
+            fetch: None,
         })
     }
 

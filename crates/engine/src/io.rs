@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cp_vocab::command::{CommandEnvelope, CommandResult};
 use cp_vocab::event::{EventRecord, LogPosition};
-use cp_vocab::media::{MediaCommand, MediaEvent};
+use cp_vocab::media::{MediaCommand, MediaEvent, PortPair};
 use cp_vocab::model::{Presence, Snapshot};
 use cp_vocab::net::{ConnectionId, Flow, Target, Transport};
 use cp_vocab::web::Signal;
@@ -35,6 +35,8 @@ pub enum Input {
     StoreHealth {
         writable: bool,
     },
+    /// The process stops with calls running: they are ended politely, and nothing new begins.
+    EndCalls,
     /// What the log knew before this process started. Once, first.
     Restore(Box<Restore>),
 }
@@ -78,6 +80,12 @@ pub enum Output {
         tenant: TenantId,
         command: MediaCommand,
     },
+    /// The worker of `port` gives the leg, if it has it, and the sockets of the port to another.
+    MoveLeg {
+        leg: LegId,
+        port: PortPair,
+        to: u16,
+    },
     /// Bind more ports.
     GrowPorts {
         worker: u16,
@@ -92,6 +100,15 @@ pub enum Output {
         command: CommandId,
         result: CommandResult,
         after: LogPosition,
+    },
+    /// Digits that were asked for in private (`Command::Collect`): to the program that asked.
+    Entered {
+        tenant: TenantId,
+        interaction: InteractionId,
+        leg: LegId,
+        digits: Pii<String>,
+        /// Ended by `#` or full; otherwise time ran out.
+        complete: bool,
     },
     /// Something for the audit or the operator, without personal data.
     Note(Note),

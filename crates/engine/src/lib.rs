@@ -24,12 +24,15 @@ mod route;
 mod run;
 mod sipdir;
 mod status;
+mod switch;
 mod web;
+mod workers;
 
 pub use core::{Engine, EngineConfig, Stats};
 pub use io::{Input, Note, Output, Restore};
 pub use lookup::PARK_SLOTS;
 pub use recent::RECENT_MAX;
+pub use switch::FETCH_CODE;
 
 #[cfg(test)]
 mod tests;

@@ -61,9 +61,13 @@ impl Engine {
             why: format!("{why:?}").to_ascii_lowercase(),
         };
         self.append_aside(now, Some(tenant), StreamId::Phone(phone), event);
-        // The agent's browser carries the calls.
-        let agent = agent.filter(|a| !self.web.holders.contains_key(a));
-        if let Some(agent) = agent {
+        let others = self.index.snapshot.phones.iter();
+        let reachable = others
+            .filter(|p| p.agent == agent && p.id != phone)
+            .any(|p| self.ua.contacts(p.id).next().is_some());
+        // Or the agent's browser carries the calls.
+        let carried = agent.is_some_and(|a| self.web.holders.contains_key(&a));
+        if let Some(agent) = agent.filter(|_| !reachable && !carried) {
             let why = if why == Unregistration::Requested {
                 LeaseEnd::SignedOff
             } else {

@@ -189,6 +189,21 @@ impl Engine {
                 beside,
                 instead,
             } => self.take_leg(id, from, beside, instead),
+            IxOutput::Entered {
+                leg,
+                digits,
+                complete,
+            } => {
+                if let Some(tenant) = self.interactions.get(&id).map(|e| e.tenant) {
+                    self.put(Output::Entered {
+                        tenant,
+                        interaction: id,
+                        leg,
+                        digits,
+                        complete,
+                    });
+                }
+            }
             IxOutput::Done => self.forget(id),
         }
     }
@@ -208,7 +223,8 @@ impl Engine {
                 self.parked.retain(|_, i| *i != id);
             }
             Event::ConferenceJoined { conference, .. } => {
-                *self.rooms.entry(*conference).or_default() += 1
+                *self.rooms.entry(*conference).or_default() += 1;
+                self.move_interaction(id, self.worker_of_conference(*conference));
             }
             Event::ConferenceLeft { conference, .. } => {
                 if let Some(n) = self.rooms.get_mut(conference) {
@@ -341,11 +357,11 @@ impl Engine {
             .interactions
             .get(&from)
             .and_then(|e| far_leg(e.interaction.state(), beside));
-        let same_worker = match (self.interactions.get(&here), self.interactions.get(&from)) {
-            (Some(a), Some(b)) => a.worker == b.worker && a.tenant == b.tenant,
-            _ => false,
+        let worker = match (self.interactions.get(&here), self.interactions.get(&from)) {
+            (Some(a), Some(b)) if a.tenant == b.tenant => Some(a.worker),
+            _ => None,
         };
-        let Some(far) = far.filter(|_| same_worker) else {
+        let (Some(far), Some(worker)) = (far, worker) else {
             self.work.push_back((
                 here,
                 IxInput::Leg(
@@ -359,6 +375,7 @@ impl Engine {
             l.interaction = here;
         }
         let leg = far.id;
+        self.move_leg(leg, worker);
         // Before anything else can happen to the two; and an agent moves without being idle between.
         self.work
             .push_front((from, IxInput::Release { leg, to: here }));

@@ -89,6 +89,8 @@ pub(crate) struct WebLeg {
     pub wants_early: bool,
     pub wants_answer: bool,
     pub auto_answer: bool,
+    /// Another worker waits for a new peer connection.
+    pub moved: bool,
 }
 
 impl WebLeg {
@@ -105,6 +107,7 @@ impl WebLeg {
             wants_early: false,
             wants_answer: false,
             auto_answer: false,
+            moved: false,
         }
     }
     pub(crate) fn by_sip(worker: u16) -> Self {
@@ -173,6 +176,25 @@ impl Engine {
             entry.open = true;
         }
         self.put_media(worker, MediaCommand::Peer { leg, ask });
+    }
+
+    /// A peer connection stays with the port it was made on: the browser is asked to make a new one.
+    pub(crate) fn move_web_leg(&mut self, leg: LegId, to: u16) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let open = entry.open;
+        let Some(web) = entry.web.as_mut().filter(|w| w.worker != to) else {
+            return;
+        };
+        let from = std::mem::replace(&mut web.worker, to);
+        web.moved = true;
+        web.connected = false;
+        if open {
+            entry.open = false;
+            self.put_media(from, MediaCommand::Close { leg });
+        }
+        self.signal_leg(leg, Signal::Reconnect { leg });
     }
 
     /// The worker an agent's browser has calls on: calls that may be joined live together.
@@ -300,6 +322,13 @@ impl Engine {
         let Some(web) = &mut entry.web else { return };
         let awaits = std::mem::replace(&mut web.awaits, Awaits::Nothing);
         web.agreed = Some(agreed);
+        if std::mem::take(&mut web.moved) {
+            // The worker was told who hears whom before it had the leg.
+            self.work.push_back((id, IxInput::WorkerChanged));
+        }
+        let Some(web) = self.legs.get_mut(&leg).and_then(|l| l.web.as_mut()) else {
+            return;
+        };
         if web.by_sip {
             let (early, answer) = (web.wants_early, web.wants_answer);
             web.sdp = Some(sdp.clone());

@@ -30,5 +30,5 @@ pub mod tones;
 pub mod wav;
 
 pub use error::MediaError;
-pub use node::{Counters, MediaCommand, Node, NodeConfig, PeerConfig, Sink};
+pub use node::{Counters, MediaCommand, MovingLeg, Node, NodeConfig, PeerConfig, Sink};
 pub use record::WriteOp;

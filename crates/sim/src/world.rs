@@ -29,6 +29,8 @@ pub enum Fault {
     DiskFails(bool),
     /// The process is killed and started again.
     Restart,
+    /// The process is about to end, and says goodbye.
+    Stop,
 }
 
 pub(crate) enum Thing {
@@ -206,6 +208,7 @@ impl World {
                 }
             }
             Fault::Restart => self.restart(),
+            Fault::Stop => self.give(Input::EndCalls),
         }
     }
 
@@ -475,8 +478,15 @@ impl World {
                 result,
                 after,
             } => self.hold(after, Held::Reply(command, result)),
-            Output::Media { command, .. } => {
-                for (d, event) in self.media.command(self.now, command) {
+            Output::MoveLeg { leg, to, .. } => {
+                for (d, event) in self.media.move_leg(self.now, leg, to) {
+                    self.later(d, Thing::Media(event));
+                }
+            }
+            Output::Media {
+                worker, command, ..
+            } => {
+                for (d, event) in self.media.command(self.now, worker, command) {
                     self.later(d, Thing::Media(event));
                 }
             }
@@ -501,7 +511,10 @@ impl World {
                 self.faults_seen.push(format!("{interaction}: {what}"));
             }
             Output::Signal { device, signal, .. } => self.signals.push((device, signal)),
-            Output::Note(_) | Output::Close(_) | Output::GrowPorts { .. } => {}
+            Output::Note(_)
+            | Output::Close(_)
+            | Output::GrowPorts { .. }
+            | Output::Entered { .. } => {}
         }
     }
 

@@ -139,6 +139,10 @@ pub enum Signal {
     Answered {
         leg: LegId,
     },
+    /// Make a new peer connection for this leg.
+    Reconnect {
+        leg: LegId,
+    },
     Connection {
         leg: LegId,
         state: Connection,

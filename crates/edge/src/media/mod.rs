@@ -8,6 +8,7 @@
 mod browsers;
 mod events;
 mod inbox;
+mod moving;
 mod ports;
 mod worker;
 mod writer;
@@ -24,6 +25,8 @@ use crate::error::EdgeError;
 use crate::sys::process::usable_cores;
 use browsers::Browsers;
 use cp_media::PeerConfig;
+use cp_vocab::LegId;
+use cp_vocab::media::PortPair;
 use inbox::{Inbox, Order};
 use ports::PortRange;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -150,6 +153,7 @@ impl MediaWorkers {
             writer: Some(writer),
             browser_ports: Vec::new(),
         };
+        let peers: Arc<[Arc<Inbox>]> = media.inboxes.clone().into();
         let seed = RandomState::new().build_hasher().finish();
         for (index, inbox) in media.inboxes.clone().iter().enumerate() {
             let browsers = config
@@ -157,11 +161,11 @@ impl MediaWorkers {
                 .as_ref()
                 .map(|c| Browsers::bind(c, index as u16))
                 .transpose()?;
-            let peers = browsers.as_ref().zip(config.browsers.as_ref());
+            let served = browsers.as_ref().zip(config.browsers.as_ref());
             let node = NodeConfig {
                 worker: index as u16,
                 seed,
-                peers: peers.map(|(b, c)| PeerConfig {
+                peers: served.map(|(b, c)| PeerConfig {
                     anchor: clock.anchor(),
                     addresses: b.addresses.clone(),
                     legs_max: c.legs_max,
@@ -174,7 +178,7 @@ impl MediaWorkers {
             let mut worker = Worker::new(
                 node,
                 clock,
-                Arc::clone(inbox),
+                (Arc::clone(inbox), Arc::clone(&peers)),
                 Arc::clone(&range),
                 events.clone(),
                 queue,
@@ -212,6 +216,20 @@ impl MediaWorkers {
     /// it was not taken: there is no such worker, or it is stuck and its inbox full.
     pub fn send(&self, worker: u16, command: MediaCommand) -> Result<(), EdgeError> {
         self.order(worker, Order::Command(command))
+    }
+
+    /// Have a leg carried by another worker, with the sockets of its `port`; the far side notices
+    /// nothing. Whom it hears and what plays to it is to be said anew, to the new worker; such orders
+    /// may follow at once. An error means that it stays where it is.
+    pub fn move_leg(&self, leg: LegId, port: PortPair, to: u16) -> Result<(), EdgeError> {
+        self.order(to, Order::Expect(leg))?;
+        let port = (port.worker, port.rtp.port());
+        let given = Order::Give {
+            leg,
+            port: port.1,
+            to,
+        };
+        self.order(port.0, given)
     }
 
     /// Ask a worker to bind `pairs` more port pairs; answered by `MediaEvent::Ports` in pieces, and
