@@ -44,10 +44,7 @@ impl Engine {
                 self.configure(now, snapshot);
                 Ok(CommandReply::default())
             }
-            Command::Drain { on } => {
-                self.draining = on;
-                Ok(CommandReply::default())
-            }
+            Command::Drain { on } => self.drain(on),
             Command::Live => Ok(self.live(now, tenant)),
             Command::Bans => Ok(self.bans(now)),
             Command::Ban { address, seconds } => self.ban(now, address, seconds),
@@ -131,6 +128,11 @@ impl Engine {
             },
         };
         Some(result)
+    }
+
+    fn drain(&mut self, on: bool) -> CommandResult {
+        self.draining = on;
+        Ok(CommandReply::default())
     }
 
     /// What an agent says of itself.
