@@ -26,16 +26,23 @@ mod recordings;
 mod references;
 mod resource;
 mod schema;
+mod scim;
 mod session;
 mod state;
 mod stream;
+mod webrtc;
 
 pub use backend::{Backend, Check, Outside, PushRefused, Pusher, Readiness};
 pub use http::serve::serve;
 pub use openapi::{openapi, openapi_text};
 pub use people::SETUP_TOKEN_BYTES;
 pub use problem::{FieldError, Problem};
+/// Tokens for customers' pages.
+pub mod customer {
+    pub use crate::webrtc::{CallClaims, mint};
+}
 pub use state::{ApiState, Clock, Settings, SipAddresses};
+pub use webrtc::WebRtcSettings;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -47,12 +54,14 @@ pub(crate) fn operations() -> operation::Api {
     let mut api = operation::Api::default();
     session::add(&mut api);
     people::add(&mut api);
+    scim::add(&mut api);
     live::add(&mut api);
     interactions::add(&mut api);
     call::add(&mut api);
     recordings::add(&mut api);
     push::add(&mut api);
     stream::socket::add(&mut api);
+    webrtc::add(&mut api);
     resource::add(&mut api);
     ops::add(&mut api);
     bans::add(&mut api);

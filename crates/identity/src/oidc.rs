@@ -77,6 +77,9 @@ pub struct Discovery {
     pub authorization_endpoint: String,
     pub token_endpoint: String,
     pub jwks_uri: String,
+    /// Where the claims are that the ID token leaves out.
+    #[serde(default)]
+    pub userinfo_endpoint: Option<String>,
     /// How the token endpoint wants to know us; empty: by HTTP Basic.
     #[serde(default)]
     pub token_endpoint_auth_methods_supported: Vec<String>,

@@ -9,11 +9,18 @@ use futures_util::future::BoxFuture;
 pub(crate) struct Fetching(pub(crate) Client);
 
 impl Outside for Fetching {
-    fn get<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Vec<u8>, String>> {
+    fn get<'a>(
+        &'a self,
+        url: &'a str,
+        authorization: Option<String>,
+    ) -> BoxFuture<'a, Result<Vec<u8>, String>> {
         async move {
-            let request = Request::get(url)
+            let mut request = Request::get(url)
                 .ports(Ports::HttpsAndHigh)
                 .header("accept", "application/json");
+            if let Some(value) = authorization {
+                request = request.header("authorization", value);
+            }
             let response = self.0.fetch(request).await.map_err(|e| e.to_string())?;
             if response.is_success() {
                 Ok(response.body.to_vec())

@@ -181,7 +181,7 @@ fn outside(state: &ApiState) -> Result<&dyn Outside, Fault> {
 async fn discover(state: &ApiState, provider: &IdentityProvider) -> Result<Discovery, Fault> {
     let address = Discovery::address(&provider.issuer);
     let document = outside(state)?
-        .get(&address)
+        .get(&address, None)
         .await
         .map_err(|e| unreachable(&e))?;
     Ok(Discovery::read(&document, &provider.issuer)?)
@@ -374,11 +374,13 @@ async fn claims(
     #[derive(Deserialize)]
     struct Answer {
         id_token: String,
+        #[serde(default)]
+        access_token: String,
     }
     let answer = serde_json::from_slice::<Answer>(&body);
     let answer = answer.ok().filter(|_| status == 200);
     let answer = answer.ok_or(Fault::Word("oidc_code_refused"))?;
-    let keys = outside.get(&discovery.jwks_uri).await;
+    let keys = outside.get(&discovery.jwks_uri, None).await;
     let keys = Keys::read(&keys.map_err(|e| unreachable(&e))?)?;
     let expected = Expected {
         issuer: &provider.issuer,
@@ -386,7 +388,30 @@ async fn claims(
         nonce: &flow.nonce,
         now_s: (state.now().as_micros() / 1_000_000) as i64,
     };
-    Ok(verify(&answer.id_token, &keys, expected)?)
+    let mut claims = verify(&answer.id_token, &keys, expected)?;
+    let wanted = [&provider.login_claim, &provider.roles_claim];
+    let lacks = wanted
+        .iter()
+        .any(|c| !c.is_empty() && !claims.contains_key(*c));
+    if let Some(endpoint) = discovery.userinfo_endpoint.filter(|_| lacks) {
+        let bearer = Some(format!("Bearer {}", answer.access_token));
+        let more = outside.get(&endpoint, bearer).await;
+        add_userinfo(&mut claims, &more.map_err(|e| unreachable(&e))?)?;
+    }
+    Ok(claims)
+}
+
+/// Adds what the ID token left out; it counts only when it is about the same person (5.3.2).
+fn add_userinfo(claims: &mut Map<String, Value>, more: &[u8]) -> Result<(), Fault> {
+    let more = serde_json::from_slice::<Map<String, Value>>(more);
+    let more = more.map_err(|_| Fault::Word("oidc_userinfo_malformed"))?;
+    if more.get("sub") != claims.get("sub") {
+        return Err(Fault::Word("oidc_userinfo_mismatch"));
+    }
+    for (name, value) in more {
+        claims.entry(name).or_insert(value);
+    }
+    Ok(())
 }
 
 /// `application/x-www-form-urlencoded`.
@@ -428,5 +453,18 @@ mod tests {
             assert!(!own_path(bad), "{bad}");
         }
         assert_eq!(percent("a b/ö"), "a%20b%2F%C3%B6");
+    }
+
+    #[test]
+    fn userinfo_adds_and_never_replaces() {
+        let signed = json!({ "sub": "1", "email": "ann@example.com" });
+        let mut claims = signed.as_object().unwrap().clone();
+        let same = br#"{ "sub": "1", "email": "eve@example.com", "groups": ["a"] }"#;
+        assert!(add_userinfo(&mut claims, same).is_ok());
+        assert_eq!(claims["email"], "ann@example.com");
+        assert_eq!(claims["groups"], json!(["a"]));
+        for other in [&br#"{ "sub": "2" }"#[..], b"{}", b"[]"] {
+            assert!(add_userinfo(&mut claims, other).is_err());
+        }
     }
 }

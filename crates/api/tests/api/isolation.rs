@@ -212,6 +212,8 @@ async fn every_operation_needs_its_permission() {
         let proving = [
             "signIn",
             "metrics",
+            // A customer's socket has a token of its own kind.
+            "customerCall",
             "signInSecondFactor",
             "signInByPasskey",
             "oauthToken",

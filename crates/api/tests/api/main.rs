@@ -12,5 +12,6 @@ mod operations;
 mod people;
 mod push;
 mod safety;
+mod scim;
 mod sign_in;
 mod world;
