@@ -120,7 +120,10 @@ impl Interaction {
             return;
         }
         match event {
-            LegEvent::Ringing { early_media } => self.ringing(ctx, leg, early_media),
+            LegEvent::Ringing {
+                early_media,
+                dialog,
+            } => self.ringing(ctx, leg, early_media, dialog),
             LegEvent::Answered {
                 codec,
                 secure,
@@ -168,17 +171,42 @@ impl Interaction {
         }
     }
 
-    fn ringing(&mut self, ctx: &mut Ctx<'_>, leg: LegId, early_media: bool) {
+    fn ringing(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        early_media: bool,
+        dialog: Option<String>,
+    ) {
         let before = self.state.leg(leg).map(|l| (l.status, l.early_media));
         if before == Some((LegStatus::Ringing, early_media))
             || before == Some((LegStatus::Ringing, true))
         {
+            // A further contact of the same person rings: known, so that it can be stopped too.
+            let new = dialog.is_some() && self.state.leg(leg).is_some_and(|l| l.dialog != dialog);
+            if new {
+                self.emit(
+                    ctx,
+                    Event::LegRinging {
+                        leg,
+                        early_media,
+                        dialog,
+                    },
+                );
+            }
             return;
         }
         if early_media && !self.media.contains(&leg) {
             self.media.push(leg);
         }
-        self.emit(ctx, Event::LegRinging { leg, early_media });
+        self.emit(
+            ctx,
+            Event::LegRinging {
+                leg,
+                early_media,
+                dialog,
+            },
+        );
         match self.purpose(leg) {
             Some(Purpose::Target { .. }) => {
                 if let Some(caller) = self
