@@ -4,6 +4,7 @@ use crate::arrival::Arrival;
 use crate::core::{Engine, Entry};
 use crate::io::{Note, Output};
 use crate::leg::LegEntry;
+use crate::status::{rank, reason_of};
 use bytes::Bytes;
 use cp_interaction::{Input as IxInput, Interaction, LegEvent};
 use cp_sip::message::Message;
@@ -520,16 +521,6 @@ fn retry_after(status: u16) -> Vec<(String, String)> {
     }
 }
 
-/// How much a final status tells about the person called.
-fn rank(status: u16) -> u8 {
-    match status {
-        600..=699 => 4,
-        486 => 3,
-        480 | 408 => 2,
-        _ => 1,
-    }
-}
-
 /// A call that takes the place of leg `old`: of its own person's, or by Replaces.
 fn joining(old: LegId, leg: LegId, arrival: Arrival, call_id: String) -> IxInput {
     let Arrival {
@@ -556,21 +547,6 @@ fn joining(old: LegId, leg: LegId, arrival: Arrival, call_id: String) -> IxInput
             address,
             call_id,
         },
-    }
-}
-
-fn reason_of(status: u16) -> EndReason {
-    match status {
-        486 | 600 => EndReason::Busy,
-        603 | 607 => EndReason::Declined,
-        408 => EndReason::NoAnswer,
-        487 => EndReason::Cancelled,
-        404 | 410 | 484 | 604 => EndReason::NotFound,
-        401 | 402 | 403 | 407 => EndReason::Refused,
-        406 | 415 | 488 | 606 => EndReason::Incompatible,
-        500 => EndReason::Internal,
-        503 => EndReason::Overload,
-        _ => EndReason::Unavailable,
     }
 }
 

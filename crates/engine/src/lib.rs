@@ -24,6 +24,7 @@ mod restore;
 mod route;
 mod run;
 mod sipdir;
+mod status;
 mod switch;
 mod workers;
 
