@@ -1,6 +1,14 @@
-//! What a final SIP status tells about the person called.
+//! What SIP statuses and INFO bodies mean to a leg.
 
 use cp_vocab::EndReason;
+
+pub(crate) fn retry_after(status: u16) -> Vec<(String, String)> {
+    if status == 503 {
+        vec![("Retry-After".to_string(), "5".to_string())]
+    } else {
+        vec![]
+    }
+}
 
 /// How much a final status tells about the person called.
 pub(crate) fn rank(status: u16) -> u8 {
@@ -24,5 +32,35 @@ pub(crate) fn reason_of(status: u16) -> EndReason {
         500 => EndReason::Internal,
         503 => EndReason::Overload,
         _ => EndReason::Unavailable,
+    }
+}
+
+/// DTMF by INFO: `application/dtmf-relay` with `Signal=5`, or `application/dtmf` with the bare digit.
+pub(crate) fn info_digit(content_type: &str, body: &[u8]) -> Option<char> {
+    let text = std::str::from_utf8(body).ok()?;
+    let kind = content_type
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_ascii_lowercase();
+    let value = match kind.as_str() {
+        "application/dtmf-relay" => text.lines().find_map(|l| {
+            let (name, value) = l.split_once('=')?;
+            name.trim()
+                .eq_ignore_ascii_case("signal")
+                .then(|| value.trim())
+        })?,
+        "application/dtmf" => text.trim(),
+        _ => return None,
+    };
+    match value {
+        "10" => Some('*'),
+        "11" => Some('#'),
+        v => v
+            .chars()
+            .next()
+            .map(|c| c.to_ascii_uppercase())
+            .filter(|c| "0123456789*#ABCD".contains(*c) && v.len() == 1),
     }
 }
