@@ -19,6 +19,7 @@ mod openapi;
 mod operation;
 mod ops;
 mod problem;
+mod proof;
 mod push;
 mod recordings;
 mod references;
@@ -47,6 +48,7 @@ pub(crate) fn operations() -> operation::Api {
     interactions::add(&mut api);
     call::add(&mut api);
     recordings::add(&mut api);
+    proof::add(&mut api);
     push::add(&mut api);
     stream::socket::add(&mut api);
     resource::add(&mut api);
