@@ -352,7 +352,8 @@ impl Desk {
         channel.nonce = cp_identity::b64::encode(&random::<32>()?);
         channel.wrong += 1;
         if channel.wrong > pairing::TRIES_MAX {
-            self.store.ticket_take(CHANNEL, ticket.key.expose(), self.now())?;
+            self.store
+                .ticket_take(CHANNEL, ticket.key.expose(), self.now())?;
             return Err(ProofError::NotProven);
         }
         self.keep_channel(ticket.clone(), &channel)?;
@@ -403,9 +404,8 @@ impl Desk {
                 signature,
             } => {
                 let kept = self.store.credential(*credential)?;
-                let kept = kept.filter(|c| {
-                    c.tenant == call.tenant && c.method == ProofMethod::DeviceKey
-                });
+                let kept =
+                    kept.filter(|c| c.tenant == call.tenant && c.method == ProofMethod::DeviceKey);
                 let kept = kept.ok_or(ProofError::NotProven)?;
                 self.same_person(record, kept.person)?;
                 let found: DeviceBody = body(&kept).ok_or(ProofError::NotProven)?;
@@ -537,8 +537,8 @@ impl Desk {
         let key = code::key(ENROL, secret);
         let ticket = self.store.ticket(ENROL, &key, self.now())?;
         let ticket = ticket.ok_or(ProofError::NotProven)?;
-        let channel: Channel = serde_json::from_str(ticket.body.expose())
-            .map_err(|_| ProofError::NotProven)?;
+        let channel: Channel =
+            serde_json::from_str(ticket.body.expose()).map_err(|_| ProofError::NotProven)?;
         let person = channel.person.ok_or(ProofError::NotProven)?;
         let row = self.store.person(ticket.tenant, person)?;
         let row = row.ok_or(ProofError::NotProven)?.row;
@@ -560,8 +560,8 @@ impl Desk {
         let key = code::key(ENROL, secret);
         let ticket = self.store.ticket_take(ENROL, &key, self.now())?;
         let ticket = ticket.ok_or(ProofError::NotProven)?;
-        let channel: Channel = serde_json::from_str(ticket.body.expose())
-            .map_err(|_| ProofError::NotProven)?;
+        let channel: Channel =
+            serde_json::from_str(ticket.body.expose()).map_err(|_| ProofError::NotProven)?;
         let person = channel.person.ok_or(ProofError::NotProven)?;
         let challenge = cp_identity::b64::decode(&channel.nonce).unwrap_or_default();
         let policy = webauthn::Policy {

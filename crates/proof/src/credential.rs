@@ -75,7 +75,9 @@ impl PasskeyBody {
         Some(webauthn::Credential {
             id: cp_identity::b64::decode(&self.id)?,
             public_key: cp_identity::b64::decode(&self.public_key)?,
-            algorithm: algorithms.into_iter().find(|a| a.word() == self.algorithm)?,
+            algorithm: algorithms
+                .into_iter()
+                .find(|a| a.word() == self.algorithm)?,
             sign_count: self.sign_count,
             backup_eligible: self.backup_eligible,
             backed_up: self.backed_up,
@@ -126,12 +128,14 @@ impl Desk {
             }
             NewCredential::TotpSeed(seed) => {
                 let bytes = secret_bytes(seed.expose()).filter(|b| b.len() >= 16);
-                let bytes = bytes.ok_or(ProofError::Unfit("a seed is base 32 of 16 bytes or more"))?;
+                let bytes =
+                    bytes.ok_or(ProofError::Unfit("a seed is base 32 of 16 bytes or more"))?;
                 (ProofMethod::Totp, totp_body(secret_text(&bytes))?)
             }
             NewCredential::DeviceKey { kind, key } => {
                 if key.len() != kind.key_bytes() {
-                    let detail = "an Ed25519 key has 32 bytes, an ES256 key 65 (uncompressed point)";
+                    let detail =
+                        "an Ed25519 key has 32 bytes, an ES256 key 65 (uncompressed point)";
                     return Err(ProofError::Unfit(detail));
                 }
                 let key = cp_identity::b64::encode(&key);

@@ -5,10 +5,10 @@ use crate::error::{ProofError, Result};
 use crate::message::{Route, SendFault};
 use crate::settle::Call;
 use aws_lc_rs::rand::SystemRandom;
+use cp_identity::proof::code;
 use cp_identity::proof::jws::TokenFault;
 use cp_identity::proof::precall::{self, Announcement, Notice};
 use cp_identity::proof::record::{ClaimedBy, Proven, Record};
-use cp_identity::proof::code;
 use cp_store::{Precall, StoreError, Ticket};
 use cp_vocab::person::{Identity, IdentityKind, ProofMethod, ProofStep};
 use cp_vocab::trust::TrustLevel;
@@ -197,7 +197,9 @@ impl Desk {
                 notice.from.expose()
             );
             let to = Pii(to.clone());
-            let sent = self.messages.send(*route, &to, "We will call you", &Pii(text));
+            let sent = self
+                .messages
+                .send(*route, &to, "We will call you", &Pii(text));
             sent.map_err(|e| match e {
                 SendFault::NotSetUp => ProofError::NoMessages,
                 other => ProofError::Message(other.to_string()),

@@ -42,7 +42,9 @@ impl Entry {
 pub enum Witnessed {
     Entry(Entry),
     /// The picture compared with the one kept, by the agent or a provider.
-    Photo { matches: bool },
+    Photo {
+        matches: bool,
+    },
 }
 
 /// What is kept of a PIN: the hash alone.
@@ -72,9 +74,7 @@ impl Desk {
         let subjects = self.subjects(record);
         let now = self.now();
         for subject in &subjects {
-            let (before, _) = self
-                .store
-                .tries(call.tenant, subject, now, tries::begin)?;
+            let (before, _) = self.store.tries(call.tenant, subject, now, tries::begin)?;
             if let Some(wait_s) = tries::wait_s(&before, now) {
                 return Err(ProofError::Locked { wait_s });
             }
@@ -89,8 +89,7 @@ impl Desk {
             return Err(ProofError::NotProven);
         }
         for subject in &subjects {
-            self.store
-                .tries(call.tenant, subject, now, tries::passed)?;
+            self.store.tries(call.tenant, subject, now, tries::passed)?;
         }
         Ok(())
     }
@@ -199,7 +198,8 @@ impl Desk {
         let person = record.person.ok_or(ProofError::NoPerson)?;
         let (method, checked) = match what {
             Witnessed::Entry(Entry::Pin(_)) => {
-                let detail = "a PIN is not told to anybody: let the customer enter it, POST …/proof/ask";
+                let detail =
+                    "a PIN is not told to anybody: let the customer enter it, POST …/proof/ask";
                 return Err(ProofError::Unfit(detail));
             }
             Witnessed::Entry(entry) => (entry.method(), self.check(call, &record, entry)),

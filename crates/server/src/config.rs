@@ -3,6 +3,8 @@
 //! One list of keys drives reading, `crosspoint check` and the sample file. Everything wrong is
 //! found in one go: unknown keys, wrong types, values out of range, values that contradict.
 
+use crate::customers::mail::{MailConfig, Security};
+use crate::customers::sms::SmsConfig;
 use cp_fetch::Allowed;
 use cp_store::Durability;
 use std::collections::BTreeMap;
@@ -74,6 +76,10 @@ pub struct Config {
     pub fetch_allow: Vec<Allowed>,
     pub fetch_authorities: Option<PathBuf>,
     pub emergency_live: bool,
+    /// Where customers' browsers reach this server; none: `http://localhost` and the port.
+    pub public_url: Option<String>,
+    pub mail: Option<MailConfig>,
+    pub sms: Option<SmsConfig>,
 }
 
 /// Every key with its default as text and what it is for; the sample file is printed from this.
@@ -107,6 +113,11 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "http.tls",
         "false",
         "whether browsers reach it by HTTPS (secure cookies); TLS itself ends before us",
+    ),
+    (
+        "http.public_url",
+        "",
+        "where customers' browsers reach this server (https://desk.example); empty: http://localhost and the port",
     ),
     (
         "sip.udp",
@@ -175,6 +186,27 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "",
         "PEM file of the authorities trusted when fetching; empty: those of the system",
     ),
+    (
+        "mail.server",
+        "",
+        "mail server (host:port) for codes and links; empty: no mail",
+    ),
+    (
+        "mail.security",
+        "starttls",
+        "tls, starttls, or none (to a server on this machine only)",
+    ),
+    ("mail.user", "", "name to sign in with; empty: none"),
+    ("mail.password", "", "password to sign in with"),
+    ("mail.from", "", "address our mail comes from"),
+    (
+        "sms.url",
+        "",
+        "HTTP interface of a text gateway (POST of To, From, Body); empty: no texts",
+    ),
+    ("sms.user", "", "name to sign in with"),
+    ("sms.password", "", "password to sign in with"),
+    ("sms.from", "", "number or name our texts come from"),
     (
         "otlp.endpoint",
         "",
@@ -369,6 +401,9 @@ impl Config {
             fetch_authorities: r.file("fetch.authorities"),
             drain_ms_max: r.bounded("drain_ms_max", 30_000, 0..=3_600_000),
             emergency_live: r.bool("emergency.live"),
+            public_url: url(r, "http.public_url"),
+            mail: mail(r),
+            sms: sms(r),
         };
         config.media_ports = ports(r);
         config.cross_check(r);
@@ -427,6 +462,55 @@ impl Config {
         }
         text
     }
+}
+
+fn url(r: &mut Reader, key: &str) -> Option<String> {
+    let text: String = r.optional(key, "a URL")?;
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return Some(text);
+    }
+    r.problem(key, "must start with https:// or http://");
+    None
+}
+
+fn mail(r: &mut Reader) -> Option<MailConfig> {
+    let server: String = r.optional("mail.server", "a host and port")?;
+    let Some((host, port)) = server
+        .rsplit_once(':')
+        .and_then(|(h, p)| Some((h, p.parse().ok()?)))
+    else {
+        r.problem("mail.server", format!("{server:?} is not host:port"));
+        return None;
+    };
+    let security = r.parse("mail.security", Security::StartTls, "tls, starttls or none");
+    let here = ["localhost", "127.0.0.1", "::1", "[::1]"].contains(&host);
+    if security == Security::None && !here {
+        r.problem("mail.security", "none is for a mail server on this machine");
+    }
+    if r.text("mail.from").parse::<lettre::Address>().is_err() {
+        r.problem("mail.from", "mail needs the address it comes from");
+    }
+    Some(MailConfig {
+        host: host.trim_matches(['[', ']']).to_string(),
+        port,
+        security,
+        user: r.text("mail.user").to_string(),
+        password: r.text("mail.password").to_string(),
+        from: r.text("mail.from").to_string(),
+    })
+}
+
+fn sms(r: &mut Reader) -> Option<SmsConfig> {
+    let url = url(r, "sms.url")?;
+    if r.text("sms.from").is_empty() {
+        r.problem("sms.from", "texts need the number or name they come from");
+    }
+    Some(SmsConfig {
+        url,
+        user: r.text("sms.user").to_string(),
+        password: r.text("sms.password").to_string(),
+        from: r.text("sms.from").to_string(),
+    })
 }
 
 fn ports(r: &mut Reader) -> RangeInclusive<u16> {

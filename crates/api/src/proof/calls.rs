@@ -143,21 +143,31 @@ fn add_seeing(api: &mut Api) {
         verify,
     );
     api.add(
-        operation::get("/.well-known/jwks.json", "proofKeys", TAG, "The keys that verify our assertions and notices")
-            .open()
-            .replies::<form::KeySet>(200, "The keys"),
+        operation::get(
+            "/.well-known/jwks.json",
+            "proofKeys",
+            TAG,
+            "The keys that verify our assertions and notices",
+        )
+        .open()
+        .replies::<form::KeySet>(200, "The keys"),
         keys,
     );
 }
 
 fn add_asking(api: &mut Api) {
     api.add(
-        operation::put("/v1/interactions/{id}/customer", "claimCustomer", TAG, "Say who the customer is")
-            .describe("What was proven of somebody else counts no more.")
-            .needs(ASK)
-            .path_id("int")
-            .body::<ClaimInput>()
-            .empty("Done"),
+        operation::put(
+            "/v1/interactions/{id}/customer",
+            "claimCustomer",
+            TAG,
+            "Say who the customer is",
+        )
+        .describe("What was proven of somebody else counts no more.")
+        .needs(ASK)
+        .path_id("int")
+        .body::<ClaimInput>()
+        .empty("Done"),
         claim,
     );
     api.add(
@@ -211,12 +221,7 @@ fn add_asking(api: &mut Api) {
 }
 
 /// That the call is the caller's to see, or they may see any.
-async fn own(
-    state: &ApiState,
-    caller: &Caller,
-    id: InteractionId,
-    broad: Permission,
-) -> Reply<()> {
+async fn own(state: &ApiState, caller: &Caller, id: InteractionId, broad: Permission) -> Reply<()> {
     let caller = caller.clone();
     state
         .store(move |store| -> Reply<()> {
@@ -321,7 +326,10 @@ async fn witness(
     let intent = input.intent.clone();
     let what = witnessed(input)?;
     let by = caller.principal.to_string();
-    desk(&state, move |d| d.witness(caller.tenant, id, &what, intent, &by)).await?;
+    desk(&state, move |d| {
+        d.witness(caller.tenant, id, &what, intent, &by)
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

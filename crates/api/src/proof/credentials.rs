@@ -152,7 +152,10 @@ async fn create(
         }
         CredentialInput::Knowledge { question, answer } => {
             let answer = Pii(answer);
-            ("Question".into(), NewCredential::Knowledge { question, answer })
+            (
+                "Question".into(),
+                NewCredential::Knowledge { question, answer },
+            )
         }
     };
     let made = desk(&state, move |d| {

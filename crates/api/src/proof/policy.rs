@@ -121,16 +121,26 @@ fn input(p: ProofPolicy) -> ProofPolicyInput {
 
 pub(crate) fn add(api: &mut Api) {
     api.add(
-        operation::get("/v1/proof-policy", "getProofPolicy", TAG, "The rules of proof")
-            .needs(&[Permission::ProofPolicyRead])
-            .replies::<ProofPolicyInput>(200, "The rules"),
+        operation::get(
+            "/v1/proof-policy",
+            "getProofPolicy",
+            TAG,
+            "The rules of proof",
+        )
+        .needs(&[Permission::ProofPolicyRead])
+        .replies::<ProofPolicyInput>(200, "The rules"),
         read,
     );
     api.add(
-        operation::put("/v1/proof-policy", "setProofPolicy", TAG, "Set the rules of proof")
-            .needs(&[Permission::ProofPolicyWrite])
-            .body::<ProofPolicyInput>()
-            .replies::<ProofPolicyInput>(200, "As they are now"),
+        operation::put(
+            "/v1/proof-policy",
+            "setProofPolicy",
+            TAG,
+            "Set the rules of proof",
+        )
+        .needs(&[Permission::ProofPolicyWrite])
+        .body::<ProofPolicyInput>()
+        .replies::<ProofPolicyInput>(200, "As they are now"),
         write,
     );
 }
@@ -200,8 +210,14 @@ fn set(
 
 fn check(wanted: &ProofPolicyInput) -> Reply<()> {
     let mut errors = Vec::new();
-    let levels = wanted.levels.iter().map(|(m, l)| (format!("/levels/{}", m.as_str()), l));
-    let intents = wanted.intents.iter().map(|(i, l)| (format!("/intents/{i}"), l));
+    let levels = wanted
+        .levels
+        .iter()
+        .map(|(m, l)| (format!("/levels/{}", m.as_str()), l));
+    let intents = wanted
+        .intents
+        .iter()
+        .map(|(i, l)| (format!("/intents/{i}"), l));
     for (at, level) in levels.chain(intents) {
         if *level > cp_identity::proof::LEVEL_MAX {
             errors.push(FieldError::new(at, "too_large", "levels are 0 to 4"));
@@ -216,7 +232,11 @@ fn check(wanted: &ProofPolicyInput) -> Reply<()> {
     for (i, method) in wanted.phone_methods.iter().enumerate() {
         if !asked.contains(method) {
             let detail = "on the telephone pin, totp, code and link can be asked for";
-            errors.push(FieldError::new(format!("/phone_methods/{i}"), "not_one_of", detail));
+            errors.push(FieldError::new(
+                format!("/phone_methods/{i}"),
+                "not_one_of",
+                detail,
+            ));
         }
     }
     if errors.is_empty() {

@@ -202,11 +202,16 @@ pub(crate) fn add(api: &mut Api) {
     crud::add_changing::<CallerPartners>(api);
     crud::add_removing::<CallerPartners>(api);
     api.add(
-        operation::post("/v1/caller-partners", "createCallerPartner", TAG, "Let somebody announce calls")
-            .describe("The pre-authentication phase of S4.3: the secret is told in this answer only.")
-            .needs(CallerPartners::WRITE)
-            .body::<CallerPartnerInput>()
-            .replies::<CallerPartnerMade>(201, "Made"),
+        operation::post(
+            "/v1/caller-partners",
+            "createCallerPartner",
+            TAG,
+            "Let somebody announce calls",
+        )
+        .describe("The pre-authentication phase of S4.3: the secret is told in this answer only.")
+        .needs(CallerPartners::WRITE)
+        .body::<CallerPartnerInput>()
+        .replies::<CallerPartnerMade>(201, "Made"),
         create_partner,
     );
     api.add(
@@ -218,31 +223,51 @@ pub(crate) fn add(api: &mut Api) {
         precall,
     );
     api.add(
-        operation::get("/v1/precalls", "listPrecalls", TAG, "Calls that are announced, or were and run")
-            .needs(&[Permission::PrecallsRead])
-            .lists::<PrecallView>("The newest first"),
+        operation::get(
+            "/v1/precalls",
+            "listPrecalls",
+            TAG,
+            "Calls that are announced, or were and run",
+        )
+        .needs(&[Permission::PrecallsRead])
+        .lists::<PrecallView>("The newest first"),
         list,
     );
     api.add(
-        operation::delete("/v1/precalls/{id}", "removePrecall", TAG, "Take an announcement off the list")
-            .needs(&[Permission::PrecallsWrite])
-            .path_id("pre")
-            .empty("Gone"),
+        operation::delete(
+            "/v1/precalls/{id}",
+            "removePrecall",
+            TAG,
+            "Take an announcement off the list",
+        )
+        .needs(&[Permission::PrecallsWrite])
+        .path_id("pre")
+        .empty("Gone"),
         remove,
     );
     api.add(
-        operation::post("/v1/precall-notices", "announceCall", TAG, "Announce a call of the house to who will be called")
-            .needs(&[Permission::PrecallsSend])
-            .body::<NoticeInput>()
-            .idempotent()
-            .replies::<PrecallNotice>(201, "Signed, and sent when it was to be"),
+        operation::post(
+            "/v1/precall-notices",
+            "announceCall",
+            TAG,
+            "Announce a call of the house to who will be called",
+        )
+        .needs(&[Permission::PrecallsSend])
+        .body::<NoticeInput>()
+        .idempotent()
+        .replies::<PrecallNotice>(201, "Signed, and sent when it was to be"),
         notice,
     );
     api.add(
-        operation::post("/v1/precall-notices/verify", "verifyNotice", TAG, "Whether a notice is ours and still good")
-            .open()
-            .body::<NoticeCheck>()
-            .replies::<published::ProofVerdict>(200, "The verdict"),
+        operation::post(
+            "/v1/precall-notices/verify",
+            "verifyNotice",
+            TAG,
+            "Whether a notice is ours and still good",
+        )
+        .open()
+        .body::<NoticeCheck>()
+        .replies::<published::ProofVerdict>(200, "The verdict"),
         verify,
     );
 }
