@@ -110,6 +110,9 @@ pub trait Store: Send + Sync + PushStore + crate::proof::ProofStore {
         until: Timestamp,
     ) -> Result<Vec<QueueCounters>>;
 
+    /// Spent on outgoing calls by day (`20261120`), oldest first: this month's at least.
+    fn outbound_spent(&self, tenant: TenantId) -> Result<Vec<(u32, u64)>>;
+
     /// Drops all projections and builds them again from the log. Blocks the writer meanwhile.
     fn rebuild_projections(&self) -> Result<()>;
 

@@ -7,6 +7,7 @@ use crate::net::Transport;
 use crate::party::NumberRules;
 use crate::person::Awaited;
 use crate::pii::Pii;
+use crate::safety::Safety;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,6 +23,8 @@ pub struct Tenant {
     pub interactions_max: u32,
     #[serde(default)]
     pub record_by_default: bool,
+    #[serde(default)]
+    pub safety: Box<Safety>,
 }
 
 impl Tenant {

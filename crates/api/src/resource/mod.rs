@@ -7,6 +7,7 @@ mod numbers;
 mod persons;
 mod phones;
 mod queues;
+mod safety;
 mod skills;
 mod tenant;
 mod trunks;
@@ -22,6 +23,7 @@ use cp_vocab::{AgentId, PhoneId, TenantId};
 
 pub(crate) fn add(api: &mut Api) {
     tenant::add(api);
+    safety::add(api);
     crud::add::<users::Users>(api);
     crud::add::<agents::Agents>(api);
     crud::add::<queues::Queues>(api);

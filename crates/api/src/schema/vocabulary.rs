@@ -10,7 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! ids {
     ($($name:ident = $prefix:literal;)*) => {$(
-        #[derive(Debug, Deserialize)]
+        #[derive(Debug, Serialize, Deserialize)]
         pub(crate) struct $name(pub(crate) String);
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {

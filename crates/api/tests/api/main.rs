@@ -8,6 +8,8 @@ mod crud;
 mod events;
 mod isolation;
 mod operations;
+mod proof;
 mod push;
+mod safety;
 mod sign_in;
 mod world;

@@ -98,6 +98,8 @@ impl Double {
         }
         let document = match &envelope.command {
             Command::Live => Some(serde_json::to_value(self.live(envelope.tenant)).unwrap()),
+            Command::OutboundUsage => Some(json!({ "calls": 0 })),
+            Command::Bans => Some(json!({ "items": [] })),
             Command::Devices { .. } => Some(json!({ "devices": [], "calls": [] })),
             Command::Explain { .. } => Some(json!({ "chosen": "longest idle" })),
             _ => None,
@@ -470,6 +472,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             domain: domain(r.name),
             interactions_max: 0,
             record_by_default: false,
+            safety: Default::default(),
         }
         .into(),
         user(r.agent_user, Role::Agent, "agent").into(),

@@ -155,8 +155,8 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
             out.extend(named.flatten().map(ConfigId::from));
         }
         ConfigRow::CallerPartner(r) => out.extend(r.person.map(ConfigId::from)),
-        ConfigRow::Tenant(_)
-        | ConfigRow::Person(_)
+        ConfigRow::Tenant(r) => out.extend(r.safety.emergency.trunk.map(ConfigId::from)),
+        ConfigRow::Person(_)
         | ConfigRow::User(_)
         | ConfigRow::ApiKey(_)
         | ConfigRow::Skill(_)
