@@ -1,6 +1,7 @@
 //! The configuration snapshot the engine works from: immutable, replaced whole, so that an
 //! interaction never sees half of a change. The store keeps it as rows; the API edits it.
 
+use crate::brand::{Brand, Picture};
 use crate::id::*;
 use crate::media::{Codec, Sound};
 use crate::net::Transport;
@@ -413,6 +414,10 @@ pub struct Snapshot {
     pub queues: Vec<Queue>,
     pub conferences: Vec<Conference>,
     pub wrap_up_codes: Vec<WrapUpCode>,
+    #[serde(default)]
+    pub brands: Vec<Brand>,
+    #[serde(default)]
+    pub pictures: Vec<Picture>,
 }
 
 /// Why an agent is here or away.

@@ -176,6 +176,7 @@ fn add_asking(api: &mut Api) {
             .needs(ASK)
             .path_id("int")
             .body::<AskInput>()
+            .idempotent()
             .empty("The caller is being asked; follow `proof.changed`"),
         ask,
     );
@@ -189,6 +190,7 @@ fn add_asking(api: &mut Api) {
         .needs(ASK)
         .path_id("int")
         .body::<WitnessInput>()
+        .idempotent()
         .empty("It is proven"),
         witness,
     );
@@ -201,6 +203,7 @@ fn add_asking(api: &mut Api) {
         )
         .needs(ASK)
         .path_id("int")
+        .idempotent()
         .replies::<form::ProofQuestions>(200, "The questions"),
         questions,
     );
@@ -215,6 +218,7 @@ fn add_asking(api: &mut Api) {
         .needs(ASK)
         .path_id("int")
         .body::<UpgradeInput>()
+        .idempotent()
         .replies::<form::ChannelUpgrade>(200, "Made"),
         upgrade,
     );

@@ -93,6 +93,7 @@ pub(crate) fn add(api: &mut Api) {
         .needs(write)
         .path_id("per")
         .body::<CredentialInput>()
+        .idempotent()
         .replies::<form::CredentialMade>(201, "Made"),
         create,
     );
@@ -118,6 +119,7 @@ pub(crate) fn add(api: &mut Api) {
         )
         .needs(write)
         .path_id("per")
+        .idempotent()
         .replies::<Enrolment>(200, "Made"),
         enrol,
     );

@@ -211,6 +211,7 @@ pub(crate) fn add(api: &mut Api) {
         .describe("The pre-authentication phase of S4.3: the secret is told in this answer only.")
         .needs(CallerPartners::WRITE)
         .body::<CallerPartnerInput>()
+        .idempotent()
         .replies::<CallerPartnerMade>(201, "Made"),
         create_partner,
     );

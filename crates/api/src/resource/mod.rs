@@ -2,6 +2,7 @@
 
 mod agents;
 pub(crate) mod api_keys;
+mod brands;
 mod conferences;
 mod numbers;
 mod persons;
@@ -34,6 +35,7 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<trunks::Trunks>(api);
     crud::add::<conferences::Conferences>(api);
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
+    brands::add(api);
     api_keys::add(api);
     persons::add(api);
 }
