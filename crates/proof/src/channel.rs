@@ -22,11 +22,8 @@ use std::time::Duration;
 
 const CHANNEL: &str = "channel";
 const LINK: &str = "link";
-pub(crate) const ENROL: &str = "enrol";
 /// A channel lasts this long at most without a call.
 const CHANNEL_S_MAX: u64 = 15 * 60;
-/// A link to enrol a device.
-const ENROL_S_MAX: u64 = 15 * 60;
 /// Calls looked at to find the one a channel names.
 const CALLS_LOOKED_AT: usize = 50;
 
@@ -47,9 +44,6 @@ struct Channel {
     wrong: u32,
     #[serde(default)]
     paired: bool,
-    /// For enrolment: whose.
-    #[serde(default)]
-    person: Option<PersonId>,
 }
 
 /// An opened channel, for its holder.
@@ -509,76 +503,6 @@ impl Desk {
             challenge: challenge(ticket.tenant, secret, channel),
             passkey_challenge: channel.nonce.clone(),
         })
-    }
-
-    /// A link by which a customer's browser or app registers a passkey or device key of its own.
-    pub fn enrolment(&self, tenant: TenantId, person: PersonId) -> Result<String> {
-        let row = self.store.person(tenant, person)?;
-        let person = row.ok_or(ProofError::NotFound)?.row.id;
-        let secret = code::token(&random()?);
-        let channel = Channel {
-            nonce: cp_identity::b64::encode(&random::<32>()?),
-            person: Some(person),
-            ..Channel::default()
-        };
-        self.store.ticket_put(Ticket {
-            key: Pii(code::key(ENROL, &secret)),
-            tenant,
-            kind: ENROL.into(),
-            interaction: None,
-            body: Pii(text_of(&channel)?),
-            expires_at: self.now() + Duration::from_secs(ENROL_S_MAX),
-        })?;
-        Ok(format!("{}/prove#enrol={secret}", self.settings.public_url))
-    }
-
-    /// What a browser needs to make a passkey: challenge, domain, the person's id and name.
-    pub fn enrol_options(&self, secret: &str) -> Result<serde_json::Value> {
-        let key = code::key(ENROL, secret);
-        let ticket = self.store.ticket(ENROL, &key, self.now())?;
-        let ticket = ticket.ok_or(ProofError::NotProven)?;
-        let channel: Channel =
-            serde_json::from_str(ticket.body.expose()).map_err(|_| ProofError::NotProven)?;
-        let person = channel.person.ok_or(ProofError::NotProven)?;
-        let row = self.store.person(ticket.tenant, person)?;
-        let row = row.ok_or(ProofError::NotProven)?.row;
-        let algorithms = webauthn::Algorithm::ALL.map(webauthn::Algorithm::cose);
-        Ok(serde_json::json!({
-            "challenge": channel.nonce, "rp_id": self.relying_party().id,
-            "user_id": row.id.to_string(), "user_name": row.name.expose(), "algorithms": algorithms,
-        }))
-    }
-
-    /// Keeps the passkey that a browser made. The link is used up.
-    pub fn enrol_passkey(
-        &self,
-        secret: &str,
-        label: &str,
-        client_data_json: &[u8],
-        attestation_object: &[u8],
-    ) -> Result<CredentialId> {
-        let key = code::key(ENROL, secret);
-        let ticket = self.store.ticket_take(ENROL, &key, self.now())?;
-        let ticket = ticket.ok_or(ProofError::NotProven)?;
-        let channel: Channel =
-            serde_json::from_str(ticket.body.expose()).map_err(|_| ProofError::NotProven)?;
-        let person = channel.person.ok_or(ProofError::NotProven)?;
-        let challenge = cp_identity::b64::decode(&channel.nonce).unwrap_or_default();
-        let policy = webauthn::Policy {
-            user_verification: true,
-            ..webauthn::Policy::default()
-        };
-        let new = webauthn::Registration {
-            client_data_json,
-            attestation_object,
-        };
-        let made = webauthn::register(&self.relying_party(), policy, &challenge, new);
-        let made = made.map_err(|e| {
-            tracing::info!(code = e.code(), "a passkey was not taken");
-            ProofError::NotProven
-        })?;
-        let body = text_of(&PasskeyBody::of(&made))?;
-        self.put_credential(ticket.tenant, person, ProofMethod::Passkey, label, body)
     }
 
     /// The domain and origin passkeys are made for: where customers' browsers reach us.

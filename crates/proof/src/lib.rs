@@ -10,6 +10,7 @@ mod channel;
 mod credential;
 mod customer;
 mod desk;
+mod enrol;
 mod error;
 mod follow;
 mod message;
