@@ -20,6 +20,7 @@ mod openapi;
 mod operation;
 mod ops;
 mod problem;
+mod proof;
 mod push;
 mod recordings;
 mod references;
@@ -54,6 +55,7 @@ pub(crate) fn operations() -> operation::Api {
     interactions::add(&mut api);
     call::add(&mut api);
     recordings::add(&mut api);
+    proof::add(&mut api);
     push::add(&mut api);
     stream::socket::add(&mut api);
     webrtc::add(&mut api);

@@ -269,8 +269,10 @@ events! {
         methods: Vec<ProofMethod>,
         proven_at: Option<Timestamp>,
         expires_at: Option<Timestamp>,
-        /// What is allowed with it; empty: all that the level allows.
+        /// What it is enough for, of what the rules name.
         scope: Vec<String>,
+        /// The same in the shape of every proof of a call.
+        trust: Option<crate::trust::Trust>,
     }
     PromptStarted = "prompt.started" { leg: LegId, playback: PlaybackId, what: String }
     PromptEnded = "prompt.ended" { leg: LegId, playback: PlaybackId, interrupted: bool }
