@@ -21,6 +21,7 @@ mod operation;
 mod ops;
 mod people;
 mod problem;
+mod proof;
 mod push;
 mod recordings;
 mod references;
@@ -59,6 +60,7 @@ pub(crate) fn operations() -> operation::Api {
     interactions::add(&mut api);
     call::add(&mut api);
     recordings::add(&mut api);
+    proof::add(&mut api);
     push::add(&mut api);
     stream::socket::add(&mut api);
     webrtc::add(&mut api);

@@ -3,8 +3,11 @@
 //! One list of keys drives reading, `crosspoint check` and the sample file. Everything wrong is
 //! found in one go: unknown keys, wrong types, values out of range, values that contradict.
 
+mod customers;
 mod file;
 
+use crate::customers::mail::MailConfig;
+use crate::customers::sms::SmsConfig;
 use cp_fetch::Allowed;
 use cp_store::Durability;
 use std::collections::BTreeMap;
@@ -93,6 +96,10 @@ pub struct Config {
     pub fetch_allow: Vec<Allowed>,
     pub fetch_authorities: Option<PathBuf>,
     pub emergency_live: bool,
+    /// Where customers' browsers reach this server; none: `http://localhost` and the port.
+    pub public_url: Option<String>,
+    pub mail: Option<MailConfig>,
+    pub sms: Option<SmsConfig>,
 }
 
 /// Every key with its default as text and what it is for; the sample file is printed from this.
@@ -141,6 +148,11 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "http.step_up_s",
         "900",
         "how long a sign-in counts for dangerous changes, in seconds; after it people prove themselves again",
+    ),
+    (
+        "http.public_url",
+        "",
+        "where customers' browsers reach this server (https://desk.example); empty: http://localhost and the port",
     ),
     (
         "secrets.key_file",
@@ -249,6 +261,27 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "",
         "PEM file of the authorities trusted when fetching; empty: those of the system",
     ),
+    (
+        "mail.server",
+        "",
+        "mail server (host:port) for codes and links; empty: no mail",
+    ),
+    (
+        "mail.security",
+        "starttls",
+        "tls, starttls, or none (to a server on this machine only)",
+    ),
+    ("mail.user", "", "name to sign in with; empty: none"),
+    ("mail.password", "", "password to sign in with"),
+    ("mail.from", "", "address our mail comes from"),
+    (
+        "sms.url",
+        "",
+        "HTTP interface of a text gateway (POST of To, From, Body); empty: no texts",
+    ),
+    ("sms.user", "", "name to sign in with"),
+    ("sms.password", "", "password to sign in with"),
+    ("sms.from", "", "number or name our texts come from"),
     (
         "otlp.endpoint",
         "",
@@ -449,6 +482,9 @@ impl Config {
             fetch_authorities: r.file("fetch.authorities"),
             drain_ms_max: r.bounded("drain_ms_max", 30_000, 0..=3_600_000),
             emergency_live: r.bool("emergency.live"),
+            public_url: customers::url(r, "http.public_url"),
+            mail: customers::mail(r),
+            sms: customers::sms(r),
         };
         config.media_ports = ports(r);
         config.cross_check(r);

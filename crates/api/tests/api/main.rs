@@ -10,6 +10,7 @@ mod events;
 mod isolation;
 mod operations;
 mod people;
+mod proof;
 mod push;
 mod safety;
 mod scim;
