@@ -2,11 +2,12 @@
 
 use crate::arrival::Arrival;
 use crate::core::{Engine, Entry};
+use crate::identity::Pending;
 use crate::io::{Note, Output};
 use crate::leg::LegEntry;
+use crate::status::{info_digit, rank, reason_of};
 use bytes::Bytes;
 use cp_interaction::{Input as IxInput, Interaction, LegEvent};
-use cp_sip::message::Message;
 use cp_sip::sdp::{self};
 use cp_sip::ua::{CallRef, DialogEnd, Principal, ReferReplaces, UaEvent};
 use cp_sip::uri::SipUri;
@@ -26,10 +27,15 @@ impl Engine {
                 replaces,
                 ..
             } => {
-                if let Err(status) = self.incoming(now, call, principal, &invite, offer, replaces) {
-                    self.stats.refused += 1;
-                    let _ = self.ua.reject(now, call, status, retry_after(status));
-                }
+                let pending = Pending {
+                    principal,
+                    invite,
+                    offer,
+                    replaces,
+                    wanted: Vec::new(),
+                    deadline: now,
+                };
+                self.knock(now, call, pending);
             }
             UaEvent::Progress { call, sdp, .. } => self.progress(call, sdp),
             UaEvent::Answered { call, sdp } => self.far_answered(now, call, sdp),
@@ -38,7 +44,8 @@ impl Engine {
                 call,
                 status,
                 reason,
-            } => self.failed(now, call, status, reason),
+                contact,
+            } => self.failed(now, call, status, reason, contact.as_deref()),
             UaEvent::Reoffered { call, sdp } => self.reoffered(now, call, sdp),
             UaEvent::ReofferAnswered { .. } | UaEvent::ReofferFailed { .. } => {}
             UaEvent::Referred {
@@ -100,16 +107,24 @@ impl Engine {
         }
     }
 
+    /// A call from the door.
+    pub(crate) fn let_in(&mut self, now: Timestamp, call: CallRef, pending: Pending) {
+        if let Err(status) = self.incoming(now, call, pending) {
+            self.stats.refused += 1;
+            let _ = self.ua.reject(now, call, status, retry_after(status));
+        }
+    }
+
     /// A new call. `Err` is the SIP status to refuse it with; nothing was kept then.
-    fn incoming(
-        &mut self,
-        now: Timestamp,
-        call: CallRef,
-        principal: Principal,
-        invite: &Message,
-        offer: Option<Bytes>,
-        replaces: Option<CallRef>,
-    ) -> Result<(), u16> {
+    fn incoming(&mut self, now: Timestamp, call: CallRef, pending: Pending) -> Result<(), u16> {
+        let Pending {
+            principal,
+            invite,
+            offer,
+            replaces,
+            ..
+        } = pending;
+        let invite = &invite;
         if self.draining
             || !self.writable
             || self.interactions.len() >= self.config.interactions_max
@@ -123,6 +138,12 @@ impl Engine {
             .map_or(0, |t| t.interactions_max);
         if limit != 0 && self.tenant_calls.get(&arrival.tenant).copied().unwrap_or(0) >= limit {
             return Err(503);
+        }
+        let mut known = self.judge(now, principal, invite)?;
+        if let Principal::Trunk(t) = principal
+            && let Some(form) = self.index.trunk(t).map(|t| t.identity.reason)
+        {
+            self.ua.add_to_responses(call, known.reasons(form));
         }
         let joins = match replaces {
             Some(old) => Some(self.replaced(old, &arrival).ok_or(403u16)?),
@@ -193,6 +214,10 @@ impl Engine {
             internal,
         };
         self.work.push_back((id, input));
+        for event in known.events(leg) {
+            self.work.push_back((id, IxInput::Noted(event)));
+        }
+        self.identity.known.insert(id, known);
         Ok(())
     }
 
@@ -371,7 +396,14 @@ impl Engine {
         }
     }
 
-    fn failed(&mut self, now: Timestamp, call: CallRef, status: u16, reason: Option<String>) {
+    fn failed(
+        &mut self,
+        now: Timestamp,
+        call: CallRef,
+        status: u16,
+        reason: Option<String>,
+        contact: Option<&str>,
+    ) {
         let Some(leg) = self.calls.remove(&call) else {
             return;
         };
@@ -397,6 +429,9 @@ impl Engine {
             self.ua.hang_up(now, c, None);
         }
         if self.legs.get(&leg).is_some_and(|l| l.calls.is_empty()) {
+            if self.signed_again(now, leg, status) || self.sent_on(now, leg, status, contact) {
+                return;
+            }
             self.drop_entry(now, leg);
             let detail = Some(match reason {
                 Some(r) => format!("{status} {r}"),
@@ -486,6 +521,8 @@ impl Engine {
     }
 
     fn ended(&mut self, now: Timestamp, call: CallRef, cause: DialogEnd, detail: Option<String>) {
+        // It gave up at the door: nothing began.
+        self.leave_door(now, call);
         let Some(leg) = self.calls.remove(&call) else {
             return;
         };
@@ -511,60 +548,5 @@ fn retry_after(status: u16) -> Vec<(String, String)> {
         vec![("Retry-After".to_string(), "5".to_string())]
     } else {
         vec![]
-    }
-}
-
-/// How much a final status tells about the person called.
-fn rank(status: u16) -> u8 {
-    match status {
-        600..=699 => 4,
-        486 => 3,
-        480 | 408 => 2,
-        _ => 1,
-    }
-}
-
-fn reason_of(status: u16) -> EndReason {
-    match status {
-        486 | 600 => EndReason::Busy,
-        603 | 607 => EndReason::Declined,
-        408 => EndReason::NoAnswer,
-        487 => EndReason::Cancelled,
-        404 | 410 | 484 | 604 => EndReason::NotFound,
-        401 | 402 | 403 | 407 => EndReason::Refused,
-        406 | 415 | 488 | 606 => EndReason::Incompatible,
-        500 => EndReason::Internal,
-        503 => EndReason::Overload,
-        _ => EndReason::Unavailable,
-    }
-}
-
-/// DTMF by INFO: `application/dtmf-relay` with `Signal=5`, or `application/dtmf` with the bare digit.
-fn info_digit(content_type: &str, body: &[u8]) -> Option<char> {
-    let text = std::str::from_utf8(body).ok()?;
-    let kind = content_type
-        .split(';')
-        .next()
-        .unwrap_or("")
-        .trim()
-        .to_ascii_lowercase();
-    let value = match kind.as_str() {
-        "application/dtmf-relay" => text.lines().find_map(|l| {
-            let (name, value) = l.split_once('=')?;
-            name.trim()
-                .eq_ignore_ascii_case("signal")
-                .then(|| value.trim())
-        })?,
-        "application/dtmf" => text.trim(),
-        _ => return None,
-    };
-    match value {
-        "10" => Some('*'),
-        "11" => Some('#'),
-        v => v
-            .chars()
-            .next()
-            .map(|c| c.to_ascii_uppercase())
-            .filter(|c| "0123456789*#ABCD".contains(*c) && v.len() == 1),
     }
 }

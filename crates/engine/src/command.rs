@@ -48,6 +48,9 @@ impl Engine {
                 self.draining = on;
                 Ok(CommandReply::default())
             }
+            Command::IdentityForwarding { number } => {
+                self.identity_figures(tenant, number.as_deref())
+            }
             Command::Live => Ok(self.live(now, tenant)),
             Command::Explain { interaction } => self.explain(now, tenant, interaction),
             command @ (Command::SetPresence { .. }
@@ -367,6 +370,7 @@ impl Engine {
             .map(|p| p.id)
             .collect();
         self.index = Index::new(snapshot);
+        self.identity.configure(&self.index.snapshot);
         for phone in gone {
             // Deleted, or its password changed: what was registered with the old one is not trusted.
             self.ua.drop_phone(now, phone);

@@ -20,6 +20,12 @@ pub(crate) struct Dialled {
     pub caller: Address,
     pub caller_name: Option<String>,
     pub ring_ms_max: u64,
+    /// Who sent it on, how often that happened, and why last.
+    pub diverted: Option<cp_identity::canonical::Identifier>,
+    pub diversions: u8,
+    pub why: Option<&'static str>,
+    /// It was signed anew after the far side refused its identity.
+    pub signed_again: bool,
 }
 
 pub(crate) struct LegEntry {
@@ -44,6 +50,9 @@ pub(crate) struct LegEntry {
     pub failed_with: Option<u16>,
     pub dialled: Option<Box<Dialled>>,
 }
+
+/// Request-URIs with their next hops, where those are known.
+type Targets = SmallVec<[(String, Option<Target>); 2]>;
 
 impl Engine {
     pub(crate) fn local_media(
@@ -92,6 +101,10 @@ impl Engine {
                     caller,
                     caller_name,
                     ring_ms_max,
+                    diverted: None,
+                    diversions: 0,
+                    why: None,
+                    signed_again: false,
                 };
                 self.dial(now, id, leg, dialled, auto_answer)
             }
@@ -128,12 +141,18 @@ impl Engine {
         now: Timestamp,
         id: InteractionId,
         leg: LegId,
-        dialled: Dialled,
+        mut dialled: Dialled,
         auto_answer: bool,
     ) {
         let Some(worker) = self.interactions.get(&id).map(|e| e.worker) else {
             return;
         };
+        if let Endpoint::Phone(phone) = dialled.to.endpoint
+            && let Some((to, why)) = self.forwarded_at_once(phone)
+        {
+            // Where the setting leads nowhere, the phone itself rings.
+            self.divert_to(id, leg, phone, &mut dialled, &to, why);
+        }
         if let Endpoint::Trunk(t) = dialled.to.endpoint
             && !self.trunk_has_room(t)
         {
@@ -169,7 +188,11 @@ impl Engine {
     }
 
     /// What we offer: the codec the rest of the interaction speaks first, so that nothing need be transcoded.
-    fn offer_for(&self, id: InteractionId, endpoint: &Endpoint) -> (Vec<Codec>, SrtpPolicy) {
+    pub(crate) fn offer_for(
+        &self,
+        id: InteractionId,
+        endpoint: &Endpoint,
+    ) -> (Vec<Codec>, SrtpPolicy) {
         let (mut codecs, srtp) = match endpoint {
             Endpoint::Trunk(t) => match self.index.trunk(*t) {
                 Some(t) => (
@@ -207,13 +230,26 @@ impl Engine {
         (codecs, srtp)
     }
 
-    fn trunk_has_room(&self, trunk: TrunkId) -> bool {
+    pub(crate) fn trunk_has_room(&self, trunk: TrunkId) -> bool {
         let max = self.index.trunk(trunk).map_or(0, |t| t.channels_max);
         max == 0 || self.trunk_calls.get(&trunk).copied().unwrap_or(0) < max
     }
 
     /// Sends the INVITEs of an outgoing leg.
-    fn place(&mut self, now: Timestamp, id: InteractionId, leg: LegId, auto_answer: bool) {
+    pub(crate) fn place(
+        &mut self,
+        now: Timestamp,
+        id: InteractionId,
+        leg: LegId,
+        auto_answer: bool,
+    ) {
+        let Some(dialled) = self.legs.get_mut(&leg).and_then(|l| l.dialled.take()) else {
+            return;
+        };
+        let mut headers = self.identity_headers(now, id, leg, &dialled);
+        if let Some(entry) = self.legs.get_mut(&leg) {
+            entry.dialled = Some(dialled);
+        }
         let Some(entry) = self.legs.get(&leg) else {
             return;
         };
@@ -227,41 +263,11 @@ impl Engine {
             display: d.caller_name.clone(),
             uri: caller_uri(&d.caller, &host),
         };
-        let mut targets: SmallVec<[(String, Option<Target>); 2]> = SmallVec::new();
-        let mut credential = None;
-        let mut via_trunk = None;
-        match d.to.endpoint {
-            Endpoint::Phone(phone) => {
-                for b in self.ua.contacts(phone).take(FORKS_MAX) {
-                    targets.push((b.uri.to_string(), Some(b.target.clone())));
-                }
-            }
-            Endpoint::Trunk(t) => {
-                if let Some(trunk) = self.index.trunk(t) {
-                    let user = cp_sip::uri::encode_user(&d.to.dial).into_owned();
-                    let scheme = if trunk.transport.is_secure() {
-                        "sips"
-                    } else {
-                        "sip"
-                    };
-                    let transport = if trunk.transport == cp_vocab::net::Transport::Tcp {
-                        ";transport=tcp"
-                    } else {
-                        ""
-                    };
-                    targets.push((format!("{scheme}:{user}@{}{transport}", trunk.host), None));
-                    via_trunk = Some(t);
-                    if !trunk.user.is_empty() {
-                        credential = Some(ClientCredential {
-                            user: trunk.user.clone(),
-                            password: trunk.password.expose().clone(),
-                        });
-                    }
-                }
-            }
-            Endpoint::Uri => targets.push((d.to.dial.clone(), None)),
-        }
-        let mut headers = Vec::new();
+        let (targets, credential) = self.targets(&d.to);
+        let via_trunk = match d.to.endpoint {
+            Endpoint::Trunk(t) if !targets.is_empty() => Some(t),
+            _ => None,
+        };
         if auto_answer {
             headers.push((
                 "Call-Info".to_string(),
@@ -313,8 +319,45 @@ impl Engine {
         }
     }
 
+    /// Request-URIs with known next hops, and what we answer challenges with.
+    fn targets(&self, to: &Resolved) -> (Targets, Option<ClientCredential>) {
+        let mut targets = Targets::new();
+        let mut credential = None;
+        match to.endpoint {
+            Endpoint::Phone(phone) => {
+                for b in self.ua.contacts(phone).take(FORKS_MAX) {
+                    targets.push((b.uri.to_string(), Some(b.target.clone())));
+                }
+            }
+            Endpoint::Trunk(t) => {
+                if let Some(trunk) = self.index.trunk(t) {
+                    let user = cp_sip::uri::encode_user(&to.dial).into_owned();
+                    let scheme = if trunk.transport.is_secure() {
+                        "sips"
+                    } else {
+                        "sip"
+                    };
+                    let transport = if trunk.transport == cp_vocab::net::Transport::Tcp {
+                        ";transport=tcp"
+                    } else {
+                        ""
+                    };
+                    targets.push((format!("{scheme}:{user}@{}{transport}", trunk.host), None));
+                    if !trunk.user.is_empty() {
+                        credential = Some(ClientCredential {
+                            user: trunk.user.clone(),
+                            password: trunk.password.expose().clone(),
+                        });
+                    }
+                }
+            }
+            Endpoint::Uri => targets.push((to.dial.clone(), None)),
+        }
+        (targets, credential)
+    }
+
     /// The domain of the tenant, or the address we listen on.
-    fn own_host(&self, tenant: Option<TenantId>) -> String {
+    pub(crate) fn own_host(&self, tenant: Option<TenantId>) -> String {
         let domain = tenant
             .and_then(|t| self.index.tenant(t))
             .map(|t| t.domain.as_str())
@@ -343,6 +386,29 @@ impl Engine {
             self.ua.hang_up(now, call, None);
         }
         self.place(now, id, leg, true);
+    }
+
+    /// The far side refused the call for its identity: it is signed anew and sent once more, since
+    /// what was signed may have grown old on the way (RFC 8224 6.2.2).
+    pub(crate) fn signed_again(&mut self, now: Timestamp, leg: LegId, status: u16) -> bool {
+        let Some(entry) = self.legs.get_mut(&leg).filter(|_| status == 438) else {
+            return false;
+        };
+        let (id, is_trunk) = (
+            entry.interaction,
+            matches!(entry.endpoint, Endpoint::Trunk(_)),
+        );
+        let again = match entry.dialled.as_deref_mut() {
+            Some(d) if is_trunk && !d.signed_again => {
+                d.signed_again = true;
+                true
+            }
+            _ => false,
+        };
+        if again {
+            self.place(now, id, leg, false);
+        }
+        again
     }
 
     fn ring(&mut self, now: Timestamp, leg: LegId, early_media: bool) {

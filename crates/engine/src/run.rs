@@ -188,7 +188,7 @@ impl Engine {
                 beside,
                 instead,
             } => self.take_leg(id, from, beside, instead),
-            IxOutput::Done => self.forget(id),
+            IxOutput::Done => self.forget(now, id),
         }
     }
 
@@ -273,6 +273,7 @@ impl Engine {
         let Some(entry) = self.interactions.remove(&id) else {
             return;
         };
+        self.forget_identity(now, id, entry.tenant);
         let state = entry.interaction.state();
         let reason = EndReason::Internal;
         let mut events = Vec::new();
@@ -322,8 +323,9 @@ impl Engine {
     }
 
     /// Nothing of the interaction is left but its log.
-    fn forget(&mut self, id: InteractionId) {
+    fn forget(&mut self, now: Timestamp, id: InteractionId) {
         if let Some(entry) = self.interactions.remove(&id) {
+            self.forget_identity(now, id, entry.tenant);
             self.recent.interaction(id, entry.tenant);
         }
     }

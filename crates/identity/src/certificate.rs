@@ -159,6 +159,17 @@ impl Certificate {
     pub fn common_name(&self) -> Option<&str> {
         self.common_name.as_deref()
     }
+    /// What it may sign for, when it says so properly.
+    pub fn numbers(&self) -> Option<&TnAuthList> {
+        self.tn_auth.as_ref()?.as_ref()
+    }
+    pub(crate) fn public_key(&self) -> &[u8] {
+        &self.key
+    }
+    /// End of its validity.
+    pub fn expires_at(&self) -> Timestamp {
+        Timestamp::from_secs(u64::try_from(self.not_after).unwrap_or(0))
+    }
     pub(crate) fn subject(&self) -> &[u8] {
         &self.subject
     }

@@ -221,6 +221,8 @@ pub enum Input {
         leg: LegId,
         to: InteractionId,
     },
+    /// The engine found something out that belongs into the log and decides nothing here.
+    Noted(Event),
     /// The node that carried this died (restart): end it.
     NodeLost,
     /// End politely after a fault of ours.

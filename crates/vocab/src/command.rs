@@ -211,6 +211,11 @@ pub enum Command {
     Explain {
         interaction: InteractionId,
     },
+    /// What is known of the forwarding of numbers, as a JSON text: one number, or those of the tenant.
+    IdentityForwarding {
+        #[serde(default)]
+        number: Option<String>,
+    },
     /// Live state as a JSON text: agents, queues, interactions of the tenant.
     Live,
 }

@@ -126,6 +126,8 @@ typed_ids! {
     WebhookId = "whk";
     /// One command as it was accepted; answers and events name it.
     CommandId = "cmd";
+    /// A certificate that signs for telephone numbers.
+    CertificateId = "crt";
     NodeId = "nod";
 }
 
