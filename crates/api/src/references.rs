@@ -75,6 +75,7 @@ fn exists(
         "phn" => among!(phones),
         "cnf" => among!(conferences),
         "wuc" => among!(wrap_up_codes),
+        "crt" => among!(certificates),
         "usr" => match id.parse::<UserId>() {
             Ok(user) => match store.get::<User>(tenant, user) {
                 Ok(_) => true,

@@ -41,6 +41,8 @@ pub enum Input {
     },
     /// Other roots or a newer revocation list are in force.
     IdentityTrust(Option<Arc<cp_identity::certificate::Trust>>),
+    /// The process stops with calls running: they are ended politely, and nothing new begins.
+    EndCalls,
     /// What the log knew before this process started. Once, first.
     Restore(Box<Restore>),
 }

@@ -152,6 +152,12 @@ impl Certificate {
         Some(())
     }
 
+    /// The one certificate of a PEM text.
+    pub fn from_pem(pem: &str) -> Result<Self, Fault> {
+        let mut all = read_pem(pem.as_bytes(), 1)?;
+        all.pop().ok_or(Fault::CertificateMalformed)
+    }
+
     /// Raw issuer name (DER) and serial content octets.
     pub fn issuer_and_serial(&self) -> (&[u8], &[u8]) {
         (&self.issuer, &self.serial)

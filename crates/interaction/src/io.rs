@@ -132,9 +132,10 @@ pub enum RouteAsk {
     Unreachable {
         offer: OfferId,
     },
-    /// A call outside queues keeps this agent busy.
+    /// A call outside queues keeps this agent busy; `queue`: the one the call was answered from before.
     Occupy {
         agent: AgentId,
+        queue: Option<QueueId>,
     },
     WorkEnded {
         agent: AgentId,
@@ -225,6 +226,8 @@ pub enum Input {
     Noted(Event),
     /// The node that carried this died (restart): end it.
     NodeLost,
+    /// This process is about to stop: end politely whatever is up.
+    NodeStops,
     /// End politely after a fault of ours.
     Fault,
 }

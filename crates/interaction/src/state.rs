@@ -191,6 +191,15 @@ impl State {
                 && matches!(l.supervise, None | Some(SuperviseMode::Barge))
         })
     }
+    /// Whether a leg waits: put on hold, holding us, or left by the only one it talked to for a
+    /// consultation.
+    pub fn is_on_hold(&self, leg: &Leg) -> bool {
+        let left_waiting = self.consult.as_ref().is_some_and(|c| {
+            let others = |l: &Leg| l.id != leg.id && l.id != c.by && !l.held && !l.holding;
+            leg.id != c.by && self.talkers().any(|l| l.id == leg.id) && !self.talkers().any(others)
+        });
+        leg.held || leg.holding || left_waiting
+    }
     /// The party the interaction is about, as long as it is there.
     pub fn customer(&self) -> Option<&Leg> {
         self.legs

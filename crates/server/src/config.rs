@@ -70,6 +70,38 @@ pub struct Config {
     pub otlp_endpoint: Option<String>,
     pub drain_ms_max: u64,
     pub emergency_live: bool,
+    /// Whom to believe about callers (PEM); without it no Identity header is verified.
+    pub identity_roots: Option<PathBuf>,
+    pub identity_revocations: Option<PathBuf>,
+    pub identity_revocations_signer: Option<PathBuf>,
+    pub identity_public_url: String,
+    pub identity_freshness_s: u64,
+    pub identity_wait_ms_max: u64,
+    pub identity_forward_threshold_pct: f64,
+    pub identity_forward_calls_min: u32,
+    pub identity_forward_retention_s: u64,
+    pub fetch_allow: Vec<cp_fetch::Allowed>,
+    pub fetch_hosts: Vec<Host>,
+    pub fetch_name_servers: Vec<SocketAddr>,
+    pub fetch_authorities: Option<PathBuf>,
+}
+
+/// A name and its address, as `name=address`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Host {
+    pub name: String,
+    pub addr: IpAddr,
+}
+
+impl FromStr for Host {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (name, addr) = text.split_once('=').ok_or(())?;
+        Ok(Self {
+            name: name.trim().to_ascii_lowercase(),
+            addr: addr.trim().parse().map_err(|_| ())?,
+        })
+    }
 }
 
 /// Every key with its default as text and what it is for; the sample file is printed from this.
@@ -170,6 +202,71 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "emergency.live",
         "false",
         "let emergency numbers leave by trunks; never in a demo or test",
+    ),
+    (
+        "identity.roots",
+        "",
+        "PEM roots of caller certificates (STIR/SHAKEN); empty: no Identity header is verified",
+    ),
+    (
+        "identity.revocations",
+        "",
+        "revocation list of the policy administrator, DER or PEM; read again at SIGHUP",
+    ),
+    (
+        "identity.revocations_signer",
+        "",
+        "PEM certificate that signs the revocation list",
+    ),
+    (
+        "identity.public_url",
+        "",
+        "https address by which verifiers reach this server's /identity/certificates (x5u)",
+    ),
+    (
+        "identity.freshness_s",
+        "60",
+        "how old or early a signature may be, 15 to 300 seconds",
+    ),
+    (
+        "identity.wait_ms_max",
+        "1500",
+        "how long a call waits for its caller's certificate, then it goes on unverified",
+    ),
+    (
+        "identity.forward_threshold_pct",
+        "5",
+        "share of forwarded calls from which a number is likely to forward (its last 100 calls)",
+    ),
+    (
+        "identity.forward_calls_min",
+        "5",
+        "calls a number must have had before its share counts",
+    ),
+    (
+        "identity.forward_retention_s",
+        "120",
+        "how long an identity is kept for its call to come back, 10 to 10800 seconds",
+    ),
+    (
+        "fetch.allow",
+        "",
+        "hosts, host:port or networks to fetch from although they are not public; never by default",
+    ),
+    (
+        "fetch.hosts",
+        "",
+        "names known without DNS when fetching, as name=address",
+    ),
+    (
+        "fetch.name_servers",
+        "",
+        "name servers for fetching, address with port; empty: the system's",
+    ),
+    (
+        "fetch.authorities",
+        "",
+        "PEM authorities of servers fetched from; empty: the system's",
     ),
 ];
 
@@ -350,6 +447,27 @@ impl Config {
             otlp_endpoint: r.optional("otlp.endpoint", "a URL"),
             drain_ms_max: r.bounded("drain_ms_max", 30_000, 0..=3_600_000),
             emergency_live: r.bool("emergency.live"),
+            identity_roots: r.file("identity.roots"),
+            identity_revocations: r.file("identity.revocations"),
+            identity_revocations_signer: r.file("identity.revocations_signer"),
+            identity_public_url: r.text("identity.public_url").to_string(),
+            identity_freshness_s: r.bounded("identity.freshness_s", 60, 15..=300),
+            identity_wait_ms_max: r.bounded("identity.wait_ms_max", 1_500, 0..=2_000),
+            identity_forward_threshold_pct: r.parse(
+                "identity.forward_threshold_pct",
+                5.0,
+                "a percentage",
+            ),
+            identity_forward_calls_min: r.bounded("identity.forward_calls_min", 5, 1..=100) as u32,
+            identity_forward_retention_s: r.bounded(
+                "identity.forward_retention_s",
+                120,
+                10..=10_800,
+            ),
+            fetch_allow: r.list("fetch.allow", "a host, host:port or network"),
+            fetch_hosts: r.list("fetch.hosts", "name=address"),
+            fetch_name_servers: r.list("fetch.name_servers", "an address with port"),
+            fetch_authorities: r.file("fetch.authorities"),
         };
         config.media_ports = ports(r);
         config.cross_check(r);
@@ -378,6 +496,22 @@ impl Config {
             && (n == 0 || n > 256)
         {
             r.problem("media.workers", "must be 1 to 256");
+        }
+        let url = &self.identity_public_url;
+        if !url.is_empty() && cp_identity::fetch::check_url(url).is_err() {
+            r.problem(
+                "identity.public_url",
+                "must be https://name or https://name:8443; verifiers fetch from nothing else",
+            );
+        }
+        if self.identity_revocations.is_some() != self.identity_revocations_signer.is_some() {
+            r.problem(
+                "identity.revocations",
+                "a list and identity.revocations_signer go together",
+            );
+        }
+        if !(0.0..=100.0).contains(&self.identity_forward_threshold_pct) {
+            r.problem("identity.forward_threshold_pct", "must be 0 to 100");
         }
         if let Some(url) = &self.otlp_endpoint
             && !url.starts_with("http://")

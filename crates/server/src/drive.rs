@@ -17,6 +17,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{oneshot, watch};
 
+use crate::identity::Certificates;
 use crate::metrics::{Figures, QUEUES_MAX, SipCounts};
 use crate::sounds::Sounds;
 
@@ -48,6 +49,15 @@ pub enum Message {
     Restore(Box<cp_engine::Restore>),
     /// The metrics page is asked for.
     Figures(SyncSender<Figures>),
+    /// Calls that are still up are ended: the process stops.
+    EndCalls,
+    /// What fetching a caller's certificate came to.
+    Certificate {
+        url: String,
+        fetched: cp_identity::fetch::Fetched,
+    },
+    /// Whom to believe about callers has changed.
+    IdentityTrust(Option<Arc<cp_identity::certificate::Trust>>),
     /// The certificate files have changed.
     ReloadCertificates,
     Stop,
@@ -68,6 +78,8 @@ pub struct Shared {
     refused: Mutex<Vec<LogPosition>>,
     any_refused: AtomicBool,
     pub draining: AtomicBool,
+    /// The store closes because the process stops; that is no fault.
+    pub closing: AtomicBool,
     pub writable: AtomicBool,
     pub stats: Mutex<Stats>,
     pub denied: AtomicU64,
@@ -123,6 +135,7 @@ pub fn channel(waker: cp_edge::Waker) -> (Handle, Receiver<Message>) {
         refused: Mutex::default(),
         any_refused: AtomicBool::new(false),
         draining: AtomicBool::new(false),
+        closing: AtomicBool::new(false),
         writable: AtomicBool::new(true),
         stats: Mutex::new(Stats::default()),
         denied: AtomicU64::new(0),
@@ -159,6 +172,7 @@ pub struct Driver {
     media_batch: Vec<MediaEvent>,
     pub store: Arc<dyn Store>,
     pub sounds: Sounds,
+    certificates: Certificates,
     pub clock: Clock,
     inbox: Receiver<Message>,
     shared: Arc<Shared>,
@@ -181,6 +195,7 @@ impl Driver {
         (media, media_events): (MediaWorkers, EventSource),
         store: Arc<dyn Store>,
         sounds: Sounds,
+        certificates: Certificates,
         clock: Clock,
         inbox: Receiver<Message>,
         handle: &Handle,
@@ -193,6 +208,7 @@ impl Driver {
             media_batch: Vec::new(),
             store,
             sounds,
+            certificates,
             clock,
             inbox,
             shared: handle.shared.clone(),
@@ -296,12 +312,17 @@ impl Driver {
                     // Who asked may have given up.
                     let _ = reply.try_send(self.figures(now));
                 }
+                Message::Certificate { url, fetched } => {
+                    self.give(now, Input::CertificateFetched { url, fetched });
+                }
+                Message::IdentityTrust(trust) => self.give(now, Input::IdentityTrust(trust)),
                 Message::ReloadCertificates => match self.signalling.reload_certificates() {
                     Ok(()) => tracing::info!("certificates read again"),
                     Err(error) => {
                         tracing::error!(code = error.code(), %error, "the old certificates stay");
                     }
                 },
+                Message::EndCalls => self.give(now, Input::EndCalls),
                 Message::Stop => self.stopping = true,
             }
         }
@@ -352,6 +373,9 @@ impl Driver {
                 transport,
                 secure,
             } => self.signalling.resolve(id, &host, port, transport, secure),
+            Output::FetchCertificate { url, deadline } => {
+                self.certificates.fetch(url, self.clock.now(), deadline);
+            }
             Output::Media {
                 worker,
                 tenant,

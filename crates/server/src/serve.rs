@@ -13,7 +13,7 @@ use cp_edge::signalling::{CertificateFiles, ListenConfig};
 use cp_edge::{Clock, Signalling};
 use cp_engine::{Engine, EngineConfig, Restore};
 use cp_sip::ua::Listen;
-use cp_store::{Options, SqliteStore, Store};
+use cp_store::{Health, Options, SqliteStore, Store};
 use cp_vocab::command::{Actor, Command, CommandEnvelope};
 use cp_vocab::net::Transport;
 use cp_vocab::*;
@@ -32,6 +32,9 @@ const FILES_WANTED: u64 = 262_144;
 pub const PORTS_PER_STEP: usize = 512;
 /// How often a draining node looks whether calls are left, when nothing tells it.
 const DRAIN_LOOK: Duration = Duration::from_millis(200);
+/// Time for the goodbyes to calls that are up at the end, and how often it is looked whether they are out.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
+const FAREWELL_LOOK: Duration = Duration::from_millis(20);
 
 /// A server that runs; stop it with [`Running::stop`].
 pub struct Running {
@@ -39,6 +42,7 @@ pub struct Running {
     pub http: SocketAddr,
     pub sip: Vec<(Transport, SocketAddr)>,
     pub store: Arc<dyn Store>,
+    config: Config,
     runtime: tokio::runtime::Runtime,
     driver: std::thread::JoinHandle<()>,
     stop_http: tokio::sync::watch::Sender<bool>,
@@ -105,12 +109,14 @@ pub fn start(config: Config) -> Result<Running> {
 
     watch_store(&store, &handle);
     let restore = restore(store.as_ref(), clock.now())?;
+    let certificates = crate::identity::certificates(&config, runtime.handle(), &handle)?;
     let driver = Driver::new(
         engine,
         signalling,
         media,
         store.clone(),
         sounds,
+        certificates,
         clock,
         inbox,
         &handle,
@@ -140,6 +146,7 @@ pub fn start(config: Config) -> Result<Running> {
         http,
         sip,
         store,
+        config,
         runtime,
         driver,
         stop_http,
@@ -254,6 +261,7 @@ fn engine_config(
     engine.emergency_live = config.emergency_live;
     engine.interactions_max = config.interactions_max;
     engine.session_expires_s = config.session_expires_s;
+    engine.identity = crate::identity::engine_config(config)?;
     Ok(engine)
 }
 
@@ -306,6 +314,9 @@ fn watch_store(store: &Arc<dyn Store>, handle: &Handle) {
     let health = handle.clone();
     store.on_health(Box::new(move |h| {
         let writable = h.is_ok();
+        if health.shared().closing.load(Ordering::Relaxed) && matches!(h, Health::Closed) {
+            return;
+        }
         tracing::warn!(writable, "the store changed its health");
         health.send(Message::Health { writable });
     }));
@@ -331,9 +342,10 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
     }
     for tenant in &snapshot.tenants {
         for a in store.agent_states(tenant.id)? {
+            // What an agent worked on died with the process: what was to come after it holds now.
             restore.presence.push((
                 a.agent,
-                a.presence,
+                a.next_presence.unwrap_or(a.presence),
                 a.state == cp_vocab::model::RoutingState::NotResponding,
             ));
         }
@@ -431,6 +443,7 @@ impl Running {
                     () = ends.recv() => return Ok(()),
                     _ = hangup.recv() => {
                         self.handle.send(Message::ReloadCertificates);
+                        crate::identity::reload(&self.config, &self.handle);
                     }
                 }
             }
@@ -439,6 +452,22 @@ impl Running {
 
     pub fn runtime(&self) -> &tokio::runtime::Handle {
         self.runtime.handle()
+    }
+
+    /// Says goodbye to everybody, and waits until that is written and sent, or the limit is reached;
+    /// what is left then ends as `node_lost` at the next start.
+    fn end_calls(&self) {
+        let shared = self.handle.shared();
+        let left = || shared.stats.lock().map_or(0, |s| s.interactions);
+        let until = std::time::Instant::now() + FAREWELL_MAX;
+        self.handle.send_waiting(Message::EndCalls);
+        self.runtime.block_on(async {
+            while (left() > 0 || shared.held.load(Ordering::Relaxed) > 0)
+                && std::time::Instant::now() < until
+            {
+                tokio::time::sleep(FAREWELL_LOOK).await;
+            }
+        });
     }
 
     /// No new calls; the running ones may end, up to the limit; then everything is written and closed.
@@ -473,14 +502,13 @@ impl Running {
         })?;
         let cut = left();
         if cut > 0 {
-            tracing::warn!(
-                interactions = cut,
-                "stopped with calls running; they end as node_lost at the next start"
-            );
+            tracing::warn!(interactions = cut, "ending the calls that are still up");
+            self.end_calls();
         }
         self.stop_http.send_replace(true);
         self.handle.send_waiting(Message::Stop);
         let _ = self.driver.join();
+        shared.closing.store(true, Ordering::Relaxed);
         self.store.close();
         self.runtime.shutdown_timeout(Duration::from_secs(2));
         Ok(())

@@ -77,6 +77,8 @@ fn trunk(id: TrunkId, tenant: TenantId, name: &str, host: [u8; 4], prefix: u8) -
         channels_max: 0,
         srtp: false,
         dial_prefixes: vec![],
+        may_dial_out: false,
+        identity: TrunkIdentity::default(),
     }
 }
 
@@ -110,6 +112,7 @@ impl House {
             name: "Reception".into(),
             require_srtp: false,
             may_dial_out: true,
+            forward: None,
         });
         s.trunks
             .push(trunk(ids.next(START), us, "world", [10, 0, 1, 200], 29));
@@ -201,6 +204,7 @@ impl House {
             name: name.into(),
             require_srtp: false,
             may_dial_out: true,
+            forward: None,
         });
         s.agents.push(Agent {
             id: agent,
@@ -276,6 +280,7 @@ impl House {
             name: number.into(),
             destination,
             public: true,
+            keep_identity: None,
         }
     }
 

@@ -110,6 +110,7 @@ impl Run {
             ["disk", "fails"] => self.world.fault(Fault::DiskFails(true)),
             ["disk", "heals"] => self.world.fault(Fault::DiskFails(false)),
             ["restart"] => self.world.fault(Fault::Restart),
+            ["node", "stops"] => self.world.fault(Fault::Stop),
             [who, ref does @ ..] => self.person(who, does),
             [] => {}
         }
@@ -186,6 +187,8 @@ impl Run {
                 .all(|p| w.hears(who, &p.name) == others.contains(&p.name.as_str())),
             ["and", other, "talk"] => w.hears(who, other) && w.hears(other, who),
             ["rings"] => live.is_some_and(|c| c.incoming && !c.answered),
+            ["is", "on", "hold"] => self.is_on_hold(who),
+            ["is", "not", "on", "hold"] => !self.is_on_hold(who),
             ["is", "free"] => live.is_none(),
             ["is", "in", "call"] => live.is_some_and(|c| c.answered),
             ["got", status] => last.is_some_and(|c| c.over.as_deref() == Some(*status)),
@@ -194,6 +197,19 @@ impl Run {
         if !holds {
             self.fail("this is not so")
         }
+    }
+
+    /// As screens show it.
+    fn is_on_hold(&self, who: &str) -> bool {
+        let engine = &self.world.engine;
+        let legs = self.world.legs_at(who);
+        engine
+            .interactions()
+            .filter_map(|id| engine.interaction(id))
+            .any(|s| {
+                s.live_legs()
+                    .any(|l| legs.contains(&l.id) && s.is_on_hold(l))
+            })
     }
 
     /// The leg and the call of an agent now, or the last it had.
@@ -474,6 +490,8 @@ impl Run {
                         state: model::RoutingState::NotResponding,
                         ..
                     } | Event::LeaseLost { .. }
+                        | Event::PresenceChanged { .. }
+                        | Event::NextPresenceSet { .. }
                 );
             if !dull {
                 lines.extend(story.line(r));

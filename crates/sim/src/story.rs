@@ -170,6 +170,10 @@ impl<'a> Story<'a> {
                 let how = if *timed_out { " by timer" } else { "" };
                 format!("{} done{how}", self.house.name_of(*agent))
             }
+            NextPresenceSet {
+                presence: Some(p), ..
+            } => format!("is {p:?} after the work at hand"),
+            NextPresenceSet { presence: None, .. } => "stays after the work at hand".into(),
             PresenceChanged { presence, .. } => format!("is {presence:?}"),
             RoutingStateChanged { state, .. } => format!("state {state:?}"),
             LeaseLost { what, .. } => format!("lost the {what}"),
@@ -203,7 +207,10 @@ impl<'a> Story<'a> {
             TakenOver { by, from } => {
                 format!("{} takes over from {}", self.leg(*by), self.leg(*from))
             }
-            RecordingStarted { left, .. } => format!("recording {}", self.leg(*left)),
+            RecordingStarted { left, right, .. } => match right {
+                Some(right) => format!("recording {}, {}", self.leg(*left), self.leg(*right)),
+                None => format!("recording {}", self.leg(*left)),
+            },
             RecordingPaused { .. } => "recording paused".into(),
             RecordingResumed { .. } => "recording goes on".into(),
             RecordingEnded { error, .. } => match error {

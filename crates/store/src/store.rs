@@ -11,6 +11,7 @@ use crate::projection::{
     AgentStateRow, Figures, InteractionFilter, InteractionRow, LegRow, QueueCounters, RecordingRow,
     RegistrationRow, TrunkStateRow,
 };
+use crate::push::PushStore;
 use cp_vocab::event::LogPosition;
 use cp_vocab::model::{Snapshot, Tenant};
 use cp_vocab::*;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 /// Everything that outlives a process. Object safe; one conformance suite holds every
 /// implementation to what is written here.
-pub trait Store: Send + Sync {
+pub trait Store: Send + Sync + PushStore {
     // --- the log
 
     /// Hands over records that became true, in order, and returns at once. The batch is kept whole

@@ -268,7 +268,16 @@ events! {
     SuperviseStarted = "supervise.started" { leg: LegId, mode: SuperviseMode }
     SuperviseChanged = "supervise.changed" { leg: LegId, mode: SuperviseMode }
     TakenOver = "supervise.taken_over" { by: LegId, from: LegId }
-    RecordingStarted = "recording.started" { recording: RecordingId, left: LegId, right: Option<LegId>, path: String }
+    /// The left channel has `left`, the right one what `left` hears: at first `right` and its `agent`, when
+    /// one party alone is at the other end.
+    RecordingStarted = "recording.started" {
+        recording: RecordingId,
+        left: LegId,
+        right: Option<LegId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+        path: String,
+    }
     RecordingPaused = "recording.paused" { recording: RecordingId, by: Actor }
     RecordingResumed = "recording.resumed" { recording: RecordingId, by: Actor }
     RecordingEnded = "recording.ended" { recording: RecordingId, duration_ms: u64, error: Option<String> }
@@ -306,6 +315,8 @@ events! {
     Ended = "interaction.ended" { reason: EndReason, by: Option<LegId>, detail: Option<String> }
 
     PresenceChanged = "agent.presence_changed" { agent: AgentId, presence: Presence, by: Actor }
+    /// What the presence becomes after the work at hand; none: it stays after all.
+    NextPresenceSet = "agent.next_presence_set" { agent: AgentId, presence: Option<Presence>, by: Actor }
     RoutingStateChanged = "agent.state_changed" { agent: AgentId, state: RoutingState, interaction: Option<InteractionId> }
     LeaseLost = "agent.lease_lost" { agent: AgentId, what: String }
 

@@ -122,6 +122,8 @@ typed_ids! {
     WrapUpCodeId = "wuc";
     ApiKeyId = "key";
     SessionId = "ses";
+    /// A browser that is reached by Web Push.
+    PushId = "psh";
     /// A receiver of events by HTTP.
     WebhookId = "whk";
     /// One command as it was accepted; answers and events name it.

@@ -3,9 +3,11 @@
 mod calls;
 mod clients;
 mod limits;
+mod parking;
 mod phones;
 mod queues;
 mod recovery;
+mod supervision;
 mod torture;
 mod trunks;
 mod world;

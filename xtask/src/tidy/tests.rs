@@ -232,6 +232,10 @@ fn the_tree_is_tied_to_no_machine() {
         ),
         1
     );
+    assert_eq!(
+        found("web/package-lock.json", "  \"resolved\": \"desktop\","),
+        0
+    );
 }
 
 #[test]

@@ -66,7 +66,8 @@ fn foreign_source(path: &str, line: &str) -> Option<&'static str> {
     }
     if path.ends_with("package-lock.json") {
         let url = line.strip_prefix("\"resolved\": \"")?;
-        return (!url.starts_with(NPM_SOURCE))
+        // A workspace of our own is a path.
+        return (url.contains("://") && !url.starts_with(NPM_SOURCE))
             .then_some("a lock file names only registry.npmjs.org");
     }
     if path.starts_with(".cargo/") || path.ends_with(".npmrc") {

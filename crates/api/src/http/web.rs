@@ -1,4 +1,4 @@
-//! The page's files, embedded in the binary.
+//! The pages' files, embedded in the binary.
 
 use crate::extract::{none_match, not_modified};
 use crate::problem::{Problem, Reply};
@@ -8,35 +8,68 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use rust_embed::RustEmbed;
+use rust_embed::{EmbeddedFile, RustEmbed};
 
+/// What `npm run build` made in `web/`: `desktop/…` and `widget/…`.
+#[derive(RustEmbed)]
+#[folder = "$CP_WEB_DIST"]
+struct Built;
+
+/// What needs no building: the API reference and the page that stands in for a desktop not built.
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/web/"]
-struct Files;
+struct Pages;
+
+/// Names under `assets/` of a built page carry a hash of their content: they never change.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// Asked again each time, answered 304 while the binary is the same.
+const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
 pub(crate) fn routes() -> Router<ApiState> {
+    let desktop = || get(|h: HeaderMap| async move { desktop("index.html", &h) });
     Router::new()
-        .route(
-            "/",
-            get(|h: HeaderMap| async move { file("index.html", &h) }),
-        )
+        .route("/", desktop())
+        // Pages of the desktop have addresses of their own; the script reads them.
+        .route("/app", desktop())
+        .route("/app/{*path}", desktop())
         .route(
             "/docs",
-            get(|h: HeaderMap| async move { file("docs.html", &h) }),
+            get(|h: HeaderMap| async move { page("docs.html", &h) }),
         )
         .route(
             "/favicon.ico",
-            get(|h: HeaderMap| async move { file("icon.svg", &h) }),
+            get(|h: HeaderMap| async move { page("icon.svg", &h) }),
+        )
+        .route(
+            "/icon.svg",
+            get(|h: HeaderMap| async move { page("icon.svg", &h) }),
         )
         .route("/assets/{*path}", get(asset))
+        .route(
+            "/identity/certificates/{file}",
+            get(crate::resource::identity_certificates::publish),
+        )
 }
 
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Reply {
-    file(&path, &headers)
+    desktop(&format!("assets/{path}"), &headers).or_else(|_| page(&path, &headers))
 }
 
-fn file(path: &str, headers: &HeaderMap) -> Reply {
-    let found = Files::get(path).ok_or_else(|| Problem::not_found("file"))?;
+/// A file of the desktop; its page is stood in for when it is not built.
+fn desktop(path: &str, headers: &HeaderMap) -> Reply {
+    match Built::get(&format!("desktop/{path}")) {
+        Some(file) => answer(path, file, headers),
+        None if path == "index.html" => page(path, headers),
+        None => Err(Problem::not_found("file")),
+    }
+}
+
+fn page(path: &str, headers: &HeaderMap) -> Reply {
+    let found = Pages::get(path).ok_or_else(|| Problem::not_found("file"))?;
+    answer(path, found, headers)
+}
+
+fn answer(path: &str, found: EmbeddedFile, headers: &HeaderMap) -> Reply {
     let tag = format!(
         "\"{}\"",
         &crate::auth::token::hex(&found.metadata.sha256_hash())[..20]
@@ -48,8 +81,12 @@ fn file(path: &str, headers: &HeaderMap) -> Reply {
     let mut response: Response = found.data.into_owned().into_response();
     let out = response.headers_mut();
     out.insert(header::CONTENT_TYPE, HeaderValue::from_static(mime(path)));
-    // Asked again each time, answered 304 while the binary is the same.
-    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let keep = if path.starts_with("assets/") {
+        FOR_EVER
+    } else {
+        ASK_AGAIN
+    };
+    out.insert(header::CACHE_CONTROL, keep);
     out.insert(header::ETAG, tag);
     Ok(response)
 }
@@ -61,6 +98,7 @@ fn mime(path: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("json") => "application/json",
         Some("svg") => "image/svg+xml",
+        Some("wav") => "audio/wav",
         Some("webmanifest") => "application/manifest+json",
         _ => "application/octet-stream",
     }

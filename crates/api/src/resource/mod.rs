@@ -3,6 +3,7 @@
 mod agents;
 pub(crate) mod api_keys;
 mod conferences;
+pub(crate) mod identity_certificates;
 mod numbers;
 mod phones;
 mod queues;
@@ -31,6 +32,7 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<trunks::Trunks>(api);
     crud::add::<conferences::Conferences>(api);
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
+    crud::add::<identity_certificates::IdentityCertificates>(api);
     api_keys::add(api);
 }
 

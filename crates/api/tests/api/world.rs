@@ -494,6 +494,7 @@ fn conversation(r: &Rows, recording: String) -> Vec<Event> {
             recording: r.recording,
             left: r.leg,
             right: None,
+            agent: None,
             path: recording,
         },
     ]

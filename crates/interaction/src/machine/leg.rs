@@ -61,7 +61,7 @@ impl Interaction {
         );
         self.purposes.push((leg, purpose));
         if let (Some(agent), false) = (agent, by_offer) {
-            self.ask(ctx, RouteAsk::Occupy { agent });
+            self.occupy(ctx, agent);
         }
         let (caller, caller_name) = self.shown_to(cause, role);
         let command = LegCommand::Dial {
@@ -307,29 +307,40 @@ impl Interaction {
         for leg in legs {
             self.end_leg(ctx, leg, reason);
         }
-        if reason == EndReason::NodeLost {
-            // The workers and the routing of the lost process are gone with it.
-            self.media.clear();
-            if let Some(r) = self.state.recording.clone() {
-                let error = Some("node_lost".to_string());
-                self.emit(
-                    ctx,
-                    Event::RecordingEnded {
-                        recording: r.id,
-                        duration_ms: 0,
-                        error,
-                    },
-                );
-            }
-            for agent in self.state.wrap_up.clone() {
-                self.emit(
-                    ctx,
-                    Event::WrapUpEnded {
-                        agent,
-                        timed_out: true,
-                    },
-                );
-            }
+    }
+
+    /// The process that carried the call is gone, and its workers and its routing with it: nothing
+    /// more will be heard of recordings and wrap-ups.
+    pub(crate) fn node_lost(&mut self, ctx: &mut Ctx<'_>) {
+        self.end_all(ctx, EndReason::NodeLost, None, None);
+        self.media.clear();
+        if let Some(r) = self.state.recording.clone() {
+            let error = Some("node_lost".to_string());
+            self.emit(
+                ctx,
+                Event::RecordingEnded {
+                    recording: r.id,
+                    duration_ms: 0,
+                    error,
+                },
+            );
+        }
+        for agent in self.state.wrap_up.clone() {
+            self.emit(
+                ctx,
+                Event::WrapUpEnded {
+                    agent,
+                    timed_out: true,
+                },
+            );
+        }
+    }
+
+    /// The process is about to go, and the call cannot go on elsewhere: it ends as calls end.
+    pub(crate) fn node_stops(&mut self, ctx: &mut Ctx<'_>) {
+        if self.state.ended.is_none() {
+            let detail = Some("stopped".to_string());
+            self.end_all(ctx, EndReason::NodeLost, None, detail);
         }
     }
 

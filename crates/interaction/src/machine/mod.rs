@@ -238,7 +238,8 @@ impl Interaction {
             ),
             Input::Adopt { leg, from, instead } => self.adopt(ctx, *leg, from, instead),
             Input::Release { leg, to } => self.release(ctx, leg, to),
-            Input::NodeLost => self.end_all(ctx, EndReason::NodeLost, None, None),
+            Input::NodeLost => self.node_lost(ctx),
+            Input::NodeStops => self.node_stops(ctx),
             Input::Fault => self.end_all(ctx, EndReason::Internal, None, None),
         }
         self.settle(ctx);
@@ -261,6 +262,12 @@ impl Interaction {
         result: Result<CommandReply, Refusal>,
     ) {
         ctx.out.push(Output::Reply { command, result });
+    }
+
+    /// The agent is in this call now, and wraps it up as the queue has it that it came from.
+    pub(crate) fn occupy(&self, ctx: &mut Ctx<'_>, agent: AgentId) {
+        let queue = self.state.served_by;
+        self.ask(ctx, RouteAsk::Occupy { agent, queue });
     }
 
     pub(crate) fn ask(&self, ctx: &mut Ctx<'_>, ask: RouteAsk) {

@@ -62,7 +62,7 @@ impl Interaction {
             },
         );
         if let Some(agent) = agent {
-            self.ask(ctx, RouteAsk::Occupy { agent });
+            self.occupy(ctx, agent);
         }
         self.run(ctx, leg, plan);
     }
@@ -347,12 +347,20 @@ impl Interaction {
         let path = ctx
             .directory
             .recording_path(self.state.tenant, self.state.id, recording);
+        let others = self.state.talkers().filter(|l| l.id != left);
+        let others: SmallVec<[(LegId, Option<AgentId>); 2]> =
+            others.map(|l| (l.id, l.agent)).collect();
+        let (right, agent) = match others[..] {
+            [(leg, agent)] => (Some(leg), agent),
+            _ => (None, None),
+        };
         self.emit(
             ctx,
             Event::RecordingStarted {
                 recording,
                 left,
-                right: None,
+                right,
+                agent,
                 path: path.clone(),
             },
         );

@@ -1,7 +1,9 @@
 //! The kinds of configuration rows: what is unique among them and what each names.
 
 use crate::auth::{ApiKey, User};
-use cp_vocab::model::{Agent, Conference, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode};
+use cp_vocab::model::{
+    Agent, Conference, IdentityCertificate, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode,
+};
 use cp_vocab::*;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -113,6 +115,7 @@ kinds! {
     Conference(ConferenceId) = "conference", 10;
     WrapUpCode(WrapUpCodeId) = "wrap_up_code", 11;
     Webhook(WebhookId) = "webhook", 12;
+    IdentityCertificate(CertificateId) = "identity_certificate", 21;
 }
 
 impl ConfigRow {
@@ -129,6 +132,7 @@ impl ConfigRow {
             Self::Phone(r) => r.tenant,
             Self::Conference(r) => r.tenant,
             Self::WrapUpCode(r) => r.tenant,
+            Self::IdentityCertificate(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
         }
     }

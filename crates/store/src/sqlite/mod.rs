@@ -33,7 +33,7 @@ const PROJECTIONS: &str = "projection_version";
 /// A [`crate::Store`] on one SQLite database file. Closed when dropped.
 pub struct SqliteStore {
     shared: Arc<Shared>,
-    readers: Readers,
+    pub(crate) readers: Readers,
     snapshot: snapshot::Cache,
     writer: Mutex<Option<JoinHandle<()>>>,
     _lock: ProcessLock,
@@ -87,7 +87,7 @@ impl SqliteStore {
     }
 
     /// Runs `f` in the writer's next transaction and waits for the commit.
-    fn write<T: Send + 'static>(
+    pub(crate) fn write<T: Send + 'static>(
         &self,
         f: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {

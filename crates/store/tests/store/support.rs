@@ -197,6 +197,7 @@ impl World {
                     recording,
                     left: customer,
                     right: Some(desk),
+                    agent: None,
                     path: "2026/11/x.wav".into(),
                 },
             ),

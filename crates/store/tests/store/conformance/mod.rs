@@ -5,6 +5,7 @@ mod config;
 mod log;
 mod outbox;
 mod projection;
+mod push;
 
 use crate::support::*;
 use cp_store::*;
@@ -57,6 +58,9 @@ conformance! {
     outbox:
         webhooks_fill_the_outbox
         dead_deliveries_can_be_revived;
+    push:
+        a_browser_belongs_to_who_subscribed_last
+        the_oldest_browser_makes_room;
 }
 
 /// A tenant with a queue and an agent.

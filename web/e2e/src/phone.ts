@@ -1,0 +1,173 @@
+// baresip as a desk phone or as a caller: a tone for a microphone, a file for an ear, driven by its
+// control socket.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { freeBlock, freePort } from "./ports.js";
+import { Program } from "./process.js";
+import { DOMAIN, OUTSIDE, type Person, type Server } from "./server.js";
+import { toneShare, wavSamples } from "./tone.js";
+import { until } from "./wait.js";
+
+const RTP_PORTS = 20;
+/** What is listened to at a time. */
+const EAR_MS = 400;
+
+export interface PhoneOptions {
+  autoAnswer?: boolean;
+  toneHz?: number;
+  codecs?: string;
+}
+
+interface PhoneEvent {
+  event?: boolean;
+  class?: string;
+  type?: string;
+  param?: string;
+}
+
+export class Phone {
+  private readonly events: PhoneEvent[] = [];
+  private constructor(
+    private readonly program: Program,
+    private readonly folder: string,
+    private readonly control: Socket,
+    private readonly server: Server,
+  ) {}
+
+  /** The desk phone of a person of the demo, registered. */
+  static async ofPerson(server: Server, person: Person, options: PhoneOptions = {}): Promise<Phone> {
+    if (!person.extension) throw new Error(`${person.name} has no phone`);
+    const phone = await Phone.launch(server, "127.0.0.1", options);
+    phone.command(
+      "uanew",
+      `<sip:${person.extension}@${DOMAIN};transport=udp>;auth_pass=${person.sip_password};` +
+        `outbound="sip:127.0.0.1:${server.sipPort};transport=udp";regint=600;audio_codecs=${options.codecs ?? "PCMU"}` +
+        (options.autoAnswer ? ";answermode=auto" : ""),
+    );
+    await phone.expect("REGISTER_OK");
+    return phone;
+  }
+
+  /** Somebody outside who calls by the demo's trunk. */
+  static async outside(server: Server, number = "+15557001", options: PhoneOptions = {}): Promise<Phone> {
+    const phone = await Phone.launch(server, OUTSIDE, options);
+    phone.command(
+      "uanew",
+      `"Outside" <sip:${number}@${OUTSIDE};transport=udp>;regint=0;outbound="sip:127.0.0.1:${server.sipPort};transport=udp";` +
+        `audio_codecs=${options.codecs ?? "PCMU"}`,
+    );
+    return phone;
+  }
+
+  private static async launch(server: Server, host: string, options: PhoneOptions): Promise<Phone> {
+    // baresip builds the names of its recordings in 128 bytes: the folder's name is short.
+    const folder = mkdtempSync("/tmp/ph-");
+    const [control, sip, rtp] = await Promise.all([freePort(), freePort(host), freeBlock(RTP_PORTS, host)]);
+    writeFileSync(join(folder, "accounts"), "# added by command\n");
+    writeFileSync(join(folder, "contacts"), "");
+    const config = [
+      "poll_method epoll",
+      `net_interface ${host}`,
+      `sip_listen ${host}:${sip}`,
+      "call_local_timeout 120",
+      "call_max_calls 4",
+      `audio_source ausine,${options.toneHz ?? 1000}`,
+      "audio_player none,none",
+      "audio_alert none,none",
+      "ausrc_srate 48000\nausrc_channels 2\nauplay_srate 48000\nauplay_channels 2",
+      "audio_buffer 20-160",
+      `rtp_ports ${rtp}-${rtp + RTP_PORTS - 1}`,
+      "rtcp_enable yes",
+      "jitter_buffer_delay 0-0",
+      "module_path /usr/lib/baresip/modules",
+      "module g711.so\nmodule g722.so\nmodule opus.so\nmodule srtp.so\nmodule ausine.so\nmodule sndfile.so",
+      "module_tmp uuid.so\nmodule_tmp account.so",
+      "module_app menu.so\nmodule_app ctrl_tcp.so",
+      `ctrl_tcp_listen 127.0.0.1:${control}`,
+      `snd_path ${folder}`,
+    ];
+    writeFileSync(join(folder, "config"), `${config.join("\n")}\n`);
+    const program = new Program("baresip", "baresip", ["-f", folder], { cwd: folder });
+    const socket = await until("baresip's control socket", () => {
+      program.assertRunning();
+      return open(control);
+    });
+    const phone = new Phone(program, folder, socket, server);
+    phone.listen();
+    return phone;
+  }
+
+  private listen(): void {
+    let buffer = Buffer.alloc(0);
+    this.control.on("data", (chunk) => {
+      buffer = Buffer.concat([buffer, chunk]);
+      for (;;) {
+        const colon = buffer.indexOf(":");
+        if (colon < 0) return;
+        const length = Number(buffer.subarray(0, colon).toString());
+        const end = colon + 1 + length;
+        if (buffer.length <= end) return;
+        this.events.push(JSON.parse(buffer.subarray(colon + 1, end).toString()) as PhoneEvent);
+        buffer = buffer.subarray(end + 1);
+      }
+    });
+    this.control.on("error", () => {});
+  }
+
+  private command(command: string, params = ""): void {
+    const message = JSON.stringify({ command, params });
+    this.control.write(`${Buffer.byteLength(message)}:${message},`);
+  }
+
+  /** Waits for the next event of this type (CALL_INCOMING, CALL_ESTABLISHED, CALL_CLOSED, …). */
+  async expect(type: string): Promise<PhoneEvent> {
+    return until(`${type} at the phone`, () => {
+      const at = this.events.findIndex((e) => e.event && e.type === type);
+      return at >= 0 ? this.events.splice(at, 1)[0] : undefined;
+    });
+  }
+  /** Whether an event of this type came, without waiting. */
+  saw(type: string): boolean {
+    return this.events.some((e) => e.event && e.type === type);
+  }
+
+  /** Dials a number or an extension at the server. */
+  dial(number: string): void {
+    this.command("dial", `sip:${number}@${DOMAIN}`);
+  }
+  dialOutside(number: string): void {
+    this.command("dial", `sip:${number}@127.0.0.1:${this.server.sipPort}`);
+  }
+  answer(): void {
+    this.command("accept");
+  }
+  hangUp(): void {
+    this.command("hangup");
+  }
+
+  /** Share (0 to 1) of what is heard lately that is this tone. */
+  async hears(hz: number): Promise<number> {
+    const name = readdirSync(this.folder).filter((f) => f.endsWith("-dec.wav")).sort().at(-1);
+    if (!name) return 0;
+    const { samples, rate } = wavSamples(readFileSync(join(this.folder, name)));
+    const length = Math.round((rate * EAR_MS) / 1000);
+    if (samples.length < length) return 0;
+    return toneShare(samples.subarray(samples.length - length), rate, hz);
+  }
+
+  async stop(): Promise<void> {
+    this.control.destroy();
+    await this.program.stop("SIGKILL");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function open(port: number): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => resolve(socket));
+    socket.once("error", () => resolve(undefined));
+  });
+}
