@@ -156,7 +156,10 @@ impl Engine {
         let same_caller = known.is_some_and(|k| {
             k.orig.is_some() && k.orig.as_deref() == caller.as_ref().map(Identifier::as_str)
         });
-        let delivered = known.is_some_and(|k| same_caller && k.dest.as_ref() == Some(&dest));
+        // Brought to whom it was made for; what a customer's exchange calls is not the tenant's.
+        let tenant = self.interactions.get(&id).map(|e| e.tenant);
+        let delivered = known.is_some_and(|k| same_caller && k.dest.as_ref() == Some(&dest))
+            && tenant.is_some_and(|t| self.is_own_number(t, dest.as_str()));
         if delivered {
             let mut headers = self.to_device(
                 now,
@@ -333,17 +336,22 @@ impl Engine {
             let signers = self.identity.signer(tenant, number);
             signers.is_some_and(|s| s.lists(number))
         };
-        let own = [format!("+{number}"), number.to_string()].iter().any(|n| {
-            matches!(
-                self.index.dialled(tenant, n),
-                Some(crate::index::Dialled::Number(_))
-            )
-        }) || listed();
+        let own = self.is_own_number(tenant, number) || listed();
         match (customer, own) {
             (true, true) => Attestation::A,
             (true, false) => Attestation::B,
             (false, _) => Attestation::C,
         }
+    }
+
+    /// Whether it is one of the tenant's numbers.
+    pub(super) fn is_own_number(&self, tenant: TenantId, number: &str) -> bool {
+        [format!("+{number}"), number.to_string()].iter().any(|n| {
+            matches!(
+                self.index.dialled(tenant, n),
+                Some(crate::index::Dialled::Number(_))
+            )
+        })
     }
 
     pub(crate) fn note_step(

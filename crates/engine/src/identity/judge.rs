@@ -130,13 +130,10 @@ impl Engine {
         found: &mut CallIdentity,
     ) {
         let own_exchange = trunk.may_dial_out
-            && found.diverting.as_ref().is_some_and(|d| {
-                let number = format!("+{}", d.as_str());
-                let dialled = self.index.dialled(trunk.tenant, &number);
-                dialled
-                    .or_else(|| self.index.dialled(trunk.tenant, d.as_str()))
-                    .is_some()
-            });
+            && found
+                .diverting
+                .as_ref()
+                .is_some_and(|d| self.is_own_number(trunk.tenant, d.as_str()));
         let identity = &mut self.identity;
         let (Some(cache), Some(trust)) = (&identity.cache, &identity.config.trust) else {
             return;
