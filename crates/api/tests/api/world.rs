@@ -394,6 +394,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             name: marked("phone"),
             require_srtp: false,
             may_dial_out: false,
+            forward: None,
         }
         .into(),
         agent(r.agent, r.agent_user, "101", Some(r.phone)).into(),
