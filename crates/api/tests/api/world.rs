@@ -406,6 +406,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             name: marked("number"),
             destination: Destination::Queue { queue: r.queue },
             public: r.name == "alpha",
+            keep_identity: None,
         }
         .into(),
         Trunk {
@@ -426,6 +427,8 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             channels_max: 0,
             srtp: false,
             dial_prefixes: vec![],
+            may_dial_out: false,
+            identity: cp_vocab::model::TrunkIdentity::default(),
         }
         .into(),
         Conference {
