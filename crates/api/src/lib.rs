@@ -7,6 +7,7 @@
 
 pub mod auth;
 mod backend;
+mod bans;
 mod call;
 mod crud;
 mod extract;
@@ -20,6 +21,7 @@ mod openapi;
 mod operation;
 mod ops;
 mod problem;
+mod push;
 mod recordings;
 mod references;
 mod resource;
@@ -28,7 +30,7 @@ mod session;
 mod state;
 mod stream;
 
-pub use backend::{Backend, Check, Readiness};
+pub use backend::{Backend, Check, PushRefused, Pusher, Readiness};
 pub use http::serve::serve;
 pub use openapi::{openapi, openapi_text};
 pub use problem::{FieldError, Problem};
@@ -48,9 +50,11 @@ pub(crate) fn operations() -> operation::Api {
     interactions::add(&mut api);
     call::add(&mut api);
     recordings::add(&mut api);
+    push::add(&mut api);
     stream::socket::add(&mut api);
     resource::add(&mut api);
     ops::add(&mut api);
+    bans::add(&mut api);
     api
 }
 

@@ -1,6 +1,7 @@
 //! Who calls, and where it wants to go: decided before anything is kept of the call.
 
 use crate::core::Engine;
+use crate::switch::Fetch;
 use cp_sip::message::Message;
 use cp_sip::sdp::SrtpPolicy;
 use cp_sip::ua::{CallRef, Principal};
@@ -23,21 +24,30 @@ pub(crate) struct Arrival {
     pub srtp: SrtpPolicy,
     /// Picks up what is parked in this slot.
     pub slot: Option<InteractionId>,
+    /// Takes over this leg of its own person.
+    pub fetch: Option<(InteractionId, LegId)>,
 }
 
 impl Engine {
     pub(crate) fn arrival(
         &self,
+        now: Timestamp,
         principal: Principal,
         invite: &Message,
         replacing: bool,
     ) -> Result<Arrival, u16> {
-        let uri = SipUri::parse(invite.uri()).ok_or(400u16)?;
-        let dialled = uri.user_decoded().into_owned();
+        let dialled = match invite.uri() {
+            // A service rather than somebody's address (RFC 5031).
+            urn if urn.get(..4).is_some_and(|s| s.eq_ignore_ascii_case("urn:")) => urn.to_string(),
+            uri => SipUri::parse(uri)
+                .ok_or(400u16)?
+                .user_decoded()
+                .into_owned(),
+        };
         match principal {
             Principal::Trunk(t) => {
                 let trunk = self.index.trunk(t).ok_or(403u16)?;
-                self.arrival_by_trunk(trunk, &dialled, invite)
+                self.arrival_by_trunk(now, trunk, &dialled, invite)
             }
             Principal::Phone(p) => self.arrival_by_phone(p, &dialled, replacing),
         }
@@ -45,6 +55,7 @@ impl Engine {
 
     pub(crate) fn arrival_by_trunk(
         &self,
+        now: Timestamp,
         trunk: &Trunk,
         dialled: &str,
         invite: &Message,
@@ -55,9 +66,11 @@ impl Engine {
             return Err(503);
         }
         let to = trunk.rules.normalise(dialled);
-        let found = self
-            .index
-            .destination(trunk.tenant, to.user(), true)
+        let called_back = self.called_back(trunk.tenant, to.user(), now);
+        let number = || self.index.destination(trunk.tenant, to.user(), true);
+        let found = called_back
+            .map(|phone| (Destination::Phone { phone }, None))
+            .or_else(number)
             .or_else(|| self.index.destination(trunk.tenant, dialled, true));
         let (plan, number) = match found {
             Some(found) => found,
@@ -93,6 +106,7 @@ impl Engine {
                 SrtpPolicy::Allow
             },
             slot: None,
+            fetch: None,
         })
     }
 
@@ -106,8 +120,18 @@ impl Engine {
         let agent = self.index.agent_of_phone(phone);
         let slot = self.parked.get(&(p.tenant, dialled.to_string())).copied();
         let found = self.index.destination(p.tenant, dialled, false);
+        let mut fetch = None;
         let (plan, number) = match (found, slot) {
+            // Help comes before whatever somebody called 112 in the house.
+            (_, None) if self.helps(p.tenant, dialled) => (crate::emergency::plan(dialled), None),
             (Some(f), _) => f,
+            (None, _) if let Some(asked) = self.fetch_by_code(p, dialled) => match asked {
+                Fetch::Take(id, leg) => {
+                    fetch = Some((id, leg));
+                    (Destination::Reject { status: 480 }, None)
+                }
+                Fetch::Say(text) => (crate::switch::say(text), None),
+            },
             (None, Some(_)) => (Destination::Reject { status: 480 }, None),
             // Where a Replaces leads is said by the dialog it names.
             (None, None) if replacing => (Destination::Reject { status: 481 }, None),
@@ -130,6 +154,7 @@ impl Engine {
                 SrtpPolicy::Allow
             },
             slot,
+            fetch,
         })
     }
 
@@ -138,14 +163,16 @@ impl Engine {
         if !from.may_dial_out {
             return Err(404);
         }
+        if crate::guard::is_emergency(dialled) {
+            let live = self.emergency_trunk(from.tenant).is_some();
+            return match live {
+                true => Ok(crate::emergency::plan(dialled)),
+                false => Err(EndReason::EmergencyNotLive.sip_status()),
+            };
+        }
         let (trunk, address) = self.index.trunk_for(from.tenant, dialled).ok_or(404u16)?;
         if trunk.id == from.id {
             return Err(404); // It would come straight back.
-        }
-        let number = trunk.rules.render(&address);
-        let emergency = crate::guard::is_emergency(dialled) || crate::guard::is_emergency(&number);
-        if emergency && !self.config.emergency_live {
-            return Err(403);
         }
         Ok(Destination::Dial {
             target: DialTarget::Trunk {
@@ -162,13 +189,16 @@ impl Engine {
         phone: &cp_vocab::model::Phone,
         dialled: &str,
     ) -> Result<Destination, u16> {
+        if crate::guard::is_emergency(dialled) {
+            let live = self.emergency_trunk(phone.tenant).is_some();
+            return match live {
+                // Whoever may dial nothing else may dial this.
+                true => Ok(crate::emergency::plan(dialled)),
+                false => Err(EndReason::EmergencyNotLive.sip_status()),
+            };
+        }
         let (trunk, address) = self.index.trunk_for(phone.tenant, dialled).ok_or(404u16)?;
         if !phone.may_dial_out {
-            return Err(403);
-        }
-        let number = trunk.rules.render(&address);
-        let emergency = crate::guard::is_emergency(dialled) || crate::guard::is_emergency(&number);
-        if emergency && !self.config.emergency_live {
             return Err(403);
         }
         let target = DialTarget::Trunk {
@@ -186,7 +216,7 @@ impl Engine {
     pub(crate) fn worker_for(&self, arrival: &Arrival) -> u16 {
         let workers = self.ports.workers().max(1);
         if let Destination::Conference { conference } = &arrival.plan {
-            return (conference.as_u128() % workers as u128) as u16;
+            return self.worker_of_conference(*conference);
         }
         if workers > 1
             && let Endpoint::Phone(_) = arrival.endpoint

@@ -125,18 +125,20 @@ impl Engine {
             ..
         } = pending;
         let invite = &invite;
-        if self.draining
+        let urgent = self.asks_for_help(principal, invite);
+        let full = self.draining
             || !self.writable
-            || self.interactions.len() >= self.config.interactions_max
-        {
+            || self.interactions.len() >= self.config.interactions_max;
+        if full && !urgent {
             return Err(503);
         }
-        let arrival = self.arrival(principal, invite, replaces.is_some())?;
+        let arrival = self.arrival(now, principal, invite, replaces.is_some())?;
         let limit = self
             .index
             .tenant(arrival.tenant)
             .map_or(0, |t| t.interactions_max);
-        if limit != 0 && self.tenant_calls.get(&arrival.tenant).copied().unwrap_or(0) >= limit {
+        let calls = self.tenant_calls.get(&arrival.tenant).copied().unwrap_or(0);
+        if limit != 0 && calls >= limit && !urgent {
             return Err(503);
         }
         let mut known = self.judge(now, principal, invite)?;
@@ -147,7 +149,9 @@ impl Engine {
         }
         let joins = match replaces {
             Some(old) => Some(self.replaced(old, &arrival).ok_or(403u16)?),
-            None => arrival.slot.and_then(|id| self.parked_leg(id)),
+            None => arrival
+                .fetch
+                .or_else(|| arrival.slot.and_then(|id| self.parked_leg(id))),
         };
         let worker = match joins {
             Some((id, _)) => self.interactions.get(&id).map_or(0, |e| e.worker),
@@ -161,20 +165,7 @@ impl Engine {
         self.take_in(now, call, leg, id, worker, &arrival, offer)?;
         let call_id = invite.call_id().to_string();
         if let Some((id, old)) = joins {
-            let Arrival {
-                endpoint,
-                agent,
-                from: address,
-                ..
-            } = arrival;
-            let input = IxInput::Replace {
-                old,
-                leg,
-                endpoint,
-                agent,
-                address,
-                call_id,
-            };
+            let input = joining(old, leg, arrival, call_id);
             self.work.push_back((id, input));
             return Ok(());
         }
@@ -312,6 +303,10 @@ impl Engine {
         let id = entry.interaction;
         entry.answered = true;
         entry.confirmed = true;
+        self.costs_from_now(now, leg);
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
         let losers: smallvec::SmallVec<[CallRef; 4]> =
             entry.calls.iter().copied().filter(|c| *c != call).collect();
         entry.calls = smallvec![call];
@@ -548,5 +543,34 @@ fn retry_after(status: u16) -> Vec<(String, String)> {
         vec![("Retry-After".to_string(), "5".to_string())]
     } else {
         vec![]
+    }
+}
+
+/// A call that takes the place of leg `old`: of its own person's, or by Replaces.
+fn joining(old: LegId, leg: LegId, arrival: Arrival, call_id: String) -> IxInput {
+    let Arrival {
+        endpoint,
+        agent,
+        from: address,
+        fetch,
+        ..
+    } = arrival;
+    match fetch {
+        Some(_) => IxInput::SwitchIn {
+            old,
+            leg,
+            endpoint,
+            agent,
+            address,
+            call_id,
+        },
+        None => IxInput::Replace {
+            old,
+            leg,
+            endpoint,
+            agent,
+            address,
+            call_id,
+        },
     }
 }

@@ -52,6 +52,9 @@ impl Engine {
                 self.identity_figures(tenant, number.as_deref())
             }
             Command::Live => Ok(self.live(now, tenant)),
+            Command::Bans => Ok(self.bans(now)),
+            Command::Ban { address, seconds } => self.ban(now, address, seconds),
+            Command::OutboundUsage => Ok(self.outbound_usage(now, tenant)),
             Command::Explain { interaction } => self.explain(now, tenant, interaction),
             command @ (Command::SetPresence { .. }
             | Command::Heartbeat { .. }
@@ -87,6 +90,33 @@ impl Engine {
                 }
                 Err(e) => Err(e),
             },
+            Command::Devices { agent } => self
+                .for_agent(tenant, actor, agent)
+                .and_then(|()| self.devices(tenant, agent)),
+            Command::Fetch { agent, phone, leg } => {
+                let found = match self.for_agent(tenant, actor, agent) {
+                    Ok(()) => self.fetched(tenant, agent, phone, leg),
+                    Err(e) => Err(Box::new(Err(e))),
+                };
+                match found {
+                    Ok(leg) => {
+                        let pull = true;
+                        let command = Command::Switch { leg, phone, pull };
+                        return self.dispatch(now, id, tenant, actor, command);
+                    }
+                    Err(result) => *result,
+                }
+            }
+            Command::SwitchCall { interaction, phone } => {
+                match self.leg_of_owner(tenant, interaction, phone) {
+                    Ok(leg) => {
+                        let pull = false;
+                        let command = Command::Switch { leg, phone, pull };
+                        return self.dispatch(now, id, tenant, actor, command);
+                    }
+                    Err(e) => Err(e),
+                }
+            }
             other => match self.target_of(tenant, actor, &other) {
                 Ok(interaction) => {
                     self.work.push_back((
@@ -258,11 +288,14 @@ impl Engine {
             | Command::StopRecording { interaction }
             | Command::Requeue { interaction, .. }
             | Command::SetPriority { interaction, .. }
+            | Command::EndAwait { interaction, .. }
+            | Command::Tell { interaction, .. }
             | Command::WrapUp { interaction, .. } => (Some(*interaction), None),
             Command::HangUpLeg { leg }
             | Command::Hold { leg }
             | Command::Resume { leg }
             | Command::Mute { leg, .. }
+            | Command::Switch { leg, .. }
             | Command::BlindTransfer { leg, .. }
             | Command::Consult { leg, .. }
             | Command::CompleteTransfer { leg }
@@ -273,6 +306,7 @@ impl Engine {
             | Command::TakeOver { leg }
             | Command::Play { leg, .. }
             | Command::StopPlaying { leg }
+            | Command::Collect { leg, .. }
             | Command::SendDigits { leg, .. } => {
                 let id = self.interaction_of(*leg);
                 (id.or_else(|| self.recent.interaction_of(*leg)), Some(*leg))
@@ -305,6 +339,9 @@ impl Engine {
             .filter(|e| e.tenant == tenant)
             .ok_or_else(missing)?;
         self.own(actor, &entry.interaction, leg, command)?;
+        if let Command::Switch { leg, phone, .. } = command {
+            self.may_switch(entry.interaction.state(), *leg, *phone)?;
+        }
         Ok(id)
     }
 
@@ -316,6 +353,12 @@ impl Engine {
         leg: Option<LegId>,
         command: &Command,
     ) -> Result<(), Refusal> {
+        if let Command::Tell { event, .. } = command
+            && (actor != Actor::System || !event.is_aside())
+        {
+            let detail = "Only the house writes such events into a log.";
+            return Err(Refusal::new(Code::Forbidden, detail));
+        }
         let Actor::Agent(me) = actor else {
             return Ok(());
         };
@@ -369,8 +412,10 @@ impl Engine {
             })
             .map(|p| p.id)
             .collect();
-        self.index = Index::new(snapshot);
+        let old = std::mem::replace(&mut self.index, Index::new(snapshot)).snapshot;
         self.identity.configure(&self.index.snapshot);
+        self.tell_lifted(now, &old);
+        self.tell_emergency(now, &old);
         for phone in gone {
             // Deleted, or its password changed: what was registered with the old one is not trusted.
             self.ua.drop_phone(now, phone);

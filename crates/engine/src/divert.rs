@@ -63,7 +63,8 @@ impl Engine {
         let Some(mut dialled) = self.legs.get_mut(&leg).and_then(|l| l.dialled.take()) else {
             return false;
         };
-        let moved = self.divert_to(id, leg, phone, &mut dialled, &to, why);
+        let moved = self.divert_to(now, id, leg, phone, &mut dialled, &to, why)
+            && self.let_out(now, id, leg, &dialled.to).is_ok();
         let endpoint = dialled.to.endpoint;
         if moved {
             let (codecs, srtp) = self.offer_for(id, &endpoint);
@@ -86,9 +87,34 @@ impl Engine {
         moved
     }
 
+    /// The far side refused the call for its identity: it is signed anew and sent once more, since
+    /// what was signed may have grown old on the way (RFC 8224 6.2.2).
+    pub(crate) fn signed_again(&mut self, now: Timestamp, leg: LegId, status: u16) -> bool {
+        let Some(entry) = self.legs.get_mut(&leg).filter(|_| status == 438) else {
+            return false;
+        };
+        let (id, is_trunk) = (
+            entry.interaction,
+            matches!(entry.endpoint, Endpoint::Trunk(_)),
+        );
+        let again = match entry.dialled.as_deref_mut() {
+            Some(d) if is_trunk && !d.signed_again => {
+                d.signed_again = true;
+                true
+            }
+            _ => false,
+        };
+        if again {
+            self.place(now, id, leg, false);
+        }
+        again
+    }
+
     /// Turns a leg to where a phone sends it; `false` when that leads nowhere or is not allowed.
+    #[allow(clippy::too_many_arguments)]
     pub(crate) fn divert_to(
         &mut self,
+        now: Timestamp,
         id: InteractionId,
         leg: LegId,
         phone: PhoneId,
@@ -96,7 +122,8 @@ impl Engine {
         to: &str,
         why: &'static str,
     ) -> bool {
-        let refused = match self.diverted_target(id, phone, dialled, to) {
+        let wall = self.wall(now);
+        let refused = match self.diverted_target(wall, id, phone, dialled, to) {
             Ok(resolved) => {
                 let called = self.called_number(id);
                 if let Some(number) = called.as_ref() {
@@ -130,6 +157,7 @@ impl Engine {
 
     fn diverted_target(
         &self,
+        wall: Timestamp,
         id: InteractionId,
         phone: PhoneId,
         dialled: &Dialled,
@@ -150,6 +178,8 @@ impl Engine {
             router: &self.router,
             rooms: &self.rooms,
             parked: &self.parked,
+            outbound: &self.outbound,
+            wall,
             emergency_live: false,
         };
         let target = DialTarget::Extension {

@@ -2,6 +2,7 @@
 //! workers.
 
 use crate::core::{Engine, ring_time};
+use crate::guard;
 use cp_interaction::{Input as IxInput, LegCommand, LegEvent, Resolved};
 use cp_sip::sdp::{self, LocalMedia, SrtpPolicy};
 use cp_sip::ua::{CallRef, ClientCredential, NameAddrOwned, OutgoingCall};
@@ -51,8 +52,12 @@ pub(crate) struct LegEntry {
     pub dialled: Option<Box<Dialled>>,
 }
 
-/// Request-URIs with their next hops, where those are known.
-type Targets = SmallVec<[(String, Option<Target>); 2]>;
+/// Where a call goes and with what it proves itself there.
+struct Way {
+    targets: SmallVec<[(String, Option<Target>); 2]>,
+    credential: Option<ClientCredential>,
+    via_trunk: Option<TrunkId>,
+}
 
 impl Engine {
     pub(crate) fn local_media(
@@ -151,14 +156,19 @@ impl Engine {
             && let Some((to, why)) = self.forwarded_at_once(phone)
         {
             // Where the setting leads nowhere, the phone itself rings.
-            self.divert_to(id, leg, phone, &mut dialled, &to, why);
+            self.divert_to(now, id, leg, phone, &mut dialled, &to, why);
         }
         if let Endpoint::Trunk(t) = dialled.to.endpoint
             && !self.trunk_has_room(t)
+            && !guard::is_emergency(&dialled.to.dial)
         {
             return self.fail(id, leg, EndReason::Overload);
         }
+        if let Err(reason) = self.let_out(now, id, leg, &dialled.to) {
+            return self.fail(id, leg, reason);
+        }
         let Some(port) = self.ports.take(worker, now) else {
+            self.charge(now, id, leg);
             return self.fail(id, leg, EndReason::Overload);
         };
         let (codecs, srtp) = self.offer_for(id, &dialled.to.endpoint);
@@ -257,17 +267,37 @@ impl Engine {
             return;
         };
         let sdp = sdp::offer(&entry.local);
+        let help = guard::is_emergency(&d.to.dial) && !matches!(d.to.endpoint, Endpoint::Phone(_));
+        let dial = d.to.dial.clone();
+        let dress = if help {
+            self.emergency_dress(now, id, leg, &dial)
+        } else {
+            None
+        };
+        if help && dress.is_none() {
+            self.drop_entry(now, leg);
+            return self.fail(id, leg, EndReason::EmergencyNotLive);
+        }
+        let Some(d) = self.legs.get(&leg).and_then(|l| l.dialled.as_deref()) else {
+            return;
+        };
         let tenant = self.interactions.get(&id).map(|e| e.tenant);
         let host = self.own_host(tenant);
         let from = NameAddrOwned {
             display: d.caller_name.clone(),
-            uri: caller_uri(&d.caller, &host),
+            uri: dress
+                .as_ref()
+                .map_or_else(|| caller_uri(&d.caller, &host), |e| e.from.clone()),
         };
-        let (targets, credential) = self.targets(&d.to);
-        let via_trunk = match d.to.endpoint {
-            Endpoint::Trunk(t) if !targets.is_empty() => Some(t),
-            _ => None,
-        };
+        let Way {
+            targets,
+            credential,
+            via_trunk,
+        } = self.way(&d.to, dress.as_ref());
+        if let Some(dress) = &dress {
+            headers.extend(dress.headers.iter().cloned());
+        }
+        let parts = dress.as_ref().map_or_else(Vec::new, |e| e.parts.clone());
         if auto_answer {
             headers.push((
                 "Call-Info".to_string(),
@@ -279,12 +309,10 @@ impl Engine {
             ));
         }
         let ring_timeout = ring_time(d.ring_ms_max);
-        let contact_user = d.caller.user().to_string();
+        let contact_user = dress.map_or_else(|| d.caller.user().to_string(), |e| e.contact_user);
         let calls: SmallVec<[CallRef; 1]> = targets
             .into_iter()
             .map(|(uri, target)| {
-                // Last point before the wire: no rewrite may lead to an emergency service unless the site is live.
-                debug_assert!(self.config.emergency_live || !crate::guard::is_emergency(&uri));
                 let to = NameAddrOwned {
                     display: None,
                     uri: uri.clone(),
@@ -299,6 +327,7 @@ impl Engine {
                         contact_user: contact_user.clone(),
                         sdp: Some(sdp.clone()),
                         headers: headers.clone(),
+                        parts: parts.clone(),
                         credential: credential.clone(),
                         via_trunk,
                         ring_timeout,
@@ -319,10 +348,11 @@ impl Engine {
         }
     }
 
-    /// Request-URIs with known next hops, and what we answer challenges with.
-    fn targets(&self, to: &Resolved) -> (Targets, Option<ClientCredential>) {
-        let mut targets = Targets::new();
+    /// Where a call goes: each contact of a phone, or one address.
+    fn way(&self, to: &Resolved, dress: Option<&crate::emergency::Dress>) -> Way {
+        let mut targets: SmallVec<[(String, Option<Target>); 2]> = SmallVec::new();
         let mut credential = None;
+        let mut via_trunk = None;
         match to.endpoint {
             Endpoint::Phone(phone) => {
                 for b in self.ua.contacts(phone).take(FORKS_MAX) {
@@ -342,7 +372,10 @@ impl Engine {
                     } else {
                         ""
                     };
-                    targets.push((format!("{scheme}:{user}@{}{transport}", trunk.host), None));
+                    let uri = format!("{scheme}:{user}@{}{transport}", trunk.host);
+                    let uri = dress.map_or(uri, |e| e.uri.clone());
+                    targets.push((uri, None));
+                    via_trunk = Some(t);
                     if !trunk.user.is_empty() {
                         credential = Some(ClientCredential {
                             user: trunk.user.clone(),
@@ -353,7 +386,11 @@ impl Engine {
             }
             Endpoint::Uri => targets.push((to.dial.clone(), None)),
         }
-        (targets, credential)
+        Way {
+            targets,
+            credential,
+            via_trunk,
+        }
     }
 
     /// The domain of the tenant, or the address we listen on.
@@ -386,29 +423,6 @@ impl Engine {
             self.ua.hang_up(now, call, None);
         }
         self.place(now, id, leg, true);
-    }
-
-    /// The far side refused the call for its identity: it is signed anew and sent once more, since
-    /// what was signed may have grown old on the way (RFC 8224 6.2.2).
-    pub(crate) fn signed_again(&mut self, now: Timestamp, leg: LegId, status: u16) -> bool {
-        let Some(entry) = self.legs.get_mut(&leg).filter(|_| status == 438) else {
-            return false;
-        };
-        let (id, is_trunk) = (
-            entry.interaction,
-            matches!(entry.endpoint, Endpoint::Trunk(_)),
-        );
-        let again = match entry.dialled.as_deref_mut() {
-            Some(d) if is_trunk && !d.signed_again => {
-                d.signed_again = true;
-                true
-            }
-            _ => false,
-        };
-        if again {
-            self.place(now, id, leg, false);
-        }
-        again
     }
 
     fn ring(&mut self, now: Timestamp, leg: LegId, early_media: bool) {
@@ -524,6 +538,7 @@ impl Engine {
             return;
         };
         self.recent.leg(leg, entry.interaction);
+        self.charge(now, entry.interaction, leg);
         for call in &entry.calls {
             self.calls.remove(call);
             if !self.writable && !entry.confirmed {

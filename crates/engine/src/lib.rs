@@ -7,6 +7,7 @@ mod calls;
 mod command;
 mod core;
 mod divert;
+mod emergency;
 mod gate;
 pub mod guard;
 mod identity;
@@ -16,6 +17,8 @@ mod leg;
 mod live;
 mod lookup;
 mod media;
+mod outbound;
+mod outgoing;
 mod ports;
 mod recent;
 mod registration;
@@ -24,12 +27,15 @@ mod route;
 mod run;
 mod sipdir;
 mod status;
+mod switch;
+mod workers;
 
 pub use core::{Engine, EngineConfig, Stats};
 pub use identity::IdentityConfig;
 pub use io::{Input, Note, Output, Restore};
 pub use lookup::PARK_SLOTS;
 pub use recent::RECENT_MAX;
+pub use switch::FETCH_CODE;
 
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,12 @@
 
 use crate::guard;
 use crate::index::{Dialled, Index};
+use crate::outbound::{Outbound, Wanted};
 use cp_interaction::{Directory, Resolved};
 use cp_sip::ua::UserAgent;
+use cp_sip::uri::SipUri;
 use cp_vocab::event::Endpoint;
-use cp_vocab::model::{Conference, Destination, DialTarget, Queue};
+use cp_vocab::model::{Conference, Destination, DialTarget, Phone, Queue};
 use cp_vocab::*;
 use rustc_hash::FxHashMap;
 
@@ -18,6 +20,8 @@ pub(crate) struct Lookup<'a> {
     pub router: &'a cp_routing::Router,
     pub rooms: &'a FxHashMap<ConferenceId, u32>,
     pub parked: &'a FxHashMap<(TenantId, String), InteractionId>,
+    pub outbound: &'a Outbound,
+    pub wall: Timestamp,
     /// Whether numbers of emergency services may leave; off in demos and tests.
     pub emergency_live: bool,
 }
@@ -35,6 +39,9 @@ impl Lookup<'_> {
             matches!(f.when, Always | Unavailable | NotReached)
         });
         if !forwards && self.ua.contacts(phone).next().is_none() {
+            if crate::switch::by_number(p) {
+                return self.mobile(tenant, p);
+            }
             return Err(EndReason::Unavailable);
         }
         Ok(Resolved {
@@ -45,13 +52,33 @@ impl Lookup<'_> {
         })
     }
 
+    /// A mobile that is reached by its number: the tenant's trunk, and the same rules as for any number.
+    fn mobile(&self, tenant: TenantId, p: &Phone) -> Result<Resolved, EndReason> {
+        let (t, address) = self
+            .index
+            .trunk_for(tenant, &p.device.number)
+            .ok_or(EndReason::Unavailable)?;
+        let mut r = self.trunk(tenant, t.id, address)?;
+        r.agent = p.agent;
+        Ok(r)
+    }
+
+    /// The agent's own phone; another of its devices while that one is not there.
     fn agent(&self, tenant: TenantId, agent: AgentId) -> Result<Resolved, EndReason> {
         let a = self
             .index
             .agent(agent)
             .filter(|a| a.tenant == tenant)
             .ok_or(EndReason::NotFound)?;
-        let phone = a.phone.ok_or(EndReason::Unavailable)?;
+        let bound = self.index.snapshot.phones.iter();
+        let bound = bound.filter(|p| p.agent == Some(agent) && p.tenant == tenant);
+        let there = |p: &PhoneId| self.ua.contacts(*p).next().is_some();
+        let phone = a
+            .phone
+            .filter(there)
+            .or_else(|| bound.map(|p| p.id).find(there))
+            .or(a.phone)
+            .ok_or(EndReason::Unavailable)?;
         let mut r = self.phone(tenant, phone)?;
         r.agent = Some(agent);
         r.address = Address::Extension(a.extension.clone());
@@ -70,15 +97,39 @@ impl Lookup<'_> {
             .filter(|t| t.tenant == tenant)
             .ok_or(EndReason::NotFound)?;
         let dial = t.rules.render(&address);
-        if guard::is_emergency(&dial) && !self.emergency_live {
-            return Err(EndReason::Refused);
+        if guard::is_emergency(&dial) || guard::is_emergency(address.user()) {
+            return self.emergency(tenant, &dial);
         }
+        self.may_leave(tenant, address.user(), false)?;
         Ok(Resolved {
             endpoint: Endpoint::Trunk(trunk),
             address,
             agent: None,
             dial,
         })
+    }
+
+    /// The short path, whatever trunk was meant.
+    fn emergency(&self, tenant: TenantId, dialled: &str) -> Result<Resolved, EndReason> {
+        let t = self.index.tenant(tenant).ok_or(EndReason::NotFound)?;
+        let trunk = crate::emergency::trunk_of(t, self.emergency_live);
+        Ok(Resolved {
+            endpoint: Endpoint::Trunk(trunk.ok_or(EndReason::EmergencyNotLive)?),
+            address: Address::Extension(dialled.to_string()),
+            agent: None,
+            dial: dialled.to_string(),
+        })
+    }
+
+    fn may_leave(&self, tenant: TenantId, number: &str, by_address: bool) -> Result<(), EndReason> {
+        let t = self.index.tenant(tenant).ok_or(EndReason::NotFound)?;
+        let wanted = Wanted {
+            tenant,
+            rules: &t.safety.outbound,
+            number,
+            by_address,
+        };
+        self.outbound.check(self.wall, &wanted)
     }
 }
 
@@ -92,9 +143,11 @@ impl Directory for Lookup<'_> {
                 self.trunk(tenant, *trunk, t.rules.normalise(number))
             }
             DialTarget::Uri { uri } => {
-                if guard::is_emergency(uri) && !self.emergency_live {
-                    return Err(EndReason::Refused);
+                if guard::is_emergency(uri) {
+                    return self.emergency(tenant, uri);
                 }
+                let user = SipUri::parse(uri).map(|u| u.user_decoded().into_owned());
+                self.may_leave(tenant, user.as_deref().unwrap_or(""), true)?;
                 Ok(Resolved {
                     endpoint: Endpoint::Uri,
                     address: Address::Sip(uri.clone()),
@@ -113,8 +166,15 @@ impl Directory for Lookup<'_> {
                         target: t @ (DialTarget::Uri { .. } | DialTarget::Trunk { .. }),
                         ..
                     } => self.resolve(tenant, t),
+                    // Asked for one party, a queue gives its first free agent; waiting is not for who has
+                    // somebody on hold.
+                    Destination::Queue { queue } => {
+                        let free = self.router.free_agent(*queue);
+                        self.agent(tenant, free.ok_or(EndReason::Unavailable)?)
+                    }
                     _ => Err(EndReason::NotFound),
                 },
+                None if guard::is_emergency(extension) => self.emergency(tenant, extension),
                 None => {
                     let (t, address) = self
                         .index

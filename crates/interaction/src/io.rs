@@ -149,6 +149,10 @@ pub enum TimerKind {
     ParkReturn,
     /// A refused caller is let go after the announcement, at the latest now.
     Farewell,
+    /// What is awaited did not come.
+    Await,
+    /// No more digits came.
+    Collect,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -211,6 +215,15 @@ pub enum Input {
         address: Address,
         call_id: String,
     },
+    /// A device of the same person calls in to take over leg `old` (S1.6, pull).
+    SwitchIn {
+        old: LegId,
+        leg: LegId,
+        endpoint: Endpoint,
+        agent: Option<AgentId>,
+        address: Address,
+        call_id: String,
+    },
     /// A leg arrives from another interaction and takes the place of `instead`.
     Adopt {
         leg: Box<crate::state::Leg>,
@@ -224,6 +237,8 @@ pub enum Input {
     },
     /// The engine found something out that belongs into the log and decides nothing here.
     Noted(Event),
+    /// Its legs are carried by another media worker, which knows nothing yet of who hears whom.
+    WorkerChanged,
     /// The node that carried this died (restart): end it.
     NodeLost,
     /// This process is about to stop: end politely whatever is up.
@@ -256,6 +271,12 @@ pub enum Output {
         from: InteractionId,
         beside: LegId,
         instead: LegId,
+    },
+    /// Digits asked for in private: to whoever asked, not to the log.
+    Entered {
+        leg: LegId,
+        digits: Pii<String>,
+        complete: bool,
     },
     /// Last output: everything ended, nothing more will come but wrap-up.
     Done,

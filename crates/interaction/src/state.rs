@@ -216,7 +216,7 @@ impl State {
             .or_else(|| self.live_legs().find(here))
     }
 
-    fn each(&mut self, legs: &[LegId], mut change: impl FnMut(&mut Leg)) {
+    pub(crate) fn each(&mut self, legs: &[LegId], mut change: impl FnMut(&mut Leg)) {
         for id in legs {
             if let Some(l) = self.leg_mut(*id) {
                 change(l);
@@ -466,6 +466,7 @@ impl State {
                     l.supervise = Some(*mode);
                     l.room = Room::Talk;
                 }),
+            Event::LegSwitched { from, to } => self.switched(*from, *to),
             Event::TakenOver { by, from } => {
                 self.each(&[*from], |l| l.room = Room::Alone);
                 self.each(&[*by], |l| {

@@ -3,6 +3,9 @@
 //! One list of keys drives reading, `crosspoint check` and the sample file. Everything wrong is
 //! found in one go: unknown keys, wrong types, values out of range, values that contradict.
 
+mod file;
+
+use cp_fetch::Allowed;
 use cp_store::Durability;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +18,8 @@ use std::str::FromStr;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
     pub key: String,
+    /// Of the file, from 1, when it stands there.
+    pub line: Option<usize>,
     pub what: String,
 }
 
@@ -31,7 +36,10 @@ impl fmt::Display for Problems {
             if n == 1 { "" } else { "s" }
         )?;
         for p in &self.0 {
-            write!(f, "\n  {}: {}", p.key, p.what)?;
+            match p.line {
+                Some(line) => write!(f, "\n  line {line}: {}: {}", p.key, p.what)?,
+                None => write!(f, "\n  {}: {}", p.key, p.what)?,
+            }
         }
         Ok(())
     }
@@ -69,6 +77,9 @@ pub struct Config {
     pub log_json: bool,
     pub otlp_endpoint: Option<String>,
     pub drain_ms_max: u64,
+    /// Targets beside the public internet that Crosspoint may fetch from.
+    pub fetch_allow: Vec<Allowed>,
+    pub fetch_authorities: Option<PathBuf>,
     pub emergency_live: bool,
     /// Whom to believe about callers (PEM); without it no Identity header is verified.
     pub identity_roots: Option<PathBuf>,
@@ -80,10 +91,8 @@ pub struct Config {
     pub identity_forward_threshold_pct: f64,
     pub identity_forward_calls_min: u32,
     pub identity_forward_retention_s: u64,
-    pub fetch_allow: Vec<cp_fetch::Allowed>,
     pub fetch_hosts: Vec<Host>,
     pub fetch_name_servers: Vec<SocketAddr>,
-    pub fetch_authorities: Option<PathBuf>,
 }
 
 /// A name and its address, as `name=address`.
@@ -194,6 +203,16 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("log.filter", "info", "what is logged (tracing filter)"),
     ("log.json", "false", "one JSON object per line"),
     (
+        "fetch.allow",
+        "",
+        "hosts or networks beside the public internet that may be fetched from (certificates, identity providers, push services), comma separated",
+    ),
+    (
+        "fetch.authorities",
+        "",
+        "PEM file of the authorities trusted when fetching; empty: those of the system",
+    ),
+    (
         "otlp.endpoint",
         "",
         "OpenTelemetry collector (http://host:4318); empty: no traces leave",
@@ -249,11 +268,6 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "how long an identity is kept for its call to come back, 10 to 10800 seconds",
     ),
     (
-        "fetch.allow",
-        "",
-        "hosts, host:port or networks to fetch from although they are not public; never by default",
-    ),
-    (
         "fetch.hosts",
         "",
         "names known without DNS when fetching, as name=address",
@@ -263,16 +277,13 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "",
         "name servers for fetching, address with port; empty: the system's",
     ),
-    (
-        "fetch.authorities",
-        "",
-        "PEM authorities of servers fetched from; empty: the system's",
-    ),
 ];
 
 /// Values by key as text, with where each came from.
 struct Reader {
     values: BTreeMap<String, String>,
+    /// Where in the file a value stands.
+    lines: BTreeMap<String, usize>,
     problems: Vec<Problem>,
 }
 
@@ -283,6 +294,7 @@ impl Reader {
     fn problem(&mut self, key: &str, what: impl Into<String>) {
         self.problems.push(Problem {
             key: key.to_string(),
+            line: self.lines.get(key).copied(),
             what: what.into(),
         });
     }
@@ -355,25 +367,11 @@ impl Config {
             .iter()
             .map(|(k, d, _)| (k.to_string(), d.to_string()))
             .collect();
-        let mut problems = Vec::new();
-        match toml.parse::<toml::Table>() {
-            Ok(table) => flatten("", &table, &mut |key, value| match value {
-                Some(v) if values.contains_key(&key) => {
-                    values.insert(key, v);
-                }
-                Some(_) => problems.push(Problem {
-                    what: near(&key),
-                    key,
-                }),
-                None => problems.push(Problem {
-                    key,
-                    what: "has a value of a kind that is not used here".into(),
-                }),
-            }),
-            Err(e) => problems.push(Problem {
-                key: "file".into(),
-                what: e.message().to_string(),
-            }),
+        let (settings, mut problems) = file::read(toml);
+        let mut lines = BTreeMap::new();
+        for s in settings {
+            lines.insert(s.key.clone(), s.line);
+            values.insert(s.key, s.value);
         }
         for (name, value) in env {
             let Some(rest) = name.strip_prefix("CROSSPOINT_") else {
@@ -385,15 +383,21 @@ impl Config {
                 .cloned();
             match key {
                 Some(key) => {
+                    lines.remove(&key);
                     values.insert(key, value);
                 }
                 None => problems.push(Problem {
                     key: name.clone(),
+                    line: None,
                     what: "is not a setting of Crosspoint".into(),
                 }),
             }
         }
-        let mut r = Reader { values, problems };
+        let mut r = Reader {
+            values,
+            lines,
+            problems,
+        };
         let config = Self::build(&mut r);
         if r.problems.is_empty() {
             Ok(config)
@@ -445,6 +449,11 @@ impl Config {
             log_filter: r.text("log.filter").to_string(),
             log_json: r.bool("log.json"),
             otlp_endpoint: r.optional("otlp.endpoint", "a URL"),
+            fetch_allow: r.list(
+                "fetch.allow",
+                "a host, host:port or network such as 10.1.0.0/16",
+            ),
+            fetch_authorities: r.file("fetch.authorities"),
             drain_ms_max: r.bounded("drain_ms_max", 30_000, 0..=3_600_000),
             emergency_live: r.bool("emergency.live"),
             identity_roots: r.file("identity.roots"),
@@ -464,10 +473,8 @@ impl Config {
                 120,
                 10..=10_800,
             ),
-            fetch_allow: r.list("fetch.allow", "a host, host:port or network"),
             fetch_hosts: r.list("fetch.hosts", "name=address"),
             fetch_name_servers: r.list("fetch.name_servers", "an address with port"),
-            fetch_authorities: r.file("fetch.authorities"),
         };
         config.media_ports = ports(r);
         config.cross_check(r);
@@ -559,62 +566,6 @@ fn ports(r: &mut Reader) -> RangeInclusive<u16> {
             10_000..=30_000
         }
     }
-}
-
-/// Calls back with every leaf as `section.key` and its value as text.
-fn flatten(prefix: &str, table: &toml::Table, found: &mut impl FnMut(String, Option<String>)) {
-    for (name, value) in table {
-        let key = if prefix.is_empty() {
-            name.clone()
-        } else {
-            format!("{prefix}.{name}")
-        };
-        match value {
-            toml::Value::Table(t) => flatten(&key, t, found),
-            toml::Value::String(s) => found(key, Some(s.clone())),
-            toml::Value::Array(list) => {
-                let parts: Option<Vec<String>> = list.iter().map(scalar).collect();
-                found(key, parts.map(|p| p.join(",")));
-            }
-            other => found(key, scalar(other)),
-        }
-    }
-}
-
-fn scalar(value: &toml::Value) -> Option<String> {
-    match value {
-        toml::Value::String(s) => Some(s.clone()),
-        toml::Value::Integer(i) => Some(i.to_string()),
-        toml::Value::Boolean(b) => Some(b.to_string()),
-        toml::Value::Float(f) => Some(f.to_string()),
-        _ => None,
-    }
-}
-
-/// An unknown key, with the nearest known one.
-fn near(key: &str) -> String {
-    let best = KEYS.iter().map(|(k, _, _)| (distance(key, k), *k)).min();
-    match best {
-        Some((d, k)) if d <= 3 => format!("is not a setting; did you mean {k}?"),
-        _ => "is not a setting of Crosspoint".to_string(),
-    }
-}
-
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(ca != *cb))
-                .min(row[j] + 1)
-                .min(row[j + 1] + 1);
-            diagonal = row[j + 1];
-            row[j + 1] = next;
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -63,6 +63,19 @@ pub enum Message {
     Stop,
 }
 
+/// Digits that a caller entered in private, on their way to the program that asked for them.
+pub struct Entered {
+    pub tenant: TenantId,
+    pub interaction: InteractionId,
+    pub leg: LegId,
+    pub digits: Pii<String>,
+    pub complete: bool,
+}
+
+/// Private entries that may wait to be looked at. One beyond is dropped: the caller is asked for
+/// nothing more, and what was awaited ends by its time.
+pub const ENTERED_MAX: usize = 1_024;
+
 /// The way to the engine for everybody else; cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
@@ -86,6 +99,8 @@ pub struct Shared {
     pub faults: AtomicU64,
     pub held: AtomicU64,
     pub commits: watch::Sender<LogPosition>,
+    /// Where private entries go; nowhere until somebody asks for them.
+    pub entered: std::sync::OnceLock<SyncSender<Entered>>,
 }
 
 impl Shared {
@@ -142,6 +157,7 @@ pub fn channel(waker: cp_edge::Waker) -> (Handle, Receiver<Message>) {
         faults: AtomicU64::new(0),
         held: AtomicU64::new(0),
         commits: watch::Sender::new(LogPosition::default()),
+        entered: std::sync::OnceLock::new(),
     });
     (
         Handle {
@@ -385,12 +401,38 @@ impl Driver {
                     self.media_send(worker, command);
                 }
             }
+            Output::MoveLeg { leg, port, to } => {
+                if let Err(error) = self.media.move_leg(leg, port, to) {
+                    tracing::error!(%error, to, "a leg cannot be moved");
+                }
+            }
             Output::GrowPorts { worker } => {
                 if let Err(error) = self.media.grow(worker, crate::serve::PORTS_PER_STEP) {
                     tracing::error!(%error, "no more ports");
                 }
             }
+            Output::Entered {
+                tenant,
+                interaction,
+                leg,
+                digits,
+                complete,
+            } => self.entered(Entered {
+                tenant,
+                interaction,
+                leg,
+                digits,
+                complete,
+            }),
             Output::Note(note) => self.note(note),
+        }
+    }
+
+    fn entered(&self, entered: Entered) {
+        let interaction = entered.interaction;
+        let taken = self.shared.entered.get().map(|to| to.try_send(entered));
+        if !matches!(taken, Some(Ok(()))) {
+            tracing::warn!(%interaction, "nobody took a private entry");
         }
     }
 

@@ -72,40 +72,6 @@ fn unusable(key: &str, path: &Path, fault: Fault) -> anyhow::Error {
     anyhow::anyhow!("{key}: {} cannot be used: {fault}", path.display())
 }
 
-/// The client for everything fetched over HTTP.
-///
-/// # Errors
-/// An authorities file that cannot be used.
-pub fn client(config: &Config) -> Result<Client> {
-    let client = Client::new(cp_fetch::Config {
-        allow: config.fetch_allow.clone(),
-        own: config.sip_advertised.into_iter().collect(),
-        name_servers: config.fetch_name_servers.clone(),
-        hosts: config
-            .fetch_hosts
-            .iter()
-            .map(|h| (h.name.clone(), h.addr))
-            .collect(),
-        authorities: config.fetch_authorities.clone(),
-        ..cp_fetch::Config::default()
-    });
-    client.context("fetch.authorities")
-}
-
-/// Makes what fetches certificates.
-pub fn certificates(
-    config: &Config,
-    runtime: &tokio::runtime::Handle,
-    handle: &Handle,
-) -> Result<Certificates> {
-    let _inside = runtime.enter();
-    Ok(Certificates {
-        client: client(config)?,
-        runtime: runtime.clone(),
-        handle: handle.clone(),
-    })
-}
-
 /// Reads roots and revocations again; on an error those in force stay.
 pub fn reload(config: &Config, handle: &Handle) {
     match trust(config) {
@@ -124,6 +90,14 @@ pub struct Certificates {
 }
 
 impl Certificates {
+    pub fn new(client: Client, runtime: tokio::runtime::Handle, handle: Handle) -> Self {
+        Self {
+            client,
+            runtime,
+            handle,
+        }
+    }
+
     /// Fetches one; the engine is told what came of it.
     pub fn fetch(&self, url: String, now: Timestamp, deadline: Timestamp) {
         let (client, handle) = (self.client.clone(), self.handle.clone());

@@ -7,6 +7,7 @@ pub mod drive;
 pub mod identity;
 pub mod metrics;
 pub mod provision;
+pub mod push;
 pub mod serve;
 pub mod sounds;
 pub mod telemetry;

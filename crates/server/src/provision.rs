@@ -11,6 +11,7 @@ use cp_vocab::command::Actor;
 use cp_vocab::media::Sound;
 use cp_vocab::model::*;
 use cp_vocab::net::Transport;
+use cp_vocab::safety::Safety;
 use cp_vocab::*;
 use std::collections::BTreeMap;
 
@@ -134,6 +135,7 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: 0,
                 record_by_default: false,
+                safety: Default::default(),
             }
             .realm(),
             unknown: vec![],
@@ -174,6 +176,12 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: spec.interactions_max,
                 record_by_default: spec.record_by_default,
+                safety: Box::new(Safety {
+                    outbound: spec.outbound.clone(),
+                    retention: spec.retention.clone(),
+                    recording: spec.recording_consent.clone(),
+                    ..Safety::default()
+                }),
             }
             .into(),
         ];
@@ -328,6 +336,7 @@ impl<'a> Builder<'a> {
             require_srtp: p.require_srtp,
             may_dial_out: p.may_dial_out,
             forward: p.forward.clone(),
+            device: p.device.clone(),
         }
     }
 
@@ -353,6 +362,7 @@ impl<'a> Builder<'a> {
         queue.refuse_when_unstaffed = q
             .refuse_when_unstaffed
             .unwrap_or(queue.refuse_when_unstaffed);
+        queue.switch_forbidden = q.switch_forbidden.clone();
         queue.service_level_ms = q.service_level_ms.unwrap_or(queue.service_level_ms);
         queue.service_level_pct = q.service_level_pct.unwrap_or(queue.service_level_pct);
         queue
@@ -457,6 +467,17 @@ impl<'a> Builder<'a> {
                 }
             }
             DestinationSpec::Reject { status } => Destination::Reject { status: *status },
+            DestinationSpec::Await {
+                what,
+                timeout_ms,
+                then,
+                otherwise,
+            } => Destination::Await {
+                what: what.clone(),
+                timeout_ms: *timeout_ms,
+                then: Box::new(self.destination(then)),
+                otherwise: Box::new(self.destination(otherwise)),
+            },
             DestinationSpec::Menu {
                 prompt,
                 choices,

@@ -3,7 +3,9 @@
 use crate::backend::ServerBackend;
 use crate::config::Config;
 use crate::drive::{self, Driver, Handle, Message};
+use crate::identity::Certificates;
 use crate::metrics::Sources;
+use crate::push::{self, Push};
 use crate::sounds::Sounds;
 use crate::{provision, telemetry, traces};
 use anyhow::{Context, Result};
@@ -41,6 +43,8 @@ pub struct Running {
     pub handle: Handle,
     pub http: SocketAddr,
     pub sip: Vec<(Transport, SocketAddr)>,
+    /// What people type into a softphone; the same on the page and in the terminal.
+    pub sip_host: String,
     pub store: Arc<dyn Store>,
     config: Config,
     runtime: tokio::runtime::Runtime,
@@ -109,7 +113,8 @@ pub fn start(config: Config) -> Result<Running> {
 
     watch_store(&store, &handle);
     let restore = restore(store.as_ref(), clock.now())?;
-    let certificates = crate::identity::certificates(&config, runtime.handle(), &handle)?;
+    let client = client(&config, &runtime, own)?;
+    let certificates = Certificates::new(client.clone(), runtime.handle().clone(), handle.clone());
     let driver = Driver::new(
         engine,
         signalling,
@@ -127,8 +132,12 @@ pub fn start(config: Config) -> Result<Running> {
         .context("cannot start the engine thread")?;
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
+    let push = Arc::new(Push::open(&config.data, client, store.clone(), clock)?);
+    push::follow::start(push.clone(), &handle, runtime.handle())
+        .context("the log cannot be read for pushes")?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let http = start_http(&config, &runtime, &sources, (&sip, own), stopped)?;
+    let backend = ServerBackend::new(sources.clone(), push);
+    let http = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
     runtime.spawn(sweep(store.clone(), clock));
     if let Some(endpoint) = &config.otlp_endpoint {
         let followed = traces::start(
@@ -144,6 +153,7 @@ pub fn start(config: Config) -> Result<Running> {
     Ok(Running {
         handle,
         http,
+        sip_host: sip_addresses(&sip, own).host,
         sip,
         store,
         config,
@@ -152,6 +162,28 @@ pub fn start(config: Config) -> Result<Running> {
         stop_http,
         drain,
     })
+}
+
+/// The one client for everything fetched over HTTP.
+fn client(
+    config: &Config,
+    runtime: &tokio::runtime::Runtime,
+    own: IpAddr,
+) -> Result<cp_fetch::Client> {
+    let _inside = runtime.enter();
+    let config = cp_fetch::Config {
+        allow: config.fetch_allow.clone(),
+        own: vec![own],
+        name_servers: config.fetch_name_servers.clone(),
+        hosts: config
+            .fetch_hosts
+            .iter()
+            .map(|h| (h.name.clone(), h.addr))
+            .collect(),
+        authorities: config.fetch_authorities.clone(),
+        ..cp_fetch::Config::default()
+    };
+    cp_fetch::Client::new(config).context("cannot set up fetching over HTTP")
 }
 
 /// At a limit of file size the system kills who does not listen to SIGXFSZ; for us that is a full
@@ -341,6 +373,9 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
             .push((r.phone, r.contact.into_inner(), r.expires_at));
     }
     for tenant in &snapshot.tenants {
+        for (day, micros) in store.outbound_spent(tenant.id)? {
+            restore.spent.push((tenant.id, day, micros));
+        }
         for a in store.agent_states(tenant.id)? {
             // What an agent worked on died with the process: what was to come after it holds now.
             restore.presence.push((
@@ -356,18 +391,17 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
 fn start_http(
     config: &Config,
     runtime: &tokio::runtime::Runtime,
-    sources: &Arc<Sources>,
+    (backend, store): (ServerBackend, &Arc<dyn Store>),
     (sip, own): (&[(Transport, SocketAddr)], IpAddr),
     mut stopped: tokio::sync::watch::Receiver<bool>,
 ) -> Result<SocketAddr> {
-    let backend = Arc::new(ServerBackend::new(sources.clone()));
     let settings = Settings {
         tls: config.http_tls,
         recordings: config.data.join("recordings"),
         sip: sip_addresses(sip, own),
         ..Settings::default()
     };
-    let state = ApiState::new(sources.store.clone(), backend, settings);
+    let state = ApiState::new(store.clone(), Arc::new(backend), settings);
     let address = config.http_listen;
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(address))

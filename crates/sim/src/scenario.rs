@@ -10,7 +10,7 @@ use crate::world::{Fault, START, World};
 use cp_vocab::command::{Actor, Command, SuperviseMode};
 use cp_vocab::event::StreamId;
 use cp_vocab::media::Sound;
-use cp_vocab::model::{Destination, DialTarget, Presence};
+use cp_vocab::model::{Destination, DialTarget, Presence, Snapshot};
 use cp_vocab::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +29,8 @@ const PHONES: &[(&str, Option<&str>, u8)] = &[
     ("sup", Some("sup"), 5),
     ("kim", Some("kim"), 6),
     ("zed", Some("zed"), 7),
+    ("desk", Some("desk"), 22),
+    ("loud", Some("loud"), 23),
     // Says it is Bob and does not know the password.
     ("thief", Some("bob"), 231),
 ];
@@ -48,7 +50,15 @@ pub struct Run {
 /// # Panics
 /// When a statement is wrong, an expectation in it does not hold, or a promise is broken.
 pub fn play(text: &str) -> String {
-    let mut run = Run::new(text);
+    play_in(text, false, |_, _| {})
+}
+
+/// The same in a house that was changed beforehand; with `live` its node lets emergency calls out.
+///
+/// # Panics
+/// As [`play`].
+pub fn play_in(text: &str, live: bool, change: impl FnOnce(&House, &mut Snapshot)) -> String {
+    let mut run = Run::new(text, live, change);
     let statements = text.split([';', '\n']).map(str::trim);
     for statement in statements.filter(|s| !s.is_empty() && !s.starts_with('#')) {
         run.line = statement.to_string();
@@ -71,15 +81,16 @@ fn duration(word: &str) -> Duration {
 }
 
 impl Run {
-    fn new(text: &str) -> Self {
-        let (house, snapshot) = House::build();
+    fn new(text: &str, live: bool, change: impl FnOnce(&House, &mut Snapshot)) -> Self {
+        let (house, mut snapshot) = House::build();
+        change(&house, &mut snapshot);
         let ports = text
             .split([';', '\n'])
             .find_map(|s| s.trim().strip_prefix("ports "))
             .map_or(crate::media::PORTS, |n| n.parse().expect("a number"));
         Self {
             house,
-            world: World::with_ports(1, snapshot, ports),
+            world: World::of(1, snapshot, ports, live),
             seen: BTreeMap::new(),
             told: 0,
             line: String::new(),
@@ -362,6 +373,11 @@ impl Run {
                 mix_with_call: false,
             },
             ["stop", "playing"] => Command::StopPlaying { leg: leg? },
+            ["move", "to", device] => Command::Switch {
+                leg: leg?,
+                phone: *self.house.devices.get(*device)?,
+                pull: false,
+            },
             ["take", "over"] => Command::TakeOver { leg: leg? },
             ["change", "to", mode] => Command::SetSuperviseMode {
                 leg: leg?,
@@ -397,6 +413,7 @@ impl Run {
             ["requeue", queue] => Command::Requeue {
                 interaction,
                 queue: *self.house.queues.get(*queue)?,
+                priority: 0,
             },
             ["priority", n] => Command::SetPriority {
                 interaction,
@@ -446,6 +463,12 @@ impl Run {
             ("reject", []) => Command::RejectOffer {
                 offer: self.offer(agent?)?,
             },
+            ("fetch", ["at", device]) => Command::Fetch {
+                agent: agent?,
+                phone: *self.house.devices.get(*device)?,
+                leg: None,
+            },
+            ("devices", []) => Command::Devices { agent: agent? },
             ("done", []) => Command::FinishWrapUp { agent: agent? },
             ("extend", [d]) => Command::ExtendWrapUp {
                 agent: agent?,

@@ -204,6 +204,18 @@ impl<'a> Story<'a> {
             ParkRetrieved { by, .. } => format!("retrieved by {}", self.leg(*by)),
             SuperviseStarted { leg, mode } => format!("{} supervises: {mode:?}", self.leg(*leg)),
             SuperviseChanged { leg, mode } => format!("{} changes to {mode:?}", self.leg(*leg)),
+            SwitchStarted {
+                leg, to_leg, pull, ..
+            } => {
+                let how = if *pull { "pulled" } else { "pushed" };
+                format!("{} {how} to {}", self.leg(*leg), self.leg(*to_leg))
+            }
+            LegSwitched { from, to } => {
+                format!("{} goes on as {}", self.leg(*from), self.leg(*to))
+            }
+            SwitchFailed { to_leg, reason, .. } => {
+                format!("not moved to {}: {}", self.leg(*to_leg), reason.code())
+            }
             TakenOver { by, from } => {
                 format!("{} takes over from {}", self.leg(*by), self.leg(*from))
             }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// Everything that outlives a process. Object safe; one conformance suite holds every
 /// implementation to what is written here.
-pub trait Store: Send + Sync + PushStore {
+pub trait Store: Send + Sync + PushStore + crate::proof::ProofStore {
     // --- the log
 
     /// Hands over records that became true, in order, and returns at once. The batch is kept whole
@@ -109,6 +109,9 @@ pub trait Store: Send + Sync + PushStore {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<QueueCounters>>;
+
+    /// Spent on outgoing calls by day (`20261120`), oldest first: this month's at least.
+    fn outbound_spent(&self, tenant: TenantId) -> Result<Vec<(u32, u64)>>;
 
     /// Drops all projections and builds them again from the log. Blocks the writer meanwhile.
     fn rebuild_projections(&self) -> Result<()>;

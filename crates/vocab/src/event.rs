@@ -7,6 +7,7 @@ use crate::id::*;
 use crate::media::Quality;
 use crate::model::{Presence, RoutingState};
 use crate::party::Address;
+use crate::person::{Awaited, ProofMethod, ProofStep};
 use crate::pii::Pii;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -245,6 +246,22 @@ events! {
     }
     LegQuality = "leg.quality" { leg: LegId, quality: Quality }
     DigitReceived = "leg.digit" { leg: LegId, digit: Pii<char> }
+    /// The party is asked for digits in private; the digits themselves are nowhere.
+    CollectStarted = "collect.started" { leg: LegId }
+    CollectEnded = "collect.ended" { leg: LegId, digits: u32, complete: bool }
+    AwaitStarted = "await.started" { leg: LegId, what: Awaited, until: Timestamp, queue: Option<QueueId> }
+    AwaitEnded = "await.ended" { leg: LegId, met: bool }
+    /// Who the customer is, and how well it is proven from now on. Screens read the customer again.
+    ProofChanged = "proof.changed" {
+        step: ProofStep,
+        person: Option<PersonId>,
+        level: u8,
+        methods: Vec<ProofMethod>,
+        proven_at: Option<Timestamp>,
+        expires_at: Option<Timestamp>,
+        /// What is allowed with it; empty: all that the level allows.
+        scope: Vec<String>,
+    }
     PromptStarted = "prompt.started" { leg: LegId, playback: PlaybackId, what: String }
     PromptEnded = "prompt.ended" { leg: LegId, playback: PlaybackId, interrupted: bool }
     Queued = "queue.entered" { queue: QueueId, priority: i32, position: u32, wait_estimate_ms: Option<u64> }
@@ -259,6 +276,11 @@ events! {
     TransferFailed = "transfer.failed" { kind_of: TransferKind, by: LegId, reason: EndReason }
     ConsultStarted = "consult.started" { by: LegId, leg: LegId }
     ConsultEnded = "consult.ended" { by: LegId, leg: LegId, completed: bool }
+    /// The person of `leg` asked to go on with device `to_leg` (S1.6).
+    SwitchStarted = "switch.started" { leg: LegId, to_leg: LegId, source: Endpoint, target: Endpoint, pull: bool }
+    /// `to` has taken the place of `from` in everything; `from` ends next.
+    LegSwitched = "switch.completed" { from: LegId, to: LegId }
+    SwitchFailed = "switch.failed" { leg: LegId, to_leg: LegId, reason: EndReason }
     Merged = "conference.merged" { legs: Vec<LegId> }
     ConferenceJoined = "conference.joined" { conference: ConferenceId, leg: LegId, members: u32 }
     ConferenceLeft = "conference.left" { conference: ConferenceId, leg: LegId, members: u32 }
@@ -328,6 +350,25 @@ events! {
     IdentityRefused = "trunk.identity_refused" { trunk: TrunkId, code: u16, reason: String }
     ConfigurationChanged = "tenant.configuration_changed" { by: Actor, what: String, id: String }
     AccessDenied = "tenant.access_denied" { what: String, detail: String }
+    /// A call was not let out; `why` is the code of the reason.
+    OutboundRefused = "tenant.outbound_refused" { interaction: InteractionId, to: Pii<String>, why: EndReason }
+    /// Something about outgoing calls that a person should look at: `spend`, `calls`, `rate`, `same_number`, `refusals`.
+    OutboundAlert = "tenant.outbound_alert" { what: String, detail: String }
+    /// What an answered outgoing call cost, in millionths of the tenant's currency; `day` is `20261120`.
+    OutboundCharged = "tenant.outbound_charged" { interaction: InteractionId, leg: LegId, prefix: String, seconds: u64, micros: u64, day: u32 }
+    /// Somebody lifted the limits of outgoing calls, or (without `until`) let them hold again.
+    OutboundLifted = "tenant.outbound_lifted" { by: String, reason: String, until: Option<Timestamp> }
+    /// An emergency call left on the short path.
+    EmergencyCalled = "tenant.emergency_called" { interaction: InteractionId, leg: LegId, phone: Option<PhoneId>, callback: Pii<String> }
+    /// A step towards emergency calls being live, or away from it: `requested`, `live`, `off`.
+    EmergencyChanged = "tenant.emergency_changed" { what: String, by: String }
+}
+
+impl Event {
+    /// Events that features beside the call may write into an interaction's log.
+    pub fn is_aside(&self) -> bool {
+        matches!(self, Self::ProofChanged { .. })
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! from an [`id::IdSource`] that the caller seeds.
 
 pub mod command;
+pub mod dialling;
 pub mod end;
 pub mod event;
 pub mod id;
@@ -13,8 +14,11 @@ pub mod media;
 pub mod model;
 pub mod net;
 pub mod party;
+pub mod person;
 pub mod pii;
+pub mod proof;
 pub mod refusal;
+pub mod safety;
 pub mod time;
 pub mod trust;
 

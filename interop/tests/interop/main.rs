@@ -2,6 +2,7 @@
 
 mod calls;
 mod clients;
+mod devices;
 mod limits;
 mod parking;
 mod phones;
@@ -10,4 +11,5 @@ mod recovery;
 mod supervision;
 mod torture;
 mod trunks;
+mod workers;
 mod world;

@@ -118,6 +118,40 @@ export interface paths {
         patch: operations["changeAgent"];
         trace?: never;
     };
+    "/v1/agents/{id}/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Devices an agent's call can be moved to */
+        get: operations["listDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{id}/fetch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring the agent's call to this device */
+        post: operations["fetchCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/agents/{id}/presence": {
         parameters: {
             query?: never;
@@ -132,6 +166,26 @@ export interface paths {
          */
         put: operations["setPresence"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{id}/spoken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a voice assistant heard its owner say
+         * @description “Take the call”, “bring my call here”; with several calls the answer is a question to be spoken, and “the second one” goes on from there.
+         */
+        post: operations["spokenToDevice"];
         delete?: never;
         options?: never;
         head?: never;
@@ -252,6 +306,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/calls/{id}/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move the call to another device of the same person
+         * @description The device is rung; the leg lives until it answers, and goes on when it does not. The other parties are asked nothing.
+         */
+        post: operations["switchCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/conferences": {
         parameters: {
             query?: never;
@@ -293,6 +367,87 @@ export interface paths {
          * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeConference"];
+        trace?: never;
+    };
+    "/v1/emergency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read where emergency calls go */
+        get: operations["getEmergency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change where emergency calls go
+         * @description Switches them off: two people must agree anew.
+         */
+        patch: operations["changeEmergency"];
+        trace?: never;
+    };
+    "/v1/emergency/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agree as the second person
+         * @description A person must do it: keys of programs may not.
+         */
+        post: operations["approveEmergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/emergency/off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch emergency calls off
+         * @description A person must do it: keys of programs may not.
+         */
+        post: operations["stopEmergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/emergency/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask that emergency calls go live
+         * @description A person must do it: keys of programs may not.
+         */
+        post: operations["requestEmergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/events": {
@@ -840,6 +995,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/legs/{id}/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move the call to another device of the same person
+         * @description The device is rung; the leg lives until it answers, and goes on when it does not. The other parties are asked nothing.
+         */
+        post: operations["switchLeg"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/legs/{id}/take-over": {
         parameters: {
             query?: never;
@@ -892,6 +1067,44 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/node/bans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List SIP sources that are banned */
+        get: operations["listBans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/node/bans/{address}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Ban a SIP source
+         * @description It gets no answer meanwhile. Calls that run go on.
+         */
+        put: operations["ban"];
+        post?: never;
+        /** Take a ban back */
+        delete: operations["unban"];
         options?: never;
         head?: never;
         patch?: never;
@@ -991,6 +1204,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/outbound": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the rules for outgoing calls */
+        get: operations["getOutbound"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change the rules for outgoing calls
+         * @description They hold for the next call; what runs goes on, unless its money is spent.
+         */
+        patch: operations["changeOutbound"];
+        trace?: never;
+    };
+    "/v1/outbound/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lift the limits for a while
+         * @description Calls, rates and money are not limited until then; what may be dialled is. Who, why and how long is told as `tenant.outbound_lifted`.
+         */
+        post: operations["liftOutbound"];
+        /** Let the limits hold again */
+        delete: operations["lowerOutbound"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/outbound/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls and money now */
+        get: operations["getOutboundUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/parked/{slot}/retrieve": {
         parameters: {
             query?: never;
@@ -1002,6 +1274,69 @@ export interface paths {
         put?: never;
         /** Pick up a parked call */
         post: operations["retrieveParked"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/persons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every person, oldest first */
+        get: operations["listPersons"];
+        put?: never;
+        /** Make a person */
+        post: operations["createPerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/persons/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a person */
+        get: operations["getPerson"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a person
+         * @description 409 while others name it.
+         */
+        delete: operations["removePerson"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a person
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changePerson"];
+        trace?: never;
+    };
+    "/v1/persons/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take another person into this one
+         * @description Identities, fields that this one lacks, and credentials move; the other's id leads here from then on.
+         */
+        post: operations["mergePersons"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1068,6 +1403,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/push-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The key that a browser subscribes with */
+        get: operations["pushKey"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/push-subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own browsers that ring */
+        get: operations["listPushSubscriptions"];
+        put?: never;
+        /**
+         * Let this browser ring when no tab is open
+         * @description The same endpoint again replaces what was kept. A person has eight at most; a ninth drops the oldest. An endpoint that leads to an address inside the house is refused.
+         */
+        post: operations["createPushSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/push-subscriptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Let a browser ring no more */
+        delete: operations["removePushSubscription"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/push-subscriptions/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a message to try it */
+        post: operations["testPushSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/queues": {
         parameters: {
             query?: never;
@@ -1109,6 +1516,24 @@ export interface paths {
          * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeQueue"];
+        trace?: never;
+    };
+    "/v1/recording-consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read who is told of recordings */
+        get: operations["getRecordingConsent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change who is told of recordings */
+        patch: operations["changeRecordingConsent"];
         trace?: never;
     };
     "/v1/recordings": {
@@ -1163,6 +1588,24 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read how long things are kept */
+        get: operations["getRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change how long things are kept */
+        patch: operations["changeRetention"];
         trace?: never;
     };
     "/v1/sessions": {
@@ -1536,6 +1979,29 @@ export interface components {
             /** @description `cp_…`; null when this is the answer to a repeated request. */
             secret?: string | null;
         };
+        /** @description What is waited for. */
+        Awaited: {
+            /** @enum {string} */
+            for: "proof";
+            /** Format: int32 */
+            level: number;
+        } | {
+            /** @enum {string} */
+            for: "expected_caller";
+        };
+        Ban: {
+            /** @description An IPv4 address, or the /64 of an IPv6 one. */
+            address: string;
+            /** Format: date-time */
+            until: string;
+        };
+        BanMaking: {
+            /** Format: int64 */
+            minutes: number;
+        };
+        Bans: {
+            items: components["schemas"]["Ban"][];
+        };
         /**
          * @description Without `destination`: rings the agent's phone, then the target (click to call). With one:
          *     dials the target and leads it there when it answers.
@@ -1662,6 +2128,53 @@ export interface components {
             timeout_ms: number;
             /** @enum {string} */
             to: "menu";
+        } | {
+            /** @description When it is not met, or not in time. */
+            otherwise: components["schemas"]["Destination"];
+            then: components["schemas"]["Destination"];
+            /** Format: int64 */
+            timeout_ms?: number;
+            /** @enum {string} */
+            to: "await";
+            what: components["schemas"]["Awaited"];
+        };
+        /** @description What moving a call to this device needs to know. */
+        Device: {
+            /** @default desk */
+            kind: components["schemas"]["DeviceKind"];
+            /**
+             * @description A mobile without an account here is reached by this number through a trunk.
+             * @default
+             */
+            number: string;
+            /**
+             * @description Where it stands; devices of one place are near each other.
+             * @default
+             */
+            place: string;
+        };
+        /**
+         * @description What kind of thing a device is; rules about moving calls name kinds.
+         * @enum {string}
+         */
+        DeviceKind: "desk" | "softphone" | "browser" | "mobile" | "speaker";
+        DevicesView: {
+            calls: components["schemas"]["MovableCall"][];
+            /** @description Nearest first. */
+            devices: components["schemas"]["DeviceView"][];
+        };
+        DeviceView: {
+            /** @description Why the call may not go there; absent when it may. */
+            forbidden?: string | null;
+            in_call: boolean;
+            kind: components["schemas"]["DeviceKind"];
+            name: string;
+            /** @description In the same place as the device that has the call, or speaking from the same address. */
+            near: boolean;
+            phone: components["schemas"]["PhoneId"];
+            place: string;
+            /** @description Registered, or reached by its number. */
+            reachable: boolean;
         };
         /** @description Whom to dial. */
         DialTarget: {
@@ -1698,6 +2211,70 @@ export interface components {
             /** @description True: refuse new calls, let running ones end. False: take calls again. */
             on: boolean;
         };
+        /** @description The short path of emergency calls. Any change of it switches them off. */
+        Emergency: {
+            /** @description In E.164; who calls it back within a day reaches the caller. */
+            callback: string;
+            location: components["schemas"]["EmergencyLocation"];
+            /** @description What is asked for there; empty: `urn:service:sos`. */
+            number: string;
+            phones: components["schemas"]["EmergencyPhone"][];
+            trunk?: null | components["schemas"]["TrunkId"];
+        };
+        /** @description A place as RFC 5139 and RFC 5491 write it. */
+        EmergencyLocation: {
+            /** @default  */
+            building: string;
+            /** @default  */
+            city: string;
+            /** @default  */
+            country: string;
+            /** @default  */
+            floor: string;
+            /** @default  */
+            house_number: string;
+            /**
+             * Format: double
+             * @default null
+             */
+            latitude: number | null;
+            /**
+             * Format: double
+             * @default null
+             */
+            longitude: number | null;
+            /** @default  */
+            postal_code: string;
+            /**
+             * Format: int32
+             * @default null
+             */
+            radius_m: number | null;
+            /** @default  */
+            room: string;
+            /** @default  */
+            state: string;
+            /** @default  */
+            street: string;
+        };
+        EmergencyPhone: {
+            location: components["schemas"]["EmergencyLocation"];
+            phone: components["schemas"]["PhoneId"];
+        };
+        /** @description The path, and who switched it on. */
+        EmergencyState: {
+            approved_by?: null | components["schemas"]["UserId"];
+            callback: string;
+            location: components["schemas"]["EmergencyLocation"];
+            number: string;
+            phones: components["schemas"]["EmergencyPhone"][];
+            requested_by?: null | components["schemas"]["UserId"];
+            /** Format: date-time */
+            since?: string | null;
+            /** @description `off`, `requested`, or `on`. */
+            state: string;
+            trunk?: null | components["schemas"]["TrunkId"];
+        };
         /** @description Why offers went where they went. */
         Explanation: {
             /** @description The routing's own account; its form may grow. */
@@ -1707,6 +2284,29 @@ export interface components {
             /** Format: int64 */
             by_ms: number;
         };
+        Fact: string | number | boolean;
+        /** @description The call comes, or the question which one is meant. */
+        FetchDone: {
+            /** @description To be shown or spoken to the person. */
+            ask?: string | null;
+            choices?: components["schemas"]["MovableCall"][];
+            interaction?: null | components["schemas"]["InteractionId"];
+            leg?: null | components["schemas"]["LegId"];
+        };
+        FetchInput: {
+            /** @description The device that wants the call. */
+            device: components["schemas"]["PhoneId"];
+            leg?: null | components["schemas"]["LegId"];
+        };
+        /** @description A line of a customer's record. */
+        Field: {
+            class?: components["schemas"]["FieldClass"];
+            label: string;
+            name: string;
+            value: string;
+        };
+        /** @enum {string} */
+        FieldClass: "open" | "secure";
         /** @description One thing wrong with a body or a parameter. */
         FieldError: {
             /**
@@ -1727,6 +2327,18 @@ export interface components {
         };
         /** @enum {string} */
         ForwardWhen: "always" | "busy" | "no_answer" | "unavailable" | "not_reached";
+        /** @description What a caller must have met before a place in a queue is taken. */
+        Gate: {
+            otherwise?: null | components["schemas"]["Destination"];
+            /** Format: int64 */
+            timeout_ms: number;
+            what: components["schemas"]["Awaited"];
+        };
+        /** @description One way a person is known. */
+        Identity: {
+            kind: components["schemas"]["IdentityKind"];
+            value: string;
+        };
         IdentityCertificate: {
             /** @description PEM, leaf first, with a TNAuthList (RFC 8226). */
             chain: string;
@@ -1772,6 +2384,8 @@ export interface components {
             /** @description Whether this node has roots to verify by. */
             verifies: boolean;
         };
+        /** @enum {string} */
+        IdentityKind: "phone" | "email" | "account" | "device";
         /** @enum {string} */
         IdentityReason: "stir" | "sip" | "none";
         /** @description One call step by step: verified, decided, kept, matched, attached, diverted, signed. */
@@ -1867,8 +2481,20 @@ export interface components {
             /** Format: int32 */
             waiting: number;
         };
+        /** @description Which person is the same one. */
+        MergeInput: {
+            /** @description Goes away; its identities, credentials and interactions become the other's. */
+            from: components["schemas"]["PersonId"];
+        };
         ModeInput: {
             mode: components["schemas"]["SuperviseMode"];
+        };
+        /** @description One of the agent's calls that could be moved. */
+        MovableCall: {
+            interaction: components["schemas"]["InteractionId"];
+            leg: components["schemas"]["LegId"];
+            /** @description Who is at the other end. */
+            with: string;
         };
         MuteInput: {
             muted: boolean;
@@ -1927,6 +2553,89 @@ export interface components {
             /** @default false */
             send_plus: boolean;
         };
+        /** @description What may be dialled outside, and how much of it. Empty lists and 0 limit nothing. */
+        Outbound: {
+            /** Format: int32 */
+            alert_pct: number;
+            /** @description Prefixes in E.164 that may be dialled; the longest of `allow` and `block` decides. */
+            allow: string[];
+            at_limit: components["schemas"]["OutboundAtLimit"];
+            block: string[];
+            blocked_countries: string[];
+            /** Format: int32 */
+            calls_max: number;
+            /** Format: int32 */
+            calls_per_minute_max: number;
+            /** @description ISO 3166-1 alpha-2. */
+            countries: string[];
+            home_country: string;
+            hours: components["schemas"]["OutboundHours"][];
+            international: boolean;
+            /** @description Satellites and networks without a country. */
+            networks: boolean;
+            premium: boolean;
+            rates: components["schemas"]["OutboundRate"][];
+            /**
+             * Format: int32
+             * @description Calls to one number within an hour that raise an alert.
+             */
+            same_number_alert: number;
+            sip_addresses: boolean;
+            /**
+             * Format: int64
+             * @description Millionths of your currency. With a limit, numbers without a rate are refused.
+             */
+            spend_daily_max_micros: number;
+            /** Format: int64 */
+            spend_monthly_max_micros: number;
+            /** @description IANA name; empty: UTC. */
+            time_zone: string;
+        };
+        /**
+         * @description Running calls when the money is spent: `cut` ends them, `finish` lets them go on.
+         * @enum {string}
+         */
+        OutboundAtLimit: "cut" | "finish";
+        OutboundHours: {
+            /** @description 1 (Monday) to 7; empty: every day. */
+            days?: number[];
+            /** Format: int32 */
+            from_minute: number;
+            /** Format: int32 */
+            to_minute: number;
+        };
+        OutboundLift: {
+            /** Format: int32 */
+            minutes: number;
+            reason: string;
+        };
+        OutboundRate: {
+            /** Format: int64 */
+            connect_micros?: number;
+            /** Format: int64 */
+            per_minute_micros: number;
+            prefix: string;
+            /**
+             * Format: int32
+             * @description Begun steps of so many seconds are counted whole.
+             */
+            step_s?: number;
+        };
+        /** @description Calls now, and what is spent with them, in millionths of your currency. */
+        OutboundUsage: {
+            /** Format: int32 */
+            calls: number;
+            /** Format: int32 */
+            calls_max: number;
+            /** Format: int64 */
+            spend_daily_max_micros: number;
+            /** Format: int64 */
+            spend_monthly_max_micros: number;
+            /** Format: int64 */
+            spent_this_month_micros: number;
+            /** Format: int64 */
+            spent_today_micros: number;
+        };
         ParkInput: {
             /** @description A slot of your choice; a free one when left out. */
             slot?: string | null;
@@ -1938,10 +2647,46 @@ export interface components {
             current: string;
             new: string;
         };
+        Person: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description What routing may use once the caller is proven: flags, numbers, words by name. */
+            facts: {
+                [key: string]: components["schemas"]["Fact"];
+            };
+            /** @description What agents see. Secure fields are marked until the caller is proven. */
+            fields: components["schemas"]["Field"][];
+            id: string;
+            /** @description How the person is known; each belongs to one person of the tenant. */
+            identities: components["schemas"]["Identity"][];
+            name: string;
+            /** @description Where the picture is kept that an agent compares with. */
+            photo?: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        PersonId: string;
+        PersonInput: {
+            /** @description What routing may use once the caller is proven: flags, numbers, words by name. */
+            facts?: {
+                [key: string]: components["schemas"]["Fact"];
+            };
+            /** @description What agents see. Secure fields are marked until the caller is proven. */
+            fields?: components["schemas"]["Field"][];
+            /** @description How the person is known; each belongs to one person of the tenant. */
+            identities?: components["schemas"]["Identity"][];
+            name: string;
+            /** @description Where the picture is kept that an agent compares with. */
+            photo?: string | null;
+        };
         Phone: {
             agent?: null | components["schemas"]["AgentId"];
             /** Format: date-time */
             created_at: string;
+            /** @description What moving a call here needs to know. */
+            device: components["schemas"]["Device"];
             forward?: null | components["schemas"]["Forward"];
             id: string;
             /** @description Whether it may dial out through trunks. */
@@ -1959,6 +2704,8 @@ export interface components {
         PhoneId: string;
         PhoneInput: {
             agent?: null | components["schemas"]["AgentId"];
+            /** @description What moving a call here needs to know. */
+            device?: components["schemas"]["Device"];
             forward?: null | components["schemas"]["Forward"];
             /** @description Whether it may dial out through trunks. */
             may_dial_out?: boolean;
@@ -2016,6 +2763,38 @@ export interface components {
             /** @description Names the kind of problem: `/docs#<code>`. */
             type: string;
         };
+        PushId: string;
+        /** @description What `PushSubscription.toJSON()` gives, and a name for the browser. */
+        PushInput: {
+            endpoint: string;
+            keys: components["schemas"]["PushKeys"];
+            /** @description What the person calls this browser. */
+            label?: string;
+        };
+        PushKey: {
+            /** @description Give it to `pushManager.subscribe` as `applicationServerKey`. */
+            public_key: string;
+        };
+        PushKeys: {
+            /** @description 16 bytes in URL-safe Base64. */
+            auth: string;
+            /** @description The browser's public key: 65 bytes in URL-safe Base64. */
+            p256dh: string;
+        };
+        /** @description A browser that rings. Its endpoint is not told again: who has it can send. */
+        PushSubscription: {
+            created_at: string;
+            id: components["schemas"]["PushId"];
+            label: string;
+            /** @description Host of the browser maker's push service. */
+            service: string;
+        };
+        PushTest: {
+            /** @description One sentence for a person. */
+            detail: string;
+            /** @description Whether the push service took it. What it no longer knows was forgotten here too. */
+            taken: boolean;
+        };
         Queue: {
             /**
              * Format: int64
@@ -2030,6 +2809,8 @@ export interface components {
              * @default true
              */
             demote_on_no_answer: boolean;
+            /** @default null */
+            gate: null | components["schemas"]["Gate"];
             /** @default null */
             greeting: null | components["schemas"]["Sound"];
             id: string;
@@ -2080,6 +2861,11 @@ export interface components {
             service_level_pct: number;
             /** @default [] */
             skills: components["schemas"]["SkillLevel"][];
+            /**
+             * @description Kinds of device its calls may not be moved to.
+             * @default []
+             */
+            switch_forbidden: components["schemas"]["DeviceKind"][];
             /** Format: date-time */
             updated_at: string;
             /** @description Rises with each change; the `ETag` without quotes. */
@@ -2102,6 +2888,11 @@ export interface components {
             wrap_up_ms: number;
         };
         QueueChoice: {
+            /**
+             * Format: int32
+             * @description In the new queue.
+             */
+            priority?: number;
             queue: components["schemas"]["QueueId"];
         };
         QueueId: string;
@@ -2118,6 +2909,8 @@ export interface components {
              * @default true
              */
             demote_on_no_answer: boolean;
+            /** @default null */
+            gate: null | components["schemas"]["Gate"];
             /** @default null */
             greeting: null | components["schemas"]["Sound"];
             /**
@@ -2168,6 +2961,11 @@ export interface components {
             /** @default [] */
             skills: components["schemas"]["SkillLevel"][];
             /**
+             * @description Kinds of device its calls may not be moved to.
+             * @default []
+             */
+            switch_forbidden: components["schemas"]["DeviceKind"][];
+            /**
              * Format: int64
              * @default 900000
              */
@@ -2198,7 +2996,21 @@ export interface components {
             /** Format: date-time */
             started_at: string;
         };
+        /** @description Who must know of a recording before it begins. */
+        RecordingConsent: {
+            /** @description What is said; empty: a beep. */
+            announcement: string;
+            /** @description Where your people are: `DE`, `US-CA`. */
+            home: string;
+            policy: components["schemas"]["RecordingPolicy"];
+        };
         RecordingId: string;
+        /**
+         * @description `silent`: you see to consent by other means. `by_place`: the stricter of both places decides.
+         *     `announce`: everybody is told.
+         * @enum {string}
+         */
+        RecordingPolicy: "silent" | "by_place" | "announce";
         /** @description What is asked for less strictly after some waiting. */
         Relaxation: {
             /** Format: int64 */
@@ -2211,6 +3023,23 @@ export interface components {
             lower_levels_by?: number;
             /** @description Agents of these queues may be offered it too. */
             widen_to?: components["schemas"]["QueueId"][];
+        };
+        /** @description Days things are kept after an interaction ended; 0: for ever. */
+        Retention: {
+            /**
+             * Format: int32
+             * @description Then nothing of the interaction is left.
+             */
+            events_days: number;
+            /** @description Nothing is deleted while it is set, whoever asks. */
+            legal_hold?: string | null;
+            /**
+             * Format: int32
+             * @description Then numbers, names and words are taken out of the log; the rest stays.
+             */
+            personal_days: number;
+            /** Format: int32 */
+            recordings_days: number;
         };
         RetrieveInput: {
             agent?: null | components["schemas"]["AgentId"];
@@ -2290,12 +3119,22 @@ export interface components {
             /** Format: int32 */
             ms: number;
         };
+        SpokenInput: {
+            /** @description The device that heard it, and wants the call. */
+            device: components["schemas"]["PhoneId"];
+            /** @description What its recogniser understood. */
+            text: string;
+        };
         SuperviseInput: {
             agent?: null | components["schemas"]["AgentId"];
             mode: components["schemas"]["SuperviseMode"];
         };
         /** @enum {string} */
         SuperviseMode: "listen" | "whisper" | "barge";
+        SwitchInput: {
+            /** @description A phone bound to the same agent. */
+            target_device: components["schemas"]["PhoneId"];
+        };
         Tenant: {
             /** Format: date-time */
             created_at: string;
@@ -2849,6 +3688,75 @@ export interface operations {
             };
         };
     };
+    listDevices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Devices, nearest first, and the calls there are */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DevicesView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetchCall: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FetchInput"];
+            };
+        };
+        responses: {
+            /** @description It comes, or which one is asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     setPresence: {
         parameters: {
             query?: never;
@@ -2874,6 +3782,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    spokenToDevice: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpokenInput"];
+            };
+        };
+        responses: {
+            /** @description It comes, or what to say to the person */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchDone"];
                 };
             };
             /** @description What went wrong */
@@ -3220,6 +4166,44 @@ export interface operations {
             };
         };
     };
+    switchCall: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchInput"];
+            };
+        };
+        responses: {
+            /** @description The device rings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listConferences: {
         parameters: {
             query?: {
@@ -3392,6 +4376,168 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Conference"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getEmergency: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The path */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` you read. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approveEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stopEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
                 };
             };
             /** @description What went wrong */
@@ -4681,6 +5827,44 @@ export interface operations {
             };
         };
     };
+    switchLeg: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchInput"];
+            };
+        };
+        responses: {
+            /** @description The device rings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     takeOver: {
         parameters: {
             query?: never;
@@ -4774,6 +5958,97 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Live"];
                 };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bans"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ban: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BanMaking"];
+            };
+        };
+        responses: {
+            /** @description Banned */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unban: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Taken back */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong */
             default: {
@@ -5078,6 +6353,166 @@ export interface operations {
             };
         };
     };
+    getOutbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outbound"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeOutbound: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` you read. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outbound"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    liftOutbound: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutboundLift"];
+            };
+        };
+        responses: {
+            /** @description Lifted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outbound"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lowerOutbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They hold */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outbound"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOutboundUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundUsage"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     retrieveParked: {
         parameters: {
             query?: never;
@@ -5103,6 +6538,231 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPersons: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Person"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mergePersons: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeInput"];
+            };
+        };
+        responses: {
+            /** @description The person as it is now */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
                 };
             };
             /** @description What went wrong */
@@ -5332,6 +6992,167 @@ export interface operations {
             };
         };
     };
+    pushKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushKey"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPushSubscriptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The browsers, oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["PushSubscription"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPushSubscription: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PushInput"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushSubscription"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePushSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testPushSubscription: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How it went */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushTest"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listQueues: {
         parameters: {
             query?: {
@@ -5517,6 +7338,72 @@ export interface operations {
             };
         };
     };
+    getRecordingConsent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingConsent"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeRecordingConsent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` you read. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingConsent"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listRecordings: {
         parameters: {
             query?: {
@@ -5618,6 +7505,72 @@ export interface operations {
                 };
                 content: {
                     "audio/wav": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Days */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeRetention: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` you read. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
                 };
             };
             /** @description What went wrong */

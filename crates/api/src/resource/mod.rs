@@ -5,8 +5,10 @@ pub(crate) mod api_keys;
 mod conferences;
 pub(crate) mod identity_certificates;
 mod numbers;
+mod persons;
 mod phones;
 mod queues;
+mod safety;
 mod skills;
 mod tenant;
 mod trunks;
@@ -22,6 +24,7 @@ use cp_vocab::{AgentId, PhoneId, TenantId};
 
 pub(crate) fn add(api: &mut Api) {
     tenant::add(api);
+    safety::add(api);
     crud::add::<users::Users>(api);
     crud::add::<agents::Agents>(api);
     crud::add::<queues::Queues>(api);
@@ -34,6 +37,7 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
     crud::add::<identity_certificates::IdentityCertificates>(api);
     api_keys::add(api);
+    persons::add(api);
 }
 
 /// For `skip_serializing_if` of what is written and never read back.
@@ -73,7 +77,8 @@ fn link(
     for p in snapshot.phones.iter().filter(|p| p.tenant == tenant) {
         let wanted = match () {
             () if Some(p.id) == phone => agent,
-            () if agent.is_some() && p.agent == agent => None,
+            // Without a phone of its own an agent has no devices; with one, the others stay bound.
+            () if phone.is_none() && agent.is_some() && p.agent == agent => None,
             () => p.agent,
         };
         if written != Written::Phone(p.id) && wanted != p.agent {
@@ -86,7 +91,8 @@ fn link(
     }
     for a in snapshot.agents.iter().filter(|a| a.tenant == tenant) {
         let wanted = match () {
-            () if Some(a.id) == agent => phone,
+            // A further device does not take the place of the agent's own phone.
+            () if Some(a.id) == agent => a.phone.or(phone),
             () if phone.is_some() && a.phone == phone => None,
             () => a.phone,
         };

@@ -16,7 +16,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use cp_store::{Change, StoreExt};
 use cp_vocab::id::TypedId;
-use cp_vocab::model::{Forward, Phone, Snapshot};
+use cp_vocab::model::{Device, Forward, Phone, Snapshot};
 use cp_vocab::{AgentId, PhoneId, Pii};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -48,6 +48,10 @@ pub(crate) struct PhoneInput {
     #[serde(default)]
     #[schema(value_type = Option<crate::schema::identity::Forward>)]
     pub(crate) forward: Option<Forward>,
+    /// What moving a call here needs to know.
+    #[serde(default)]
+    #[schema(value_type = published::Device)]
+    pub(crate) device: Device,
 }
 
 pub(crate) struct Phones;
@@ -81,6 +85,7 @@ impl Resource for Phones {
             require_srtp: row.require_srtp,
             may_dial_out: row.may_dial_out,
             forward: row.forward.clone(),
+            device: row.device.clone(),
         }
     }
     fn build(input: PhoneInput, of: &Making<'_, PhoneId, Phone>) -> Result<Phone, Vec<FieldError>> {
@@ -104,6 +109,7 @@ impl Resource for Phones {
             require_srtp: input.require_srtp,
             may_dial_out: input.may_dial_out,
             forward: input.forward,
+            device: input.device,
         })
     }
     fn visible(caller: &Caller, row: &Phone) -> bool {

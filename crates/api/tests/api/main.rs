@@ -8,5 +8,7 @@ mod crud;
 mod events;
 mod isolation;
 mod operations;
+mod push;
+mod safety;
 mod sign_in;
 mod world;

@@ -515,6 +515,7 @@ fn snapshot(ids: &mut IdSource, root: &Authority, change: impl FnOnce(&mut Snaps
         domain: String::new(),
         interactions_max: 0,
         record_by_default: false,
+        safety: Default::default(),
     });
     let mut carrier = trunk(ids, tenant, "carrier", CARRIER);
     carrier.dial_prefixes = vec!["+".into()];
@@ -541,6 +542,7 @@ fn snapshot(ids: &mut IdSource, root: &Authority, change: impl FnOnce(&mut Snaps
         require_srtp: false,
         may_dial_out: true,
         forward: None,
+        device: Default::default(),
     });
     let lead = |ids: &mut IdSource, n: &str, destination| Number {
         id: ids.next(START),

@@ -121,6 +121,19 @@ impl Interaction {
             Destination::Reject { status } => {
                 self.end_leg_with(ctx, leg, EndReason::Refused, Some(status))
             }
+            Destination::Await {
+                what,
+                timeout_ms,
+                then,
+                otherwise,
+            } => {
+                let awaiting = Awaiting {
+                    leg,
+                    then: Next::Plan(*then),
+                    otherwise: Next::Plan(*otherwise),
+                };
+                self.begin_await(ctx, awaiting, what, timeout_ms);
+            }
             Destination::Menu {
                 prompt,
                 choices,
@@ -199,6 +212,9 @@ impl Interaction {
                 interrupted,
             },
         );
+        if self.collects_from(leg) {
+            self.collect_timer(ctx);
+        }
         if let Some(m) = self.menu.as_ref().filter(|m| m.leg == leg) {
             let at = Some(ctx.now + std::time::Duration::from_millis(m.wait_ms));
             let kind = TimerKind::MenuDigit;
@@ -210,7 +226,7 @@ impl Interaction {
     pub(crate) fn after_prompt(&mut self, ctx: &mut Ctx<'_>, then: Then) {
         match then {
             Then::Nothing => {}
-            Then::Enqueue(queue) => self.enqueue(ctx, queue, 0, ctx.now),
+            Then::Enqueue(queue, priority) => self.enqueue(ctx, queue, priority, ctx.now),
             Then::End(reason) => self.end_all(ctx, reason, None, None),
         }
     }
@@ -254,6 +270,9 @@ impl Interaction {
     }
 
     pub(crate) fn digit(&mut self, ctx: &mut Ctx<'_>, leg: LegId, digit: char) {
+        if self.collects_from(leg) {
+            return self.collect_digit(ctx, digit);
+        }
         self.emit(
             ctx,
             Event::DigitReceived {
@@ -382,6 +401,9 @@ impl Interaction {
 }
 
 fn needs_answer(plan: &Destination) -> bool {
+    if let Destination::Await { what, .. } = plan {
+        return what.needs_answer();
+    }
     !matches!(
         plan,
         Destination::Agent { .. }

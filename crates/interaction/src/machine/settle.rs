@@ -24,6 +24,14 @@ impl Interaction {
         }
     }
 
+    /// Everything is said anew, to another worker. A recording does not follow: it ends with the old
+    /// worker, and goes on in another file.
+    pub(crate) fn worker_changed(&mut self) {
+        self.sent_paths.clear();
+        self.sent_ambient.clear();
+        self.record_again |= self.state.recording.is_some();
+    }
+
     fn finish_if_empty(&mut self, ctx: &mut Ctx<'_>) {
         if !self.state.started
             || self.state.ended.is_some()
@@ -40,18 +48,21 @@ impl Interaction {
                 .take()
                 .unwrap_or((EndReason::Released, None, None));
         self.emit(ctx, Event::Ended { reason, by, detail });
-        ctx.out.push(Output::Timer {
-            kind: TimerKind::MenuDigit,
-            at: None,
-        });
-        ctx.out.push(Output::Timer {
-            kind: TimerKind::ParkReturn,
-            at: None,
-        });
-        ctx.out.push(Output::Timer {
-            kind: TimerKind::Farewell,
-            at: None,
-        });
+        for kind in [
+            TimerKind::MenuDigit,
+            TimerKind::ParkReturn,
+            TimerKind::Farewell,
+        ] {
+            ctx.out.push(Output::Timer { kind, at: None });
+        }
+        for (kind, set) in [
+            (TimerKind::Await, self.awaiting.take().is_some()),
+            (TimerKind::Collect, self.collecting.take().is_some()),
+        ] {
+            if set {
+                ctx.out.push(Output::Timer { kind, at: None });
+            }
+        }
     }
 
     fn settle_paths(&mut self, ctx: &mut Ctx<'_>) {

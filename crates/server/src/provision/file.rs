@@ -5,6 +5,8 @@ use cp_vocab::media::{Codec, Sound};
 use cp_vocab::model::{Forward, KeepIdentity, SelectionRule, TrunkIdentity};
 use cp_vocab::net::Transport;
 use cp_vocab::party::NumberRules;
+use cp_vocab::person::Awaited;
+use cp_vocab::safety::{Outbound, RecordingConsent, Retention};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -21,6 +23,9 @@ pub struct TenantSpec {
     pub domain: String,
     pub record_by_default: bool,
     pub interactions_max: u32,
+    pub outbound: Outbound,
+    pub retention: Retention,
+    pub recording_consent: RecordingConsent,
     pub admin: Option<UserSpec>,
     pub users: Vec<UserSpec>,
     pub phones: Vec<PhoneSpec>,
@@ -61,6 +66,7 @@ pub struct PhoneSpec {
     pub may_dial_out: bool,
     #[serde(default)]
     pub forward: Option<Forward>,
+    pub device: cp_vocab::model::Device,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +108,8 @@ pub struct QueueSpec {
     pub refuse_when_unstaffed: Option<bool>,
     pub service_level_ms: Option<u64>,
     pub service_level_pct: Option<u8>,
+    #[serde(default)]
+    pub switch_forbidden: Vec<cp_vocab::model::DeviceKind>,
 }
 
 #[derive(Deserialize)]
@@ -235,5 +243,13 @@ pub enum DestinationSpec {
         #[serde(default)]
         timeout_ms: u64,
         fallback: Box<DestinationSpec>,
+    },
+    /// Wait for what is decided beside the call: `what = { for = "proof", level = 2 }`.
+    Await {
+        what: Awaited,
+        #[serde(default)]
+        timeout_ms: u64,
+        then: Box<DestinationSpec>,
+        otherwise: Box<DestinationSpec>,
     },
 }

@@ -27,7 +27,9 @@ fn holds(text: &str) {
 }
 
 mod calls;
+mod devices;
 mod faults;
+mod guards;
 mod queues;
 mod supervision;
 mod transfers;

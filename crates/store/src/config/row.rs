@@ -4,6 +4,8 @@ use crate::auth::{ApiKey, User};
 use cp_vocab::model::{
     Agent, Conference, IdentityCertificate, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode,
 };
+use cp_vocab::person::Person;
+use cp_vocab::proof::{CallerPartner, ProofPolicy};
 use cp_vocab::*;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -116,6 +118,9 @@ kinds! {
     WrapUpCode(WrapUpCodeId) = "wrap_up_code", 11;
     Webhook(WebhookId) = "webhook", 12;
     IdentityCertificate(CertificateId) = "identity_certificate", 21;
+    Person(PersonId) = "person", 13;
+    ProofPolicy(ProofPolicyId) = "proof_policy", 14;
+    CallerPartner(CallerPartnerId) = "caller_partner", 15;
 }
 
 impl ConfigRow {
@@ -134,6 +139,9 @@ impl ConfigRow {
             Self::WrapUpCode(r) => r.tenant,
             Self::IdentityCertificate(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
+            Self::Person(r) => r.tenant,
+            Self::ProofPolicy(r) => r.tenant,
+            Self::CallerPartner(r) => r.tenant,
         }
     }
 }

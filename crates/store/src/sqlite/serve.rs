@@ -17,6 +17,7 @@ use crate::projection::{
     AgentStateRow, Figures, InteractionFilter, InteractionRow, LegRow, QueueCounters, RecordingRow,
     RegistrationRow, TrunkStateRow,
 };
+use crate::proof::{precall, ticket, tries};
 use crate::store::Store;
 use cp_vocab::event::LogPosition;
 use cp_vocab::model::{Snapshot, Tenant};
@@ -125,6 +126,11 @@ impl Store for SqliteStore {
     ) -> Result<Vec<QueueCounters>> {
         self.readers
             .with(|c| projections::queue_counters(c, tenant, from, until))
+    }
+
+    fn outbound_spent(&self, tenant: TenantId) -> Result<Vec<(u32, u64)>> {
+        self.readers
+            .with(|c| projection::outbound::spent(c, tenant))
     }
 
     fn rebuild_projections(&self) -> Result<()> {
@@ -249,6 +255,9 @@ impl Store for SqliteStore {
     fn sweep(&self, now: Timestamp) -> Result<()> {
         self.write(move |tx| {
             session::sweep(tx.conn, now)?;
+            ticket::sweep(tx.conn, now)?;
+            tries::sweep(tx.conn, now)?;
+            precall::sweep(tx.conn, now)?;
             idempotency::sweep(tx.conn, now)?;
             outbox::sweep(tx.conn, now)
         })

@@ -47,6 +47,7 @@ impl World {
             domain: format!("{}.example", self.tenant),
             interactions_max: 0,
             record_by_default: false,
+            safety: Default::default(),
         }
     }
 
@@ -66,6 +67,7 @@ impl World {
             require_srtp: false,
             may_dial_out: false,
             forward: None,
+            device: Default::default(),
         }
     }
 
