@@ -76,6 +76,8 @@ fn exists(
         "cnf" => among!(conferences),
         "wuc" => among!(wrap_up_codes),
         "crt" => among!(certificates),
+        "brd" => among!(brands),
+        "pic" => among!(pictures),
         "per" => match id.parse::<PersonId>() {
             Ok(person) => store
                 .person(tenant, person)?

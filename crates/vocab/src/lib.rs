@@ -4,6 +4,7 @@
 //! Pure data: nothing here reads a clock, draws a random number or opens a socket. Ids are drawn
 //! from an [`id::IdSource`] that the caller seeds.
 
+pub mod brand;
 pub mod command;
 pub mod dialling;
 pub mod end;

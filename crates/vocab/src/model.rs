@@ -5,6 +5,7 @@ mod identity;
 
 pub use identity::*;
 
+use crate::brand::{Brand, Picture};
 use crate::id::*;
 use crate::media::{Codec, Sound};
 use crate::net::Transport;
@@ -430,6 +431,10 @@ pub struct Snapshot {
     pub wrap_up_codes: Vec<WrapUpCode>,
     #[serde(default)]
     pub certificates: Vec<IdentityCertificate>,
+    #[serde(default)]
+    pub brands: Vec<Brand>,
+    #[serde(default)]
+    pub pictures: Vec<Picture>,
 }
 
 /// Why an agent is here or away.

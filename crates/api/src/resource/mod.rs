@@ -2,6 +2,7 @@
 
 mod agents;
 pub(crate) mod api_keys;
+mod brands;
 mod conferences;
 pub(crate) mod identity_certificates;
 mod numbers;
@@ -36,6 +37,7 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<conferences::Conferences>(api);
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
     crud::add::<identity_certificates::IdentityCertificates>(api);
+    brands::add(api);
     api_keys::add(api);
     persons::add(api);
 }
