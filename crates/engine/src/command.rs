@@ -48,13 +48,11 @@ impl Engine {
                 self.draining = on;
                 Ok(CommandReply::default())
             }
-            Command::IdentityForwarding { number } => {
-                self.identity_figures(tenant, number.as_deref())
-            }
-            Command::Live => Ok(self.live(now, tenant)),
-            Command::Bans => Ok(self.bans(now)),
+            command @ (Command::IdentityForwarding { .. }
+            | Command::Live
+            | Command::Bans
+            | Command::OutboundUsage) => Ok(self.told(now, tenant, command)),
             Command::Ban { address, seconds } => self.ban(now, address, seconds),
-            Command::OutboundUsage => Ok(self.outbound_usage(now, tenant)),
             Command::Explain { interaction } => self.explain(now, tenant, interaction),
             command @ (Command::SetPresence { .. }
             | Command::Heartbeat { .. }
@@ -133,6 +131,16 @@ impl Engine {
             },
         };
         Some(result)
+    }
+
+    /// What is asked and changes nothing.
+    fn told(&self, now: Timestamp, tenant: TenantId, command: Command) -> CommandReply {
+        match command {
+            Command::IdentityForwarding { number } => self.identity_figures(tenant, number),
+            Command::Bans => self.bans(now),
+            Command::OutboundUsage => self.outbound_usage(now, tenant),
+            _ => self.live(now, tenant),
+        }
     }
 
     /// What an agent says of itself.

@@ -257,15 +257,10 @@ impl Engine {
             return;
         };
         let mut headers = self.identity_headers(now, id, leg, &dialled);
-        if let Some(entry) = self.legs.get_mut(&leg) {
-            entry.dialled = Some(dialled);
-        }
-        let Some(entry) = self.legs.get(&leg) else {
+        let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
-        let Some(d) = entry.dialled.as_deref() else {
-            return;
-        };
+        let d = &**entry.dialled.insert(dialled);
         let sdp = sdp::offer(&entry.local);
         let help = guard::is_emergency(&d.to.dial) && !matches!(d.to.endpoint, Endpoint::Phone(_));
         let dial = d.to.dial.clone();

@@ -43,9 +43,9 @@ impl Engine {
         match d.to.endpoint {
             // Who is called for help is asked nothing and told nothing more than that.
             _ if crate::guard::is_emergency(&d.to.dial) => Vec::new(),
-            Endpoint::Phone(p) => self.to_phone(now, id, leg, p),
+            Endpoint::Phone(p) => self.towards_phone(now, id, leg, p),
             Endpoint::Trunk(t) => match self.index.trunk(t).cloned() {
-                Some(trunk) => self.to_trunk(now, id, leg, &trunk, d),
+                Some(trunk) => self.towards_trunk(now, id, leg, &trunk, d),
                 None => Vec::new(),
             },
             Endpoint::Uri => Vec::new(),
@@ -53,14 +53,15 @@ impl Engine {
     }
 
     /// A phone of ours is told the verdict (3GPP TS 24.229 7.2A.20).
-    fn to_phone(
+    fn towards_phone(
         &mut self,
         now: Timestamp,
         id: InteractionId,
         leg: LegId,
         p: PhoneId,
     ) -> Vec<Header> {
-        let mut headers = self.to_device(now, id, leg, Principal::Phone(p), KeepIdentity::Learned);
+        let mut headers =
+            self.towards_device(now, id, leg, Principal::Phone(p), KeepIdentity::Learned);
         let Some(known) = self.identity.known.get(&id) else {
             return headers;
         };
@@ -73,7 +74,7 @@ impl Engine {
 
     /// The call goes to the device it was made for, which may send it back: its identity is kept
     /// when that is likely (S1.2 rules 2 and 3), and the device gets a key that makes it certain.
-    fn to_device(
+    fn towards_device(
         &mut self,
         now: Timestamp,
         id: InteractionId,
@@ -140,7 +141,7 @@ impl Engine {
         ]
     }
 
-    fn to_trunk(
+    fn towards_trunk(
         &mut self,
         now: Timestamp,
         id: InteractionId,
@@ -161,7 +162,7 @@ impl Engine {
         let delivered = known.is_some_and(|k| same_caller && k.dest.as_ref() == Some(&dest))
             && tenant.is_some_and(|t| self.is_own_number(t, dest.as_str()));
         if delivered {
-            let mut headers = self.to_device(
+            let mut headers = self.towards_device(
                 now,
                 id,
                 leg,

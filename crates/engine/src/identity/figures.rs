@@ -4,7 +4,7 @@ use super::customer;
 use crate::core::Engine;
 use cp_identity::forward::{Attachment, Kept, NotAttached, Rate};
 use cp_sip::ua::Principal;
-use cp_vocab::command::{CommandReply, CommandResult};
+use cp_vocab::command::CommandReply;
 use cp_vocab::*;
 use serde_json::{Value, json};
 
@@ -39,12 +39,16 @@ impl Counters {
 
 impl Engine {
     /// Answer to [`Command::IdentityForwarding`].
-    pub(crate) fn identity_figures(&self, tenant: TenantId, number: Option<&str>) -> CommandResult {
+    pub(crate) fn identity_figures(
+        &self,
+        tenant: TenantId,
+        number: Option<String>,
+    ) -> CommandReply {
         let identity = &self.identity;
         let digits = |n: &str| n.trim_start_matches('+').to_string();
         let listed = match number {
             Some(n) => {
-                let n = digits(n);
+                let n = digits(&n);
                 let rate = identity.forwarding.rate(tenant, &n).unwrap_or_default();
                 vec![self.number_figures(tenant, &n, &rate)]
             }
@@ -82,10 +86,10 @@ impl Engine {
             "retention_s": limits.retention.as_secs(),
             "verifies": identity.config.trust.is_some(),
         });
-        Ok(CommandReply {
+        CommandReply {
             document: Some(document),
             ..CommandReply::default()
-        })
+        }
     }
 
     fn number_figures(&self, tenant: TenantId, number: &str, rate: &Rate) -> Value {
