@@ -39,9 +39,13 @@ impl Engine {
         let Some(entry) = self.legs.get(&leg) else {
             return false;
         };
+        // The media of a softphone in a browser cannot be offered to anybody else.
         let Endpoint::Phone(phone) = entry.endpoint else {
             return false;
         };
+        if entry.web.is_some() {
+            return false;
+        }
         let id = entry.interaction;
         let (to, why) = match (status, contact) {
             (300..400, Some(contact)) => {
@@ -179,6 +183,7 @@ impl Engine {
             rooms: &self.rooms,
             parked: &self.parked,
             outbound: &self.outbound,
+            browsers: &self.web.holders,
             wall,
             emergency_live: false,
         };

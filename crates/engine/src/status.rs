@@ -1,6 +1,14 @@
-//! What statuses and bodies of SIP mean to a call.
+//! What SIP statuses and INFO bodies mean to a leg.
 
 use cp_vocab::EndReason;
+
+pub(crate) fn retry_after(status: u16) -> Vec<(String, String)> {
+    if status == 503 {
+        vec![("Retry-After".to_string(), "5".to_string())]
+    } else {
+        vec![]
+    }
+}
 
 /// How much a final status tells about the person called.
 pub(crate) fn rank(status: u16) -> u8 {

@@ -5,6 +5,10 @@
 
 mod file;
 
+mod keys;
+
+pub use keys::KEYS;
+
 use cp_fetch::Allowed;
 use cp_store::Durability;
 use std::collections::BTreeMap;
@@ -71,6 +75,12 @@ pub struct Config {
     pub media_ports: RangeInclusive<u16>,
     pub media_workers: Option<usize>,
     pub media_silent_ms: u64,
+    pub webrtc_port: WebRtcPort,
+    pub webrtc_advertised: Vec<IpAddr>,
+    pub webrtc_tcp: bool,
+    pub webrtc_turn: Vec<String>,
+    pub webrtc_turn_secret: Option<String>,
+    pub webrtc_turn_ttl_s: u64,
     pub speech_voice: String,
     pub speech_command: String,
     pub log_filter: String,
@@ -112,172 +122,6 @@ impl FromStr for Host {
         })
     }
 }
-
-/// Every key with its default as text and what it is for; the sample file is printed from this.
-pub const KEYS: &[(&str, &str, &str)] = &[
-    (
-        "data",
-        "./data",
-        "folder of the database, recordings and prompt cache",
-    ),
-    (
-        "provision",
-        "",
-        "JSON file applied at the first start (tenants, phones, queues, numbers)",
-    ),
-    (
-        "durability",
-        "full",
-        "what a commit survives: full (power loss) or os (crash of the process)",
-    ),
-    (
-        "drain_ms_max",
-        "30000",
-        "how long a stopping node waits for its calls",
-    ),
-    (
-        "http.listen",
-        "127.0.0.1:8080",
-        "address of API and desktop",
-    ),
-    (
-        "http.tls",
-        "false",
-        "whether browsers reach it by HTTPS (secure cookies); TLS itself ends before us",
-    ),
-    (
-        "sip.udp",
-        "0.0.0.0:5060",
-        "addresses for SIP over UDP, comma separated; empty: none",
-    ),
-    ("sip.tcp", "0.0.0.0:5060", "addresses for SIP over TCP"),
-    ("sip.tls", "", "addresses for SIP over TLS"),
-    ("sip.ws", "", "addresses for SIP over WebSocket (RFC 7118)"),
-    ("sip.wss", "", "addresses for SIP over secure WebSocket"),
-    (
-        "sip.advertised",
-        "",
-        "address peers reach us at, when it is not the one listened on",
-    ),
-    ("sip.certificate", "", "PEM chain for tls and wss"),
-    ("sip.key", "", "PEM key for tls and wss"),
-    (
-        "sip.client_authorities",
-        "",
-        "PEM authorities whose client certificates are accepted",
-    ),
-    (
-        "sip.server_authorities",
-        "",
-        "PEM authorities of servers we connect to; empty: the system's",
-    ),
-    (
-        "sip.session_expires_s",
-        "1800",
-        "session timer (RFC 4028), 90 to 86400; 0: none",
-    ),
-    (
-        "sip.interactions_max",
-        "200000",
-        "interactions at a time; more are refused with 503",
-    ),
-    ("media.address", "0.0.0.0", "address RTP is bound to"),
-    (
-        "media.advertised",
-        "",
-        "address put into SDP; empty: sip.advertised, or the machine's own",
-    ),
-    ("media.ports", "10000-30000", "range of RTP ports"),
-    ("media.workers", "", "media threads; empty: one per core"),
-    (
-        "media.silent_ms",
-        "20000",
-        "RTP silence after which a leg counts as dropped",
-    ),
-    (
-        "speech.command",
-        "espeak-ng",
-        "program that speaks; empty: prompts become a tone",
-    ),
-    ("speech.voice", "en-us", "its voice"),
-    ("log.filter", "info", "what is logged (tracing filter)"),
-    ("log.json", "false", "one JSON object per line"),
-    (
-        "fetch.allow",
-        "",
-        "hosts or networks beside the public internet that may be fetched from (certificates, identity providers, push services), comma separated",
-    ),
-    (
-        "fetch.authorities",
-        "",
-        "PEM file of the authorities trusted when fetching; empty: those of the system",
-    ),
-    (
-        "otlp.endpoint",
-        "",
-        "OpenTelemetry collector (http://host:4318); empty: no traces leave",
-    ),
-    (
-        "emergency.live",
-        "false",
-        "let emergency numbers leave by trunks; never in a demo or test",
-    ),
-    (
-        "identity.roots",
-        "",
-        "PEM roots of caller certificates (STIR/SHAKEN); empty: no Identity header is verified",
-    ),
-    (
-        "identity.revocations",
-        "",
-        "revocation list of the policy administrator, DER or PEM; read again at SIGHUP",
-    ),
-    (
-        "identity.revocations_signer",
-        "",
-        "PEM certificate that signs the revocation list",
-    ),
-    (
-        "identity.public_url",
-        "",
-        "https address by which verifiers reach this server's /identity/certificates (x5u)",
-    ),
-    (
-        "identity.freshness_s",
-        "60",
-        "how old or early a signature may be, 15 to 300 seconds",
-    ),
-    (
-        "identity.wait_ms_max",
-        "1500",
-        "how long a call waits for its caller's certificate, then it goes on unverified",
-    ),
-    (
-        "identity.forward_threshold_pct",
-        "5",
-        "share of forwarded calls from which a number is likely to forward (its last 100 calls)",
-    ),
-    (
-        "identity.forward_calls_min",
-        "5",
-        "calls a number must have had before its share counts",
-    ),
-    (
-        "identity.forward_retention_s",
-        "120",
-        "how long an identity is kept for its call to come back, 10 to 10800 seconds",
-    ),
-    (
-        "fetch.hosts",
-        "",
-        "names known without DNS when fetching, as name=address",
-    ),
-    (
-        "fetch.name_servers",
-        "",
-        "name servers for fetching, address with port; empty: the system's",
-    ),
-];
 
 /// Values by key as text, with where each came from.
 struct Reader {
@@ -444,6 +288,12 @@ impl Config {
             media_ports: 10_000..=30_000,
             media_workers: r.optional("media.workers", "a number of threads"),
             media_silent_ms: r.bounded("media.silent_ms", 20_000, 1_000..=3_600_000),
+            webrtc_port: webrtc_port(r),
+            webrtc_advertised: r.list("webrtc.advertised", "an IP address"),
+            webrtc_tcp: r.bool("webrtc.tcp"),
+            webrtc_turn: r.list("webrtc.turn", "a URL"),
+            webrtc_turn_secret: r.optional("webrtc.turn_secret", "a text"),
+            webrtc_turn_ttl_s: r.bounded("webrtc.turn_ttl_s", 3_600, 60..=86_400),
             speech_voice: r.text("speech.voice").to_string(),
             speech_command: r.text("speech.command").to_string(),
             log_filter: r.text("log.filter").to_string(),
@@ -548,6 +398,32 @@ impl Config {
             text.push_str(&format!("# {what}\n# {name} = {default:?}\n"));
         }
         text
+    }
+}
+
+/// Which port browsers come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WebRtcPort {
+    Off,
+    /// The usual one, or any when that is taken.
+    Auto,
+    Fixed(u16),
+}
+
+/// The usual port for browsers.
+pub const WEBRTC_PORT: u16 = 40_000;
+
+fn webrtc_port(r: &mut Reader) -> WebRtcPort {
+    let text = r.text("webrtc.port").to_string();
+    match (text.as_str(), text.parse()) {
+        ("off", _) => WebRtcPort::Off,
+        ("auto", _) => WebRtcPort::Auto,
+        (_, Ok(port)) => WebRtcPort::Fixed(port),
+        _ => {
+            let what = format!("{text:?} is neither auto, off nor a port");
+            r.problem("webrtc.port", what);
+            WebRtcPort::Auto
+        }
     }
 }
 

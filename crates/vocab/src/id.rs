@@ -146,6 +146,8 @@ typed_ids! {
     /// A certificate that signs for telephone numbers.
     CertificateId = "crt";
     NodeId = "nod";
+    /// A browser tab that carries calls, for the life of its socket.
+    DeviceId = "dev";
 }
 
 /// The only source of ids. Seeded by the driver (operating-system randomness) or the simulator (its seed).

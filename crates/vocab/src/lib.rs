@@ -22,6 +22,7 @@ pub mod refusal;
 pub mod safety;
 pub mod time;
 pub mod trust;
+pub mod web;
 
 pub use command::{Command, CommandReply};
 pub use end::EndReason;

@@ -349,6 +349,26 @@ export interface paths {
         patch: operations["changeBrand"];
         trace?: never;
     };
+    "/v1/call-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a page start one call
+         * @description The token opens `/v1/customer/call` once. It ends with this process.
+         */
+        post: operations["makeCallToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/calls": {
         parameters: {
             query?: never;
@@ -427,6 +447,26 @@ export interface paths {
          * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeConference"];
+        trace?: never;
+    };
+    "/v1/customer/call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Call from a page without an account (WebSocket)
+         * @description The messages are described in docs/webrtc.md.
+         */
+        get: operations["customerCall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/emergency": {
@@ -2157,6 +2197,24 @@ export interface components {
             caller?: string | null;
             destination?: null | components["schemas"]["Destination"];
             target: components["schemas"]["DialTarget"];
+        };
+        CallToken: {
+            /** Format: date-time */
+            expires_at: string;
+            /** @description For `/v1/customer/call?token=`. */
+            token: string;
+        };
+        CallTokenInput: {
+            destination: components["schemas"]["Destination"];
+            /** @description Shown to the agent when the caller gives no name. */
+            name?: string | null;
+            /** @description Pages that may use it, as `https://shop.example`; none: pages of this server. */
+            origins?: string[];
+            /** @description Opaque; told by the event `customer.context`. */
+            subject?: string | null;
+            /** Format: int64 */
+            ttl_s?: number | null;
+            video?: boolean;
         };
         /** @description One event of the catalogue. */
         CloudEvent: {
@@ -4524,6 +4582,42 @@ export interface operations {
             };
         };
     };
+    makeCallToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallTokenInput"];
+            };
+        };
+        responses: {
+            /** @description The token */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallToken"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     placeCall: {
         parameters: {
             query?: never;
@@ -4770,6 +4864,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Conference"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    customerCall: {
+        parameters: {
+            query?: {
+                /** @description Instead: the `resume` of a call that goes on. */
+                resume?: string;
+                /** @description A call token. */
+                token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Switching to a WebSocket */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description What went wrong */

@@ -48,7 +48,7 @@ impl Engine {
                 Some(trunk) => self.towards_trunk(now, id, leg, &trunk, d),
                 None => Vec::new(),
             },
-            Endpoint::Uri => Vec::new(),
+            Endpoint::Uri | Endpoint::Browser => Vec::new(),
         }
     }
 
@@ -330,7 +330,7 @@ impl Engine {
         let customer = match came_by {
             Some(Endpoint::Trunk(t)) => self.index.trunk(t).is_some_and(|t| t.may_dial_out),
             Some(Endpoint::Uri) => false,
-            Some(Endpoint::Phone(_)) | None => true,
+            Some(Endpoint::Phone(_) | Endpoint::Browser) | None => true,
         };
         let number = caller.as_str();
         let listed = || {
