@@ -3,12 +3,14 @@
 //! One list of keys drives reading, `crosspoint check` and the sample file. Everything wrong is
 //! found in one go: unknown keys, wrong types, values out of range, values that contradict.
 
+mod customers;
 mod file;
-
 mod keys;
 
 pub use keys::KEYS;
 
+use crate::customers::mail::MailConfig;
+use crate::customers::sms::SmsConfig;
 use cp_fetch::Allowed;
 use cp_store::Durability;
 use std::collections::BTreeMap;
@@ -91,6 +93,10 @@ pub struct Config {
     pub fetch_allow: Vec<Allowed>,
     pub fetch_authorities: Option<PathBuf>,
     pub emergency_live: bool,
+    /// Where customers' browsers reach this server; none: `http://localhost` and the port.
+    pub public_url: Option<String>,
+    pub mail: Option<MailConfig>,
+    pub sms: Option<SmsConfig>,
     /// Whom to believe about callers (PEM); without it no Identity header is verified.
     pub identity_roots: Option<PathBuf>,
     pub identity_revocations: Option<PathBuf>,
@@ -325,6 +331,9 @@ impl Config {
             ),
             fetch_hosts: r.list("fetch.hosts", "name=address"),
             fetch_name_servers: r.list("fetch.name_servers", "an address with port"),
+            public_url: customers::url(r, "http.public_url"),
+            mail: customers::mail(r),
+            sms: customers::sms(r),
         };
         config.media_ports = ports(r);
         config.cross_check(r);

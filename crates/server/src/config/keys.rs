@@ -33,6 +33,11 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "whether browsers reach it by HTTPS (secure cookies); TLS itself ends before us",
     ),
     (
+        "http.public_url",
+        "",
+        "where customers' browsers reach this server (https://desk.example); empty: http://localhost and the port",
+    ),
+    (
         "sip.udp",
         "0.0.0.0:5060",
         "addresses for SIP over UDP, comma separated; empty: none",
@@ -129,6 +134,27 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "",
         "PEM file of the authorities trusted when fetching; empty: those of the system",
     ),
+    (
+        "mail.server",
+        "",
+        "mail server (host:port) for codes and links; empty: no mail",
+    ),
+    (
+        "mail.security",
+        "starttls",
+        "tls, starttls, or none (to a server on this machine only)",
+    ),
+    ("mail.user", "", "name to sign in with; empty: none"),
+    ("mail.password", "", "password to sign in with"),
+    ("mail.from", "", "address our mail comes from"),
+    (
+        "sms.url",
+        "",
+        "HTTP interface of a text gateway (POST of To, From, Body); empty: no texts",
+    ),
+    ("sms.user", "", "name to sign in with"),
+    ("sms.password", "", "password to sign in with"),
+    ("sms.from", "", "number or name our texts come from"),
     (
         "otlp.endpoint",
         "",
