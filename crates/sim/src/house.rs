@@ -80,6 +80,8 @@ fn trunk(id: TrunkId, tenant: TenantId, name: &str, host: [u8; 4], prefix: u8) -
         channels_max: 0,
         srtp: false,
         dial_prefixes: vec![],
+        may_dial_out: false,
+        identity: TrunkIdentity::default(),
     }
 }
 
@@ -113,6 +115,7 @@ impl House {
             name: "Reception".into(),
             require_srtp: false,
             may_dial_out: true,
+            forward: None,
             device: Default::default(),
         });
         house.devices(&mut ids, &mut s, us);
@@ -158,6 +161,7 @@ impl House {
                 name: user.into(),
                 require_srtp: false,
                 may_dial_out: false,
+                forward: None,
                 device: Device {
                     kind,
                     place: "room 1".into(),
@@ -237,6 +241,7 @@ impl House {
             name: name.into(),
             require_srtp: false,
             may_dial_out: true,
+            forward: None,
             device: Default::default(),
         });
         self.devices.insert(name.into(), phone);
@@ -326,6 +331,7 @@ impl House {
             name: number.into(),
             destination,
             public: true,
+            keep_identity: None,
         }
     }
 
