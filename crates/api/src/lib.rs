@@ -13,6 +13,7 @@ mod crud;
 mod extract;
 mod http;
 mod idempotency;
+mod identity;
 mod interactions;
 mod involvement;
 mod live;
@@ -57,6 +58,7 @@ pub(crate) fn operations() -> operation::Api {
     people::add(&mut api);
     scim::add(&mut api);
     live::add(&mut api);
+    identity::add(&mut api);
     interactions::add(&mut api);
     call::add(&mut api);
     recordings::add(&mut api);

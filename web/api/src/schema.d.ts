@@ -21,23 +21,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/.well-known/oauth-authorization-server": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where the endpoints are (RFC 8414) */
-        get: operations["oauthMetadata"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -126,139 +109,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/scim/v2/Groups": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Roles as groups */
-        get: operations["scimListGroups"];
-        put?: never;
-        /** Make a role that allows nothing yet */
-        post: operations["scimCreateGroup"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/scim/v2/Groups/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One role and its people
-         * @description `agent`, `supervisor`, `administrator`, `operator`, or the id of a role of the tenant.
-         */
-        get: operations["scimGetGroup"];
-        /** Say who has a role */
-        put: operations["scimReplaceGroup"];
-        post?: never;
-        /** Remove a role of the tenant */
-        delete: operations["scimDeleteGroup"];
-        options?: never;
-        head?: never;
-        /** Give a role to people or take it from them */
-        patch: operations["scimPatchGroup"];
-        trace?: never;
-    };
-    "/scim/v2/ResourceTypes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Kinds of resources */
-        get: operations["scimResourceTypes"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/scim/v2/Schemas": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Attributes of users and groups */
-        get: operations["scimSchemas"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/scim/v2/ServiceProviderConfig": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What is served of SCIM */
-        get: operations["scimConfig"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/scim/v2/Users": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** People */
-        get: operations["scimListUsers"];
-        put?: never;
-        /** Make a person */
-        post: operations["scimCreateUser"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/scim/v2/Users/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One person */
-        get: operations["scimGetUser"];
-        /** Replace a person */
-        put: operations["scimReplaceUser"];
-        post?: never;
-        /** Remove a person */
-        delete: operations["scimDeleteUser"];
-        options?: never;
-        head?: never;
-        /**
-         * Change a person
-         * @description `active: false` ends all sessions of the person at once.
-         */
-        patch: operations["scimPatchUser"];
-        trace?: never;
-    };
     "/v1/agents": {
         parameters: {
             query?: never;
@@ -297,7 +147,7 @@ export interface paths {
         head?: never;
         /**
          * Change a agent
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeAgent"];
         trace?: never;
@@ -468,60 +318,9 @@ export interface paths {
         head?: never;
         /**
          * Change a api key
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeApiKey"];
-        trace?: never;
-    };
-    "/v1/audit-log": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Who did what, newest first */
-        get: operations["listAuditLog"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/audit-log/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The audit log as JSON lines, newest first */
-        get: operations["exportAuditLog"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/audit-log/verification": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Verify the chain of the audit log */
-        get: operations["verifyAuditLog"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/v1/brands": {
@@ -562,7 +361,7 @@ export interface paths {
         head?: never;
         /**
          * Change a brand
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeBrand"];
         trace?: never;
@@ -628,7 +427,7 @@ export interface paths {
         head?: never;
         /**
          * Change a caller partner
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeCallerPartner"];
         trace?: never;
@@ -708,7 +507,7 @@ export interface paths {
         head?: never;
         /**
          * Change a conference
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeConference"];
         trace?: never;
@@ -925,47 +724,84 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/identity-providers": {
+    "/v1/identity/certificates": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** List every identity provider, oldest first */
-        get: operations["listIdentityProviders"];
+        /** List every identity certificate, oldest first */
+        get: operations["listIdentityCertificates"];
         put?: never;
-        /** Make a identity provider */
-        post: operations["createIdentityProvider"];
+        /** Make a identity certificate */
+        post: operations["createIdentityCertificate"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/identity-providers/{id}": {
+    "/v1/identity/certificates/{id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Read a identity provider */
-        get: operations["getIdentityProvider"];
+        /** Read a identity certificate */
+        get: operations["getIdentityCertificate"];
         put?: never;
         post?: never;
         /**
-         * Remove a identity provider
+         * Remove a identity certificate
          * @description 409 while others name it.
          */
-        delete: operations["removeIdentityProvider"];
+        delete: operations["removeIdentityCertificate"];
         options?: never;
         head?: never;
         /**
-         * Change a identity provider
-         * @description A merge patch (RFC 7396).
+         * Change a identity certificate
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
-        patch: operations["changeIdentityProvider"];
+        patch: operations["changeIdentityCertificate"];
+        trace?: never;
+    };
+    "/v1/identity/forwarding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How numbers forward, and what was kept for it
+         * @description Counters begin with the node. Numbers called last come first, at most 1,000.
+         */
+        get: operations["identityForwarding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/identity/traces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done with one call's identity, step by step */
+        get: operations["identityTrace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/interactions": {
@@ -1623,172 +1459,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/me/credentials": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** My passkeys and authenticator app */
-        get: operations["myCredentials"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/credentials/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Remove a passkey or the app */
-        delete: operations["removeMyCredential"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/passkeys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Add a passkey
-         * @description From now on a password alone does not open.
-         */
-        post: operations["addPasskey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/passkeys/options": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Begin to add a passkey */
-        post: operations["passkeyOptions"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/recovery-codes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make new recovery codes
-         * @description The old ones end.
-         */
-        post: operations["makeRecoveryCodes"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where I am signed in */
-        get: operations["mySessions"];
-        put?: never;
-        post?: never;
-        /** Sign out everywhere else */
-        delete: operations["endMyOtherSessions"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/sessions/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** End one of my sessions */
-        delete: operations["endMySession"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/totp": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Add an authenticator app
-         * @description It counts once a code of it was sent to `/v1/me/totp/confirm`.
-         */
-        post: operations["addTotp"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/totp/confirm": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Show that the authenticator app works
-         * @description From now on a password alone does not open. Gives recovery codes, if there are none yet.
-         */
-        post: operations["confirmTotp"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/node/bans": {
         parameters: {
             query?: never;
@@ -1882,135 +1552,9 @@ export interface paths {
         head?: never;
         /**
          * Change a number
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeNumber"];
-        trace?: never;
-    };
-    "/v1/oauth-clients": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List every oauth client, oldest first */
-        get: operations["listOAuthClients"];
-        put?: never;
-        /**
-         * Make an OAuth 2 client
-         * @description The secret is told in this answer only.
-         */
-        post: operations["createOAuthClient"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oauth-clients/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Read a oauth client */
-        get: operations["getOAuthClient"];
-        put?: never;
-        post?: never;
-        /**
-         * Remove a oauth client
-         * @description 409 while others name it.
-         */
-        delete: operations["removeOAuthClient"];
-        options?: never;
-        head?: never;
-        /**
-         * Change a oauth client
-         * @description A merge patch (RFC 7396).
-         */
-        patch: operations["changeOAuthClient"];
-        trace?: never;
-    };
-    "/v1/oauth-clients/{id}/secret": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Give a client a new secret
-         * @description The old one opens for a while longer, so that the program can change over.
-         */
-        post: operations["rotateOAuthClientSecret"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oauth/introspect": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Ask about a token
-         * @description RFC 7662; a client learns about its own tokens only.
-         */
-        post: operations["oauthIntrospect"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oauth/revoke": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * End a token
-         * @description RFC 7009; a client ends its own tokens only.
-         */
-        post: operations["oauthRevoke"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oauth/token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Get an access token
-         * @description `grant_type=client_credentials`, optionally `scope`; the client's id and secret by HTTP Basic or as `client_id` and `client_secret`. Errors are those of RFC 6749 5.2.
-         */
-        post: operations["oauthToken"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/v1/offers/{id}/accept": {
@@ -2041,46 +1585,6 @@ export interface paths {
         put?: never;
         /** Leave it to others */
         post: operations["rejectOffer"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oidc/{id}/start": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Go to the identity provider
-         * @description For browsers: answers with a redirect. Comes back to `return` (a path of this server) with a session cookie.
-         */
-        get: operations["oidcStart"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oidc/callback": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Come back from the identity provider
-         * @description Register this address as the redirect URI. On success the session cookie is set; otherwise the page is opened with `?sign_in_error=` and a stable word.
-         */
-        get: operations["oidcCallback"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2163,23 +1667,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/permissions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** All that can be allowed, and which built-in role allows it */
-        get: operations["listPermissions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/persons": {
         parameters: {
             query?: never;
@@ -2218,7 +1705,7 @@ export interface paths {
         head?: never;
         /**
          * Change a person
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changePerson"];
         trace?: never;
@@ -2333,7 +1820,7 @@ export interface paths {
         head?: never;
         /**
          * Change a phone
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changePhone"];
         trace?: never;
@@ -2396,7 +1883,7 @@ export interface paths {
         head?: never;
         /**
          * Change a picture
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changePicture"];
         trace?: never;
@@ -2617,7 +2104,7 @@ export interface paths {
         head?: never;
         /**
          * Change a queue
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeQueue"];
         trace?: never;
@@ -2712,49 +2199,6 @@ export interface paths {
         patch: operations["changeRetention"];
         trace?: never;
     };
-    "/v1/roles": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List every role, oldest first */
-        get: operations["listRoles"];
-        put?: never;
-        /** Make a role */
-        post: operations["createRole"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/roles/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Read a role */
-        get: operations["getRole"];
-        put?: never;
-        post?: never;
-        /**
-         * Remove a role
-         * @description 409 while others name it.
-         */
-        delete: operations["removeRole"];
-        options?: never;
-        head?: never;
-        /**
-         * Change a role
-         * @description A merge patch (RFC 7396).
-         */
-        patch: operations["changeRole"];
-        trace?: never;
-    };
     "/v1/sessions": {
         parameters: {
             query?: never;
@@ -2766,7 +2210,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Repeated failures are answered 429 with Retry-After, whether the name exists or not. Who has a passkey or an authenticator app is answered 202: send the second factor to `/v1/sessions/second-factor`.
+         * @description Repeated failures are answered 429 with Retry-After, whether the name exists or not.
          */
         post: operations["signIn"];
         delete?: never;
@@ -2833,135 +2277,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/sessions/current/step-up": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Prove again that it is you
-         * @description Asked for (403 `step_up_required`) before dangerous changes when the last proof is older than 15 minutes. Who has a second factor proves by that, others by their password.
-         */
-        post: operations["stepUp"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/current/step-up/options": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Begin to prove the session again by passkey */
-        post: operations["stepUpOptions"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/passkey": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Sign in by passkey */
-        post: operations["signInByPasskey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/passkey/options": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Begin to sign in by passkey, without a name */
-        post: operations["passkeySignInOptions"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/second-factor": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Sign in: the second factor
-         * @description After `POST /v1/sessions` answered 202.
-         */
-        post: operations["signInSecondFactor"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/setup": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Whether the first person is still to be made */
-        get: operations["setupState"];
-        put?: never;
-        /**
-         * Make the first tenant and its first person
-         * @description Once, on an empty database, with the token that the server printed when it started.
-         */
-        post: operations["setup"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sign-in/providers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Identity providers people can sign in with */
-        get: operations["signInProviders"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/skills": {
         parameters: {
             query?: never;
@@ -3000,7 +2315,7 @@ export interface paths {
         head?: never;
         /**
          * Change a skill
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeSkill"];
         trace?: never;
@@ -3021,45 +2336,6 @@ export interface paths {
         head?: never;
         /** Change your tenant */
         patch: operations["changeTenant"];
-        trace?: never;
-    };
-    "/v1/tenants": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** All tenants, oldest first */
-        get: operations["listTenants"];
-        put?: never;
-        /** Make a tenant */
-        post: operations["createTenant"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/tenants/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One tenant */
-        get: operations["getTenantById"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /**
-         * Rename, limit or suspend a tenant
-         * @description A merge patch (RFC 7396). Suspending ends all its sessions' rights at once; calls that run may end.
-         */
-        patch: operations["changeTenantById"];
         trace?: never;
     };
     "/v1/trunks": {
@@ -3100,7 +2376,7 @@ export interface paths {
         head?: never;
         /**
          * Change a trunk
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeTrunk"];
         trace?: never;
@@ -3143,48 +2419,9 @@ export interface paths {
         head?: never;
         /**
          * Change a user
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeUser"];
-        trace?: never;
-    };
-    "/v1/users/{id}/credentials": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How somebody proves themselves */
-        get: operations["userCredentials"];
-        put?: never;
-        post?: never;
-        /**
-         * Take away somebody's passkeys, app and recovery codes
-         * @description For people who lost them. Their sessions end; the password stays.
-         */
-        delete: operations["resetCredentials"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/users/{id}/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where somebody is signed in */
-        get: operations["userSessions"];
-        put?: never;
-        post?: never;
-        /** Sign somebody out everywhere */
-        delete: operations["endUserSessions"];
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/v1/wrap-up-codes": {
@@ -3225,7 +2462,7 @@ export interface paths {
         head?: never;
         /**
          * Change a wrap up code
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeWrapUpCode"];
         trace?: never;
@@ -3342,53 +2579,6 @@ export interface components {
         };
         AssertionInput: {
             assertion: string;
-        };
-        AssertionResponse: {
-            authenticatorData: string;
-            clientDataJSON: string;
-            signature: string;
-        };
-        /** @description Somebody did something. */
-        AuditEntry: {
-            /**
-             * @description A change (`user.updated`), an operation (`recordingAudio`), or `session.opened`.
-             * @example user.updated
-             */
-            action: string;
-            /** @description Who: `kind` and `id`. */
-            actor: Record<string, never>;
-            /**
-             * @description Where it came from.
-             * @example 192.0.2.7
-             */
-            address: string;
-            at: string;
-            /** @description `before` and `after` of a change, without secrets; `status` of an operation. */
-            detail: Record<string, never>;
-            /** @description SHA-256 over this entry and the hash before it. */
-            hash: string;
-            /**
-             * Format: int64
-             * @description Number in the tenant's chain.
-             */
-            seq: number;
-            /** @description Id of what it was done to. */
-            target: string;
-        };
-        /** @description What walking the chain found. */
-        AuditVerification: {
-            /** @description Stable: `audit_missing`, `audit_changed`, `audit_cut`, `audit_forged`, `audit_key_missing`. */
-            code?: string | null;
-            /** Format: int64 */
-            entries: number;
-            /**
-             * @description The first thing that is wrong.
-             * @example entry 17 was changed
-             */
-            fault?: string | null;
-            /** @description Hash of the last entry. Keep it elsewhere to prove later that the log only grew. */
-            head: string;
-            ok: boolean;
         };
         /** @description The number of the live call once more, and a proof. */
         AuthInput: {
@@ -3615,10 +2805,6 @@ export interface components {
         ConsultInput: {
             target: components["schemas"]["DialTarget"];
         };
-        CreatedResponse: {
-            attestationObject: string;
-            clientDataJSON: string;
-        };
         /** @description What a customer can prove itself with, without the secret. */
         Credential: {
             created_at: string;
@@ -3701,26 +2887,6 @@ export interface components {
             scope: string[];
             /** @description The same in the shape of every proof of a call. */
             trust: Record<string, never>;
-        };
-        CustomRole: {
-            /** Format: date-time */
-            created_at: string;
-            description: string;
-            id: string;
-            /** @example Night shift lead */
-            name: string;
-            /**
-             * @description `resource:action`; `GET /v1/permissions` lists them. None may be beyond the maker's own.
-             * @example [
-             *       "queues:read",
-             *       "presence:set"
-             *     ]
-             */
-            permissions: string[];
-            /** Format: date-time */
-            updated_at: string;
-            /** @description Rises with each change; the `ETag` without quotes. */
-            version: number;
         };
         /** @description An opened data channel. */
         DataSession: {
@@ -3867,6 +3033,8 @@ export interface components {
         };
         /** @enum {string} */
         Direction: "inbound" | "outbound" | "internal";
+        /** @enum {string} */
+        DivertedBy: "diversion" | "history_info" | "both" | "neither";
         DrainInput: {
             /** @description True: refuse new calls, let running ones end. False: take calls again. */
             on: boolean;
@@ -3961,7 +3129,6 @@ export interface components {
             by_ms: number;
         };
         Fact: string | number | boolean;
-        FactorId: string;
         /** @enum {string} */
         FactTestForm: "equals" | "at_least" | "at_most";
         /** @description The call comes, or the question which one is meant. */
@@ -3998,12 +3165,14 @@ export interface components {
             /** @description JSON pointer (RFC 6901) into the body, or the name of the parameter. */
             pointer: string;
         };
-        FirstPerson: {
-            /** @example ann@example.com */
-            login: string;
-            name: string;
-            password: string;
+        /** @description Where a phone's calls go. */
+        Forward: {
+            /** @description A number or extension as the phone would dial it; numbers outside need `may_dial_out`. */
+            to: string;
+            when: components["schemas"]["ForwardWhen"];
         };
+        /** @enum {string} */
+        ForwardWhen: "always" | "busy" | "no_answer" | "unavailable" | "not_reached";
         /** @description What a caller must have met before a place in a queue is taken. */
         Gate: {
             otherwise?: null | components["schemas"]["Destination"];
@@ -4016,95 +3185,61 @@ export interface components {
             kind: components["schemas"]["IdentityKind"];
             value: string;
         };
-        /** @enum {string} */
-        IdentityKind: "phone" | "email" | "account" | "device";
-        IdentityProvider: {
-            client_id: string;
+        IdentityCertificate: {
+            /** @description PEM, leaf first, with a TNAuthList (RFC 8226). */
+            chain: string;
             /** Format: date-time */
             created_at: string;
-            /** @description What everybody gets who comes from there. */
-            default_roles: components["schemas"]["Role"][];
-            disabled: boolean;
             id: string;
-            /**
-             * @description As the provider spells it; its discovery document lies below.
-             * @example https://login.example.com
-             */
-            issuer: string;
-            /** @description Link people of the same sign-in name, when the provider says that the address is verified. */
-            link_by_login: boolean;
-            /**
-             * @description Claim that becomes the sign-in name of people who are made or linked.
-             * @default email
-             */
-            login_claim: string;
-            /**
-             * @description What the button on the sign-in page says.
-             * @example Company account
-             */
             name: string;
-            /** @description Make people who are not known yet. */
-            provision: boolean;
-            role_rules: components["schemas"]["RoleRule"][];
-            /**
-             * @description Claim whose values give roles (`groups`); empty: roles are given here.
-             * @example groups
-             */
-            roles_claim: string;
-            /**
-             * @description Asked for besides `openid`.
-             * @default [
-             *       "email",
-             *       "profile"
-             *     ]
-             */
-            scopes: string[];
             /** Format: date-time */
             updated_at: string;
+            /** @description Where verifiers fetch the chain; empty: from this server, below `identity.public_url`. */
+            url: string;
             /** @description Rises with each change; the `ETag` without quotes. */
             version: number;
         };
-        IdentityProviderId: string;
-        IdentityProviderInput: {
-            client_id: string;
-            /** @description Sealed at rest; never given out. Without one this is a public client. */
-            client_secret?: string | null;
-            /** @description What everybody gets who comes from there. */
-            default_roles?: components["schemas"]["Role"][];
-            disabled?: boolean;
-            /**
-             * @description As the provider spells it; its discovery document lies below.
-             * @example https://login.example.com
-             */
-            issuer: string;
-            /** @description Link people of the same sign-in name, when the provider says that the address is verified. */
-            link_by_login?: boolean;
-            /**
-             * @description Claim that becomes the sign-in name of people who are made or linked.
-             * @default email
-             */
-            login_claim: string;
-            /**
-             * @description What the button on the sign-in page says.
-             * @example Company account
-             */
+        IdentityCertificateInput: {
+            /** @description PEM, leaf first, with a TNAuthList (RFC 8226). */
+            chain: string;
+            /** @description The leaf's key: PKCS#8 in PEM, P-256. Needed to make one; in a change, with a new chain. */
+            key?: string | null;
             name: string;
-            /** @description Make people who are not known yet. */
-            provision?: boolean;
-            role_rules?: components["schemas"]["RoleRule"][];
+            /** @description Where verifiers fetch the chain; empty: from this server, below `identity.public_url`. */
+            url?: string;
+        };
+        /** @enum {string} */
+        IdentityFailure: "continue" | "reject_failed" | "reject";
+        /** @description Forwarding of numbers and the identities kept for it. */
+        IdentityForwarding: {
+            /** Format: int32 */
+            calls_min: number;
+            /** Format: int64 */
+            kept_now: number;
             /**
-             * @description Claim whose values give roles (`groups`); empty: roles are given here.
-             * @example groups
+             * @description Per number: calls and forwarded ones in its last hundred, rate, whether it is likely to
+             *     forward, identities kept, hits and misses.
              */
-            roles_claim?: string;
-            /**
-             * @description Asked for besides `openid`.
-             * @default [
-             *       "email",
-             *       "profile"
-             *     ]
-             */
-            scopes: string[];
+            numbers: Record<string, never>[];
+            /** Format: int64 */
+            retention_s: number;
+            /** Format: double */
+            threshold_percent: number;
+            /** @description Per trunk: its settings, calls, kept, hits, misses, ambiguous. */
+            trunks: Record<string, never>[];
+            /** @description Whether this node has roots to verify by. */
+            verifies: boolean;
+        };
+        /** @enum {string} */
+        IdentityKind: "phone" | "email" | "account" | "device";
+        /** @enum {string} */
+        IdentityReason: "stir" | "sip" | "none";
+        /** @description One call step by step: verified, decided, kept, matched, attached, diverted, signed. */
+        IdentityTrace: {
+            interaction: components["schemas"]["InteractionId"];
+            original?: null | components["schemas"]["InteractionId"];
+            /** @description In order of time; each has `interaction`, `at`, `step`, `detail`, `number`. */
+            steps: Record<string, never>[];
         };
         /** @description Something for who answers; given out only once the call was accepted. */
         IncentiveInput: {
@@ -4145,6 +3280,7 @@ export interface components {
             talk_ms: number;
             to: components["schemas"]["Address"];
             trunk?: null | components["schemas"]["TrunkId"];
+            trust?: null | components["schemas"]["Trust"];
             /** @description Shared by the related calls of one operation. */
             uci: components["schemas"]["Uci"];
             /** Format: int64 */
@@ -4152,6 +3288,8 @@ export interface components {
             wrap_up_code?: null | components["schemas"]["WrapUpCodeId"];
         };
         InteractionId: string;
+        /** @enum {string} */
+        KeepIdentity: "always" | "learned" | "never";
         /** @description Our public keys (RFC 7517). */
         KeySet: {
             keys: Record<string, never>[];
@@ -4266,6 +3404,7 @@ export interface components {
             created_at: string;
             destination: components["schemas"]["Destination"];
             id: string;
+            keep_identity?: null | components["schemas"]["KeepIdentity"];
             name: string;
             /** @description E.164 with `+`, an extension, or a name: as callers and phones dial it. */
             number: string;
@@ -4279,6 +3418,7 @@ export interface components {
         NumberId: string;
         NumberInput: {
             destination: components["schemas"]["Destination"];
+            keep_identity?: null | components["schemas"]["KeepIdentity"];
             name?: string;
             /** @description E.164 with `+`, an extension, or a name: as callers and phones dial it. */
             number: string;
@@ -4304,64 +3444,6 @@ export interface components {
             national_prefix: string;
             /** @default false */
             send_plus: boolean;
-        };
-        OAuthClient: {
-            /** Format: date-time */
-            created_at: string;
-            disabled: boolean;
-            id: string;
-            /** @example CRM sync */
-            name: string;
-            /**
-             * @description Permissions a token may carry; none may be beyond the maker's own.
-             * @example [
-             *       "interactions:read"
-             *     ]
-             */
-            scopes: string[];
-            /**
-             * Format: int32
-             * @description How long a token lasts, in seconds.
-             * @default 3600
-             */
-            token_s: number;
-            /** Format: date-time */
-            updated_at: string;
-            /** @description Rises with each change; the `ETag` without quotes. */
-            version: number;
-        };
-        OAuthClientInput: {
-            disabled?: boolean;
-            /** @example CRM sync */
-            name: string;
-            /**
-             * @description Permissions a token may carry; none may be beyond the maker's own.
-             * @example [
-             *       "interactions:read"
-             *     ]
-             */
-            scopes: string[];
-            /**
-             * Format: int32
-             * @description How long a token lasts, in seconds.
-             * @default 3600
-             */
-            token_s: number;
-        };
-        /** @description A client as it is answered when it was made or got a new secret: the only time it is told. */
-        OAuthClientMade: {
-            id: string;
-            name: string;
-            scopes: string[];
-            /**
-             * @description `client_id` of the token request is `id`; this is `client_secret`.
-             * @example cpc_…
-             */
-            secret: string;
-            /** Format: int32 */
-            token_s: number;
-            /** Format: int64 */
-            version: number;
         };
         /** @description By the link that was sent, or, for an app, by who calls whom. */
         OpenInput: {
@@ -4459,15 +3541,6 @@ export interface components {
         PartyInput: {
             target: components["schemas"]["DialTarget"];
         };
-        /** @description `PublicKeyCredential.toJSON()` of a passkey that was used. */
-        PasskeyAssertion: {
-            id: string;
-            response: components["schemas"]["AssertionResponse"];
-        };
-        /** @description `PublicKeyCredential.toJSON()` of a new passkey. */
-        PasskeyCreated: {
-            response: components["schemas"]["CreatedResponse"];
-        };
         /** @description What `navigator.credentials.create` gave; base64url. */
         PasskeyInput: {
             attestation_object: string;
@@ -4475,37 +3548,9 @@ export interface components {
             label?: string;
             link: string;
         };
-        PasskeyMade: {
-            id: components["schemas"]["FactorId"];
-            /** @description When these are the first: told once. */
-            recovery_codes: string[];
-        };
-        /** @description What a page gives to `navigator.credentials`, and the token to answer with. */
-        PasskeyOptions: {
-            /** @description For `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`. */
-            public_key: Record<string, never>;
-            /** @description Goes back with the answer; good for five minutes and once. */
-            token: string;
-        };
-        PasskeySignIn: {
-            credential: components["schemas"]["PasskeyAssertion"];
-            kind?: components["schemas"]["SessionKind"];
-            token: string;
-        };
         PasswordChange: {
             current: string;
             new: string;
-        };
-        /** @description One thing that can be allowed. */
-        PermissionView: {
-            /** @description Whether whoever asks may hand it out. */
-            grantable: boolean;
-            /** @example queues:write */
-            permission: string;
-            /** @description Built-in roles that have it. */
-            roles: components["schemas"]["Role"][];
-            /** @description One line for people. */
-            what: string;
         };
         Person: {
             /** Format: date-time */
@@ -4547,6 +3592,7 @@ export interface components {
             created_at: string;
             /** @description What moving a call here needs to know. */
             device: components["schemas"]["Device"];
+            forward?: null | components["schemas"]["Forward"];
             id: string;
             /** @description Whether it may dial out through trunks. */
             may_dial_out: boolean;
@@ -4565,6 +3611,7 @@ export interface components {
             agent?: null | components["schemas"]["AgentId"];
             /** @description What moving a call here needs to know. */
             device?: components["schemas"]["Device"];
+            forward?: null | components["schemas"]["Forward"];
             /** @description Whether it may dial out through trunks. */
             may_dial_out?: boolean;
             name?: string;
@@ -4795,17 +3842,6 @@ export interface components {
             /** @description Why not: `expired`, `interaction`, `signature` … */
             fault?: string | null;
             valid: boolean;
-        };
-        /** @description A button of the sign-in page. */
-        ProviderButton: {
-            id: components["schemas"]["IdentityProviderId"];
-            /** @example Company account */
-            name: string;
-            /**
-             * @description Where the browser goes.
-             * @example /v1/oidc/idp_01J…/start
-             */
-            start: string;
         };
         PushId: string;
         /** @description What `PushSubscription.toJSON()` gives, and a name for the browser. */
@@ -5055,15 +4091,6 @@ export interface components {
          * @enum {string}
          */
         RecordingPolicy: "silent" | "by_place" | "announce";
-        /** @description Told once: each opens in place of the second factor, and once. */
-        RecoveryCodes: {
-            /**
-             * @example [
-             *       "7KQ2M-XW4PA"
-             *     ]
-             */
-            recovery_codes: string[];
-        };
         /** @description What is asked for less strictly after some waiting. */
         Relaxation: {
             /** Format: int64 */
@@ -5099,72 +4126,8 @@ export interface components {
         };
         /** @enum {string} */
         Role: "agent" | "supervisor" | "administrator" | "operator";
-        RoleId: string;
-        RoleInput: {
-            description?: string;
-            /** @example Night shift lead */
-            name: string;
-            /**
-             * @description `resource:action`; `GET /v1/permissions` lists them. None may be beyond the maker's own.
-             * @example [
-             *       "queues:read",
-             *       "presence:set"
-             *     ]
-             */
-            permissions: string[];
-        };
-        /** @description Whoever has `value` in the roles claim gets these. */
-        RoleRule: {
-            custom_roles?: components["schemas"]["RoleId"][];
-            roles?: components["schemas"]["Role"][];
-            /** @example callcentre-leads */
-            value: string;
-        };
         /** @enum {string} */
         RoutingState: "idle" | "offered" | "interacting" | "wrap_up" | "not_responding";
-        SecondFactor: {
-            proof: components["schemas"]["SecondProof"];
-            token: string;
-        };
-        /** @description The password was right; one more proof is wanted. */
-        SecondFactorNeeded: {
-            expires_at: string;
-            /**
-             * @description `passkey`, `totp`, `recovery_code`: those that are open to this person.
-             * @example [
-             *       "passkey",
-             *       "totp",
-             *       "recovery_code"
-             *     ]
-             */
-            methods: string[];
-            /** @description For `navigator.credentials.get()`, when there are passkeys. */
-            passkey?: Record<string, never> | null;
-            /** @description Goes to `/v1/sessions/second-factor` with the proof. */
-            token: string;
-        };
-        /** @description One of the three. */
-        SecondProof: {
-            /**
-             * @description Six digits of the authenticator app.
-             * @example 123456
-             */
-            code?: string | null;
-            passkey?: null | components["schemas"]["PasskeyAssertion"];
-            /**
-             * @description One of the recovery codes; it is used up by this.
-             * @example 7KQ2M-XW4PA
-             */
-            recovery_code?: string | null;
-        };
-        SecretRotation: {
-            /**
-             * Format: int32
-             * @description How long the old secret goes on opening; 0 ends it and the tokens made with it at once.
-             * @default 86400
-             */
-            overlap_s: number;
-        };
         /** @enum {string} */
         SelectionRule: "longest_idle" | "least_occupied" | "least_flexible" | "best_score" | "round_robin";
         /** @description Who is signed in, and what they may. */
@@ -5172,20 +4135,12 @@ export interface components {
             agent?: null | components["schemas"]["AgentId"];
             /** @description For browsers. */
             csrf_token?: string | null;
-            custom_roles: components["schemas"]["RoleId"][];
             expires_at: string;
             id: components["schemas"]["SessionId"];
             login: string;
             name: string;
             permissions: string[];
-            /** @description When the person last proved who they are; dangerous changes want it to be recent. */
-            proved_at: string;
             roles: components["schemas"]["Role"][];
-            /**
-             * @description `passkey`, `totp`, `recovery_code`: what the person can prove the session again with;
-             *     empty: the password.
-             */
-            second_factors: string[];
             tenant: components["schemas"]["TenantId"];
             tenant_name: string;
             /** @description For programs; told once. */
@@ -5198,60 +4153,12 @@ export interface components {
         };
         /** @enum {string} */
         SessionKind: "cookie" | "token";
-        /** @description A live session of somebody. */
-        SessionRow: {
-            /**
-             * @description Where it was opened from.
-             * @example 192.0.2.7
-             */
-            address: string;
-            created_at: string;
-            /** @description The one that asks. */
-            current: boolean;
-            expires_at: string;
-            id: components["schemas"]["SessionId"];
-            /** @description RFC 8176: `pwd`, `otp`, `hwk`, `fed` … */
-            methods: string[];
-            proved_at: string;
-            seen_at: string;
-            /** @description The browser or program. */
-            user_agent: string;
-        };
-        SetupInput: {
-            /** @description Its SIP domain; empty while it is the only one. */
-            domain?: string;
-            kind?: components["schemas"]["SessionKind"];
-            /** @description Who administers it and runs the platform. */
-            person: components["schemas"]["FirstPerson"];
-            /**
-             * @description Name of the first tenant.
-             * @example Example Ltd
-             */
-            tenant: string;
-            /** @description As the server printed it when it started. */
-            token: string;
-        };
-        /** @description Whether the first start is still ahead. */
-        SetupState: {
-            needed: boolean;
-        };
         SignIn: {
             kind?: components["schemas"]["SessionKind"];
             login: string;
             password: string;
             /** @description Domain of the tenant, when several share this server and have people of the same name. */
             tenant?: string | null;
-        };
-        /** @description A passkey or an app, without anything secret; recovery codes are only counted. */
-        SignInCredential: {
-            /** @description An app that was not confirmed yet does not count. */
-            confirmed: boolean;
-            created_at: string;
-            id: components["schemas"]["FactorId"];
-            /** @description `passkey` or `totp`. */
-            kind: string;
-            name: string;
-            used_at?: string | null;
         };
         Skill: {
             /** Format: date-time */
@@ -5301,13 +4208,6 @@ export interface components {
             /** @description What its recogniser understood. */
             text: string;
         };
-        /** @description A password for those without a second factor; one of the others for those with one. */
-        StepUp: {
-            password?: string | null;
-            proof?: null | components["schemas"]["SecondProof"];
-            /** @description Of `/v1/sessions/current/step-up/options`, with a passkey. */
-            token?: string | null;
-        };
         SuperviseInput: {
             agent?: null | components["schemas"]["AgentId"];
             mode: components["schemas"]["SuperviseMode"];
@@ -5335,82 +4235,8 @@ export interface components {
             name: string;
             record_by_default?: boolean;
         };
-        /** @description A tenant with its limits, as the platform sees it. */
-        TenantLimits: {
-            /**
-             * Format: int32
-             * @description Interactions at a time; 0: no limit of its own.
-             */
-            interactions_max?: number;
-            /** @example Example Ltd */
-            name: string;
-            /** @description Nobody signs in and no call is taken or placed. */
-            suspended?: boolean;
-        };
-        TenantNew: {
-            /** @description Its first person, who can make all others. */
-            administrator: components["schemas"]["FirstPerson"];
-            /**
-             * @description SIP domain of its phones and what its people add to sign in; it does not change later.
-             * @example example.com
-             */
-            domain: string;
-            /** Format: int32 */
-            interactions_max?: number;
-            /** @example Example Ltd */
-            name: string;
-        };
-        TenantRow: {
-            /** Format: date-time */
-            created_at: string;
-            id: string;
-            /**
-             * Format: int32
-             * @description Interactions at a time; 0: no limit of its own.
-             */
-            interactions_max: number;
-            /** @example Example Ltd */
-            name: string;
-            /** @description Nobody signs in and no call is taken or placed. */
-            suspended: boolean;
-            /** Format: date-time */
-            updated_at: string;
-            /** @description Rises with each change; the `ETag` without quotes. */
-            version: number;
-        };
-        /** @description RFC 6749 5.1. */
-        TokenResponse: {
-            /** @example cpa_… */
-            access_token: string;
-            /** Format: int32 */
-            expires_in: number;
-            scope: string;
-            /** @description `Bearer`. */
-            token_type: string;
-        };
         /** @enum {string} */
         Tone: "ringback" | "busy" | "congestion" | "beep";
-        TotpConfirm: {
-            /**
-             * @description What the app shows now.
-             * @example 123456
-             */
-            code: string;
-        };
-        /** @description A new app, told once. */
-        TotpMade: {
-            id: components["schemas"]["FactorId"];
-            /**
-             * @description To type into the app.
-             * @example GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
-             */
-            secret: string;
-            /**
-             * @description To show as a QR code.
-             * @example otpauth://totp/Crosspoint:ann?secret=GEZD…
-             */
-            uri: string;
-        };
         TransferInput: {
             destination: components["schemas"]["Destination"];
         };
@@ -5438,6 +4264,9 @@ export interface components {
             /** @description Host or `host:port` that calls leave to; empty for inbound only. */
             host: string;
             id: string;
+            identity: components["schemas"]["TrunkIdentity"];
+            /** @description Calls from here may leave by other trunks (a customer's own exchange). */
+            may_dial_out: boolean;
             name: string;
             /** @description Whether we register there. */
             register: boolean;
@@ -5468,6 +4297,47 @@ export interface components {
             name: string;
         };
         TrunkId: string;
+        /** @description Call identity on one trunk (STIR/SHAKEN). What is left out is at its default. */
+        TrunkIdentity: {
+            /** @default diversion */
+            diverted_by: components["schemas"]["DivertedBy"];
+            /** @default learned */
+            keep: components["schemas"]["KeepIdentity"];
+            /**
+             * @description Put the original inside the div (div-o) in place of beside it.
+             * @default false
+             */
+            nest: boolean;
+            /** @default continue */
+            on_failure: components["schemas"]["IdentityFailure"];
+            /**
+             * @description Hand Identity headers of calls that are not diverted through unchanged.
+             * @default false
+             */
+            pass: boolean;
+            /** @default stir */
+            reason: components["schemas"]["IdentityReason"];
+            /**
+             * @description Take a token that another call has shown before for invalid; otherwise it is noted.
+             * @default false
+             */
+            refuse_replayed: boolean;
+            /**
+             * @description Sign calls that leave here with the tenant's certificate. Default true.
+             * @default true
+             */
+            sign: boolean;
+            /**
+             * @description Whether its word counts: P-Asserted-Identity, verstat, older tokens of calls it transfers.
+             * @default false
+             */
+            trusted: boolean;
+            /**
+             * @description Verify Identity headers of calls that come in here. Default true.
+             * @default true
+             */
+            verify: boolean;
+        };
         TrunkInput: {
             auth: components["schemas"]["TrunkAuthInput"];
             /**
@@ -5487,6 +4357,9 @@ export interface components {
             health_interval_s: number;
             /** @description Host or `host:port` that calls leave to; empty for inbound only. */
             host?: string;
+            identity?: components["schemas"]["TrunkIdentity"];
+            /** @description Calls from here may leave by other trunks (a customer's own exchange). */
+            may_dial_out?: boolean;
             name: string;
             /** @description Goes with `user`. Kept, since the carrier names the realm; never given out. */
             password?: string | null;
@@ -5499,6 +4372,39 @@ export interface components {
             /** @description What we answer its challenges with. */
             user?: string;
         };
+        /** @description How well it is proven who the other party is. */
+        Trust: {
+            /**
+             * Format: int64
+             * @description Seconds since then.
+             */
+            age_s: number;
+            /** Format: date-time */
+            at: string;
+            attestation?: string | null;
+            /** @description Service provider code, trunk, proof provider or person that proves it. */
+            by?: string | null;
+            /**
+             * Format: int32
+             * @description The SIP status that goes with the verdict.
+             */
+            code?: number | null;
+            /** @description Who diverted the call, first to last. */
+            diversions: string[];
+            /** @description All that was found out, oldest first. */
+            facts: Record<string, never>[];
+            /** @description `refuted`, `unknown`, `asserted`, `number`, `person` or `strong`. */
+            level: string;
+            /** @description `passport`, `diversion`, `trunk_word`, `own_device`, `call_token`, `passkey` … */
+            methods: string[];
+            /** @description Stable codes that say why it is no more. */
+            reasons: string[];
+            scope: string[];
+            /** @description Verdict on the call's identity: `valid`, `invalid`, `stale`, `refused`, `none`; null: not looked at. */
+            verdict?: string | null;
+            /** @description Canonical number, SIP URI or customer id; null: nobody is proven. */
+            who?: string | null;
+        };
         Uci: string;
         UpgradeInput: {
             /** @description Send it to an address of the customer; otherwise it is in the answer. */
@@ -5507,8 +4413,6 @@ export interface components {
         User: {
             /** Format: date-time */
             created_at: string;
-            /** @description Roles of the tenant's own making, besides. Nobody can be given more than the giver may do. */
-            custom_roles: components["schemas"]["RoleId"][];
             disabled: boolean;
             id: string;
             /** @description Sign-in name, unique in the tenant whatever the case; an e-mail address or any other word. */
@@ -5522,8 +4426,6 @@ export interface components {
         };
         UserId: string;
         UserInput: {
-            /** @description Roles of the tenant's own making, besides. Nobody can be given more than the giver may do. */
-            custom_roles?: components["schemas"]["RoleId"][];
             disabled?: boolean;
             /** @description Sign-in name, unique in the tenant whatever the case; an e-mail address or any other word. */
             login: string;
@@ -5593,35 +4495,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeySet"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    oauthMetadata: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Metadata */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
                 };
             };
             /** @description What went wrong */
@@ -5791,467 +4664,6 @@ export interface operations {
             };
         };
     };
-    scimListGroups: {
-        parameters: {
-            query?: {
-                /** @description Resources of a page, at most 200. */
-                count?: string;
-                /** @description `displayName eq "agent"`; also `id`. */
-                filter?: string;
-                /** @description First of the page, from 1. */
-                startIndex?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A list */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimCreateGroup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Made */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimGetGroup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The group */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimReplaceGroup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Replaced */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimDeleteGroup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Removed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimPatchGroup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Changed */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimResourceTypes: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Users and groups */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimSchemas: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The schemas */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimConfig: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The configuration */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimListUsers: {
-        parameters: {
-            query?: {
-                /** @description Resources of a page, at most 200. */
-                count?: string;
-                /** @description `userName eq "ann"`; also `externalId` and `id`. */
-                filter?: string;
-                /** @description First of the page, from 1. */
-                startIndex?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A list */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimCreateUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Made */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimGetUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The person */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimReplaceUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Replaced */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimDeleteUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Removed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimPatchUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Changed */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     listAgents: {
         parameters: {
             query?: {
@@ -6367,12 +4779,9 @@ export interface operations {
     removeAgent: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -6402,12 +4811,9 @@ export interface operations {
     changeAgent: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -6815,12 +5221,9 @@ export interface operations {
     removeApiKey: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -6850,12 +5253,9 @@ export interface operations {
     changeApiKey: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -6878,123 +5278,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKey"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listAuditLog: {
-        parameters: {
-            query?: {
-                /** @description The action, or its beginning and `*`. */
-                action?: string;
-                /** @description Id of who did it. */
-                actor?: string;
-                /** @description `next` of the page before. */
-                cursor?: string;
-                /** @description Not before this. */
-                from?: string;
-                /** @description Rows of a page at most. */
-                limit?: number;
-                /** @description Id of what it was done to. */
-                target?: string;
-                /** @description Before this. */
-                until?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["AuditEntry"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    exportAuditLog: {
-        parameters: {
-            query?: {
-                /** @description The action, or its beginning and `*`. */
-                action?: string;
-                /** @description Id of who did it. */
-                actor?: string;
-                /** @description Not before this. */
-                from?: string;
-                /** @description Id of what it was done to. */
-                target?: string;
-                /** @description Before this. */
-                until?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description One entry per line */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/x-ndjson": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    verifyAuditLog: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description What was found */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AuditVerification"];
                 };
             };
             /** @description What went wrong */
@@ -7123,12 +5406,9 @@ export interface operations {
     removeBrand: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7158,12 +5438,9 @@ export interface operations {
     changeBrand: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7348,12 +5625,9 @@ export interface operations {
     removeCallerPartner: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7383,12 +5657,9 @@ export interface operations {
     changeCallerPartner: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7613,12 +5884,9 @@ export interface operations {
     removeConference: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7648,12 +5916,9 @@ export interface operations {
     changeConference: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -8080,7 +6345,7 @@ export interface operations {
             };
         };
     };
-    listIdentityProviders: {
+    listIdentityCertificates: {
         parameters: {
             query?: {
                 /** @description `next` of the page before. */
@@ -8101,7 +6366,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        items: components["schemas"]["IdentityProvider"][];
+                        items: components["schemas"]["IdentityCertificate"][];
                         /** @description Cursor of the next page; absent on the last. */
                         next?: string;
                     };
@@ -8118,7 +6383,7 @@ export interface operations {
             };
         };
     };
-    createIdentityProvider: {
+    createIdentityCertificate: {
         parameters: {
             query?: never;
             header?: {
@@ -8130,7 +6395,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["IdentityProviderInput"];
+                "application/json": components["schemas"]["IdentityCertificateInput"];
             };
         };
         responses: {
@@ -8142,7 +6407,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["IdentityProvider"];
+                    "application/json": components["schemas"]["IdentityCertificate"];
                 };
             };
             /** @description What went wrong */
@@ -8156,7 +6421,7 @@ export interface operations {
             };
         };
     };
-    getIdentityProvider: {
+    getIdentityCertificate: {
         parameters: {
             query?: never;
             header?: {
@@ -8178,7 +6443,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["IdentityProvider"];
+                    "application/json": components["schemas"]["IdentityCertificate"];
                 };
             };
             /** @description What went wrong */
@@ -8192,15 +6457,12 @@ export interface operations {
             };
         };
     };
-    removeIdentityProvider: {
+    removeIdentityCertificate: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -8227,15 +6489,12 @@ export interface operations {
             };
         };
     };
-    changeIdentityProvider: {
+    changeIdentityCertificate: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -8257,7 +6516,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["IdentityProvider"];
+                    "application/json": components["schemas"]["IdentityCertificate"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identityForwarding: {
+        parameters: {
+            query?: {
+                /** @description One number, as +E.164. */
+                number?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rates, hits and misses */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityForwarding"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identityTrace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The steps */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityTrace"];
                 };
             };
             /** @description What went wrong */
@@ -9719,310 +8041,6 @@ export interface operations {
             };
         };
     };
-    myCredentials: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All of them */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["SignInCredential"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    removeMyCredential: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Removed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    addPasskey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasskeyInput"];
-            };
-        };
-        responses: {
-            /** @description Added */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PasskeyMade"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    passkeyOptions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description For `navigator.credentials.create()` */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PasskeyOptions"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    makeRecoveryCodes: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Told once */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RecoveryCodes"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    mySessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All of them */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["SessionRow"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    endMyOtherSessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Ended */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    endMySession: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Ended */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    addTotp: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Made; to be confirmed */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TotpMade"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    confirmTotp: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TotpConfirm"];
-            };
-        };
-        responses: {
-            /** @description It counts; recovery codes, told once */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RecoveryCodes"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     listBans: {
         parameters: {
             query?: never;
@@ -10260,12 +8278,9 @@ export interface operations {
     removeNumber: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -10295,12 +8310,9 @@ export interface operations {
     changeNumber: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -10323,339 +8335,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Number"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listOAuthClients: {
-        parameters: {
-            query?: {
-                /** @description `next` of the page before. */
-                cursor?: string;
-                /** @description Rows of a page at most. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["OAuthClient"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    createOAuthClient: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OAuthClientInput"];
-            };
-        };
-        responses: {
-            /** @description Made */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OAuthClientMade"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getOAuthClient: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description An `ETag` you have; 304 when it is still right. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The row */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OAuthClient"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    removeOAuthClient: {
-        parameters: {
-            query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Removed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    changeOAuthClient: {
-        parameters: {
-            query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
-            };
-        };
-        responses: {
-            /** @description Changed */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OAuthClient"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    rotateOAuthClientSecret: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["SecretRotation"];
-            };
-        };
-        responses: {
-            /** @description The new secret */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OAuthClientMade"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    oauthIntrospect: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": {
-                    client_id?: string;
-                    client_secret?: string;
-                    token?: string;
-                };
-            };
-        };
-        responses: {
-            /** @description `active` and, when it is, what it carries */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    oauthRevoke: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": {
-                    client_id?: string;
-                    client_secret?: string;
-                    token?: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Ended, or never there */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    oauthToken: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": {
-                    client_id?: string;
-                    client_secret?: string;
-                    grant_type?: string;
-                    scope?: string;
-                };
-            };
-        };
-        responses: {
-            /** @description A token */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TokenResponse"];
                 };
             };
             /** @description What went wrong */
@@ -10732,69 +8411,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    oidcStart: {
-        parameters: {
-            query?: {
-                /** @description Path to come back to; `/` without it. */
-                return?: string;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description To the provider */
-            303: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    oidcCallback: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description To the page */
-            303: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": unknown;
                 };
             };
             /** @description What went wrong */
@@ -11006,39 +8622,6 @@ export interface operations {
             };
         };
     };
-    listPermissions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All of them */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["PermissionView"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     listPersons: {
         parameters: {
             query?: {
@@ -11154,12 +8737,9 @@ export interface operations {
     removePerson: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -11189,12 +8769,9 @@ export interface operations {
     changePerson: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -11522,12 +9099,9 @@ export interface operations {
     removePhone: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -11557,12 +9131,9 @@ export interface operations {
     changePhone: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -11744,12 +9315,9 @@ export interface operations {
     removePicture: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -11779,12 +9347,9 @@ export interface operations {
     changePicture: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -12322,12 +9887,9 @@ export interface operations {
     removeQueue: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -12357,12 +9919,9 @@ export interface operations {
     changeQueue: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -12644,197 +10203,6 @@ export interface operations {
             };
         };
     };
-    listRoles: {
-        parameters: {
-            query?: {
-                /** @description `next` of the page before. */
-                cursor?: string;
-                /** @description Rows of a page at most. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["CustomRole"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    createRole: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RoleInput"];
-            };
-        };
-        responses: {
-            /** @description Made */
-            201: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomRole"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getRole: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description An `ETag` you have; 304 when it is still right. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The row */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomRole"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    removeRole: {
-        parameters: {
-            query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Removed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    changeRole: {
-        parameters: {
-            query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
-            };
-        };
-        responses: {
-            /** @description Changed */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CustomRole"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     signIn: {
         parameters: {
             query?: never;
@@ -12855,15 +10223,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description The password is right; the second factor is wanted */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SecondFactorNeeded"];
                 };
             };
             /** @description What went wrong */
@@ -12993,259 +10352,6 @@ export interface operations {
             };
         };
     };
-    stepUp: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["StepUp"];
-            };
-        };
-        responses: {
-            /** @description Proven */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    stepUpOptions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description For `navigator.credentials.get()` */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PasskeyOptions"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    signInByPasskey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasskeySignIn"];
-            };
-        };
-        responses: {
-            /** @description Signed in */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    passkeySignInOptions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description For `navigator.credentials.get()` */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PasskeyOptions"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    signInSecondFactor: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SecondFactor"];
-            };
-        };
-        responses: {
-            /** @description Signed in */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    setupState: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Yes or no */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SetupState"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    setup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SetupInput"];
-            };
-        };
-        responses: {
-            /** @description Made, and signed in */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    signInProviders: {
-        parameters: {
-            query?: {
-                /** @description Domain of the tenant; without it, those of the only tenant there is. */
-                tenant?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Buttons for the page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["ProviderButton"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     listSkills: {
         parameters: {
             query?: {
@@ -13361,12 +10467,9 @@ export interface operations {
     removeSkill: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -13396,12 +10499,9 @@ export interface operations {
     changeSkill: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -13471,12 +10571,9 @@ export interface operations {
     changeTenant: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path?: never;
             cookie?: never;
@@ -13497,159 +10594,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Tenant"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listTenants: {
-        parameters: {
-            query?: {
-                /** @description `next` of the page before. */
-                cursor?: string;
-                /** @description Rows of a page at most. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["TenantRow"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    createTenant: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TenantNew"];
-            };
-        };
-        responses: {
-            /** @description Made */
-            201: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TenantRow"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getTenantById: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The tenant */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TenantRow"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    changeTenantById: {
-        parameters: {
-            query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
-            };
-        };
-        responses: {
-            /** @description Changed */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TenantRow"];
                 };
             };
             /** @description What went wrong */
@@ -13778,12 +10722,9 @@ export interface operations {
     removeTrunk: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -13813,12 +10754,9 @@ export interface operations {
     changeTrunk: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -13969,12 +10907,9 @@ export interface operations {
     removeUser: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -14004,12 +10939,9 @@ export interface operations {
     changeUser: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -14033,134 +10965,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    userCredentials: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All of them */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["SignInCredential"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    resetCredentials: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Taken away */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    userSessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All of them */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["SessionRow"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    endUserSessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Ended */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description What went wrong */
             default: {
@@ -14288,12 +11092,9 @@ export interface operations {
     removeWrapUpCode: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -14323,12 +11124,9 @@ export interface operations {
     changeWrapUpCode: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;

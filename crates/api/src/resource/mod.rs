@@ -4,6 +4,7 @@ mod agents;
 pub(crate) mod api_keys;
 mod brands;
 mod conferences;
+pub(crate) mod identity_certificates;
 mod identity_providers;
 mod numbers;
 pub(crate) mod oauth_clients;
@@ -38,6 +39,7 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<trunks::Trunks>(api);
     crud::add::<conferences::Conferences>(api);
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
+    crud::add::<identity_certificates::IdentityCertificates>(api);
     brands::add(api);
     api_keys::add(api);
     crud::add::<roles::Roles>(api);

@@ -2,7 +2,9 @@
 
 use crate::auth::{ApiKey, CustomRole, IdentityProvider, OAuthClient, User};
 use cp_vocab::brand::{Brand, Picture};
-use cp_vocab::model::{Agent, Conference, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode};
+use cp_vocab::model::{
+    Agent, Conference, IdentityCertificate, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode,
+};
 use cp_vocab::person::Person;
 use cp_vocab::proof::{CallerPartner, ProofPolicy};
 use cp_vocab::*;
@@ -116,9 +118,10 @@ kinds! {
     Conference(ConferenceId) = "conference", 10;
     WrapUpCode(WrapUpCodeId) = "wrap_up_code", 11;
     Webhook(WebhookId) = "webhook", 12;
-    CustomRole(RoleId) = "role", 20;
-    OAuthClient(OAuthClientId) = "oauth_client", 21;
-    IdentityProvider(IdentityProviderId) = "identity_provider", 22;
+    CustomRole(RoleId) = "role", 40;
+    OAuthClient(OAuthClientId) = "oauth_client", 41;
+    IdentityProvider(IdentityProviderId) = "identity_provider", 42;
+    IdentityCertificate(CertificateId) = "identity_certificate", 21;
     Person(PersonId) = "person", 13;
     ProofPolicy(ProofPolicyId) = "proof_policy", 14;
     CallerPartner(CallerPartnerId) = "caller_partner", 15;
@@ -140,6 +143,7 @@ impl ConfigRow {
             Self::Phone(r) => r.tenant,
             Self::Conference(r) => r.tenant,
             Self::WrapUpCode(r) => r.tenant,
+            Self::IdentityCertificate(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
             Self::CustomRole(r) => r.tenant,
             Self::OAuthClient(r) => r.tenant,
