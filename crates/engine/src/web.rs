@@ -252,7 +252,13 @@ impl Engine {
             _ => self.web.at(now + crate::device::RETURN, Timer::Away(leg)),
         }
         let early_media = false;
-        let ringing = IxInput::Leg(leg, LegEvent::Ringing { early_media });
+        let ringing = IxInput::Leg(
+            leg,
+            LegEvent::Ringing {
+                early_media,
+                dialog: None,
+            },
+        );
         self.work.push_back((id, ringing));
     }
 

@@ -79,6 +79,8 @@ fn trunk(id: TrunkId, tenant: TenantId, name: &str, host: [u8; 4], prefix: u8) -
         channels_max: 0,
         srtp: false,
         dial_prefixes: vec![],
+        may_dial_out: false,
+        identity: TrunkIdentity::default(),
     }
 }
 
@@ -112,6 +114,7 @@ impl House {
             name: "Reception".into(),
             require_srtp: false,
             may_dial_out: true,
+            forward: None,
             device: Default::default(),
         });
         house.devices(&mut ids, &mut s, us);
@@ -157,6 +160,7 @@ impl House {
                 name: user.into(),
                 require_srtp: false,
                 may_dial_out: false,
+                forward: None,
                 device: Device {
                     kind,
                     place: "room 1".into(),
@@ -236,6 +240,7 @@ impl House {
             name: name.into(),
             require_srtp: false,
             may_dial_out: true,
+            forward: None,
             device: Default::default(),
         });
         self.devices.insert(name.into(), phone);
@@ -313,6 +318,7 @@ impl House {
             name: number.into(),
             destination,
             public: true,
+            keep_identity: None,
         }
     }
 

@@ -5,6 +5,7 @@ mod collect;
 mod command;
 mod consult;
 mod leg;
+mod node;
 mod park;
 mod plan;
 mod queue;
@@ -224,6 +225,7 @@ impl Interaction {
                 command,
             } => self.originate(ctx, target, plan, caller, command),
             Input::Leg(leg, event) => self.leg_event(ctx, leg, event),
+            Input::Noted(event) => self.emit(ctx, event),
             Input::Route(event) => self.route_event(ctx, event),
             Input::Command { id, actor, command } => self.command(ctx, id, actor, command),
             Input::PlaybackEnded {
