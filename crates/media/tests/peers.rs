@@ -1,4 +1,5 @@
 //! Browsers at a node, played by the same library from the other side: in virtual time, without sockets.
+#![allow(clippy::unwrap_used)]
 
 use cp_media::peer::PeerAddresses;
 use cp_media::peer::rtc::Anchor;
