@@ -13,6 +13,7 @@ mod crud;
 mod extract;
 mod http;
 mod idempotency;
+mod identity;
 mod interactions;
 mod involvement;
 mod live;
@@ -52,6 +53,7 @@ pub(crate) fn operations() -> operation::Api {
     let mut api = operation::Api::default();
     session::add(&mut api);
     live::add(&mut api);
+    identity::add(&mut api);
     interactions::add(&mut api);
     call::add(&mut api);
     recordings::add(&mut api);

@@ -34,7 +34,12 @@ impl Lookup<'_> {
             .phone(phone)
             .filter(|p| p.tenant == tenant)
             .ok_or(EndReason::NotFound)?;
-        if self.ua.contacts(phone).next().is_none() {
+        // A phone whose calls go elsewhere need not be there.
+        let forwards = p.forward.as_ref().is_some_and(|f| {
+            use cp_vocab::model::ForwardWhen::*;
+            matches!(f.when, Always | Unavailable | NotReached)
+        });
+        if !forwards && self.ua.contacts(phone).next().is_none() {
             if crate::switch::by_number(p) {
                 return self.mobile(tenant, p);
             }
@@ -66,7 +71,10 @@ impl Lookup<'_> {
             .agent(agent)
             .filter(|a| a.tenant == tenant)
             .ok_or(EndReason::NotFound)?;
-        if self.browsers.contains_key(&agent) {
+        // While a tab is being loaded again a phone that is there is rung instead.
+        let there = |p: &PhoneId| self.ua.contacts(*p).next().is_some();
+        let holder = self.browsers.get(&agent);
+        if holder.is_some_and(|h| h.device.is_some() || !a.phone.as_ref().is_some_and(there)) {
             return Ok(Resolved {
                 endpoint: Endpoint::Browser,
                 address: Address::Extension(a.extension.clone()),
