@@ -6,6 +6,7 @@ use cp_vocab::media::{Codec, Sound};
 use cp_vocab::model::*;
 use cp_vocab::net::Transport;
 use cp_vocab::party::NumberRules;
+use cp_vocab::person::Awaited;
 use cp_vocab::*;
 use std::collections::BTreeMap;
 
@@ -302,6 +303,18 @@ impl House {
         }
         s.numbers
             .push(self.number(ids, us, "queue", queue("support")));
+        for (number, what) in [
+            ("expected", Awaited::ExpectedCaller),
+            ("proven", Awaited::Proof { level: 2 }),
+        ] {
+            let awaits = Destination::Await {
+                what,
+                timeout_ms: 10_000,
+                then: Box::new(queue("support")),
+                otherwise: Box::new(Destination::Reject { status: 603 }),
+            };
+            s.numbers.push(self.number(ids, us, number, awaits));
+        }
     }
 
     fn number(

@@ -109,6 +109,8 @@ pub(crate) struct Awaiting {
     pub leg: LegId,
     pub then: Next,
     pub otherwise: Next,
+    /// What it has been given already for the queue it is on its way to.
+    pub priority: i32,
 }
 
 /// How it goes on after waiting.
