@@ -415,6 +415,7 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(TrunkId, 1);
     id!(ConferenceId, 1);
     id!(WrapUpCodeId, 1);
+    id!(CertificateId, 1);
     id!(BrandId, 1);
     id!(PictureId, 1);
     id!(ApiKeyId, 1);
@@ -613,6 +614,13 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             provision: false,
             link_by_login: false,
             disabled: true,
+        cp_vocab::model::IdentityCertificate {
+            id: id("crt").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("certificate"),
+            chain: String::new(),
+            key: Pii("hunter2-very-secret".into()),
+            url: String::new(),
         }
         .into(),
         Picture {
