@@ -614,6 +614,8 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             provision: false,
             link_by_login: false,
             disabled: true,
+        }
+        .into(),
         cp_vocab::model::IdentityCertificate {
             id: id("crt").parse().unwrap(),
             tenant: r.tenant,
