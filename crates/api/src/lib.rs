@@ -8,6 +8,7 @@
 pub mod auth;
 mod backend;
 mod call;
+mod contact;
 mod crud;
 mod extract;
 mod http;
@@ -46,6 +47,7 @@ pub(crate) fn operations() -> operation::Api {
     live::add(&mut api);
     interactions::add(&mut api);
     call::add(&mut api);
+    contact::add(&mut api);
     recordings::add(&mut api);
     push::add(&mut api);
     stream::socket::add(&mut api);

@@ -43,6 +43,8 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// What people type into a softphone.
     pub sip: SipAddresses,
+    /// Serve the demo's shop page.
+    pub demo_shop: bool,
     /// How long a session lasts without being renewed, in seconds.
     pub session_s: u64,
     /// Shown by `/healthz` and in the OpenAPI document's server.
@@ -71,6 +73,7 @@ impl Default for Settings {
                 tcp: Some(5060),
                 tls: None,
             },
+            demo_shop: false,
             session_s: 12 * 60 * 60,
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -93,6 +96,7 @@ pub(crate) struct Inner {
     pub(crate) meters: Meters,
     pub(crate) fanout: Fanout,
     pub(crate) leases: Leases,
+    pub(crate) taps: crate::contact::Taps,
     pub(crate) gates: OnceLock<Gates>,
     /// Held while a snapshot is taken and handed over, so that an older one never comes second.
     configuring: tokio::sync::Mutex<()>,
@@ -125,6 +129,7 @@ impl ApiState {
             meters: Meters::default(),
             fanout: Fanout::default(),
             leases: Leases::default(),
+            taps: crate::contact::Taps::default(),
             gates: OnceLock::new(),
             configuring: tokio::sync::Mutex::new(()),
             editing: tokio::sync::Mutex::new(()),

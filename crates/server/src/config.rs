@@ -74,6 +74,8 @@ pub struct Config {
     pub fetch_allow: Vec<Allowed>,
     pub fetch_authorities: Option<PathBuf>,
     pub emergency_live: bool,
+    /// The demo's shop page is served.
+    pub demo_shop: bool,
 }
 
 /// Every key with its default as text and what it is for; the sample file is printed from this.
@@ -369,6 +371,7 @@ impl Config {
             fetch_authorities: r.file("fetch.authorities"),
             drain_ms_max: r.bounded("drain_ms_max", 30_000, 0..=3_600_000),
             emergency_live: r.bool("emergency.live"),
+            demo_shop: false,
         };
         config.media_ports = ports(r);
         config.cross_check(r);

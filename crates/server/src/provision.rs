@@ -242,7 +242,35 @@ impl<'a> Builder<'a> {
             };
             rows.push(number.into());
         }
+        for p in &spec.points {
+            rows.push(self.point(p).into());
+        }
         rows
+    }
+
+    fn point(&mut self, p: &PointSpec) -> cp_store::Point {
+        for number in &p.numbers {
+            if !self.spec.numbers.iter().any(|n| n.number == *number) {
+                let problem = format!("number {number:?} of point {:?} is not there", p.name);
+                self.unknown.push(problem);
+            }
+        }
+        cp_store::Point {
+            id: self.ids.next(self.now),
+            tenant: self.tenant,
+            name: p.name.clone(),
+            kind: p.kind,
+            destination: self.destination(&p.destination),
+            modes: p.modes.clone(),
+            now: p.modes.clone(),
+            origins: p.origins.clone(),
+            fields: p.fields.clone(),
+            consent: p.consent.clone(),
+            title: p.title.clone(),
+            numbers: p.numbers.clone(),
+            number_ttl_s: 1_800,
+            disabled: false,
+        }
     }
 
     fn user(&mut self, u: &UserSpec, role: Role) -> User {

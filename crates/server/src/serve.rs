@@ -381,6 +381,7 @@ fn start_http(
         tls: config.http_tls,
         recordings: config.data.join("recordings"),
         sip: sip_addresses(sip, own),
+        demo_shop: config.demo_shop,
         ..Settings::default()
     };
     let state = ApiState::new(store.clone(), Arc::new(backend), settings);

@@ -11,6 +11,7 @@
 
 pub mod auth;
 pub mod config;
+pub mod contact;
 mod error;
 pub mod log;
 mod migrate;
@@ -26,6 +27,10 @@ mod store;
 pub use auth::{ApiKey, Idempotency, Idempotent, Role, Session, StoredResponse, User};
 pub use config::{
     Change, ConfigId, ConfigKind, ConfigRow, Edit, Entity, StoreExt, Version, Versioned, Webhook,
+};
+pub use contact::{
+    AskedMode, Contact, ContactChange, ContactFilter, ContactKind, ContactState, ContactStore,
+    Mode, NumberLease, Point, PointKind,
 };
 pub use error::{Health, Result, StoreError};
 pub use log::{CommitCallback, CommitOutcome, HealthCallback, Refused};

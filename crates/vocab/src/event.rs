@@ -321,6 +321,17 @@ events! {
     TrunkUp = "trunk.up" { trunk: TrunkId, rtt_ms: u32 }
     TrunkDown = "trunk.down" { trunk: TrunkId, why: String }
     ConfigurationChanged = "tenant.configuration_changed" { by: Actor, what: String, id: String }
+    /// Something came by a communication point: a call, a callback, a message.
+    ContactCame = "contact.came" { contact: ContactId, point: PointId, what: String, mode: Option<String> }
+    ContactChanged = "contact.changed" {
+        contact: ContactId,
+        state: String,
+        mode: Option<String>,
+        /// A change of mode that waits for an answer.
+        asked: Option<String>,
+        asked_by_customer: bool,
+        interaction: Option<InteractionId>,
+    }
     AccessDenied = "tenant.access_denied" { what: String, detail: String }
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // A test that cannot go on says so by panicking.
 
 mod client;
+mod contact;
 mod crud;
 mod events;
 mod isolation;

@@ -3,7 +3,7 @@
 use crate::client::Client;
 use cp_api::auth::password;
 use cp_api::{ApiState, Backend, PushRefused, Pusher, Readiness, Settings};
-use cp_store::{Change, Edit, Options, PushRow, Role, SqliteStore, Store, User};
+use cp_store::{Change, ContactStore, Edit, Options, PushRow, Role, SqliteStore, Store, User};
 use cp_vocab::command::{Actor, CommandEnvelope, CommandResult};
 use cp_vocab::event::{Direction, Endpoint, LegRole, LogPosition};
 use cp_vocab::id::TypedId;
@@ -313,6 +313,14 @@ impl World {
         let edit = Edit::new(r.tenant, Actor::System, Timestamp::from_secs(1_767_000_000));
         let changes = config(r).into_iter().map(Change::Create).collect();
         self.store.apply(edit, changes).unwrap();
+        let contact = contact(r);
+        let told = Event::ContactCame {
+            contact: contact.id,
+            point: contact.point,
+            what: "callback".into(),
+            mode: None,
+        };
+        self.store.contact_create(contact, told).unwrap();
         let recording = format!("{}.wav", r.name);
         let file = self._folder.path().join("recordings").join(&recording);
         std::fs::write(file, format!("{}{MARK} sound of a call", r.name)).unwrap();
@@ -342,6 +350,8 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(TrunkId, 1);
     id!(ConferenceId, 1);
     id!(WrapUpCodeId, 1);
+    id!(PointId, 1);
+    id!(ContactId, 1);
     id!(ApiKeyId, 1);
     id!(PersonId, 1);
     Rows {
@@ -359,6 +369,29 @@ fn rows(name: &'static str, n: u128) -> Rows {
         offer: id!(OfferId, 1),
         recording: id!(RecordingId, 1),
         by_prefix,
+    }
+}
+
+fn contact(r: &Rows) -> cp_store::Contact {
+    cp_store::Contact {
+        id: r.by_prefix["ctc"].parse().unwrap(),
+        tenant: r.tenant,
+        point: r.by_prefix["cpt"].parse().unwrap(),
+        kind: cp_store::ContactKind::Callback,
+        state: cp_store::ContactState::Open,
+        created_at: Timestamp::from_secs(1_767_000_000),
+        wanted: None,
+        mode: None,
+        asked: None,
+        name: Some(Pii(format!("{}{MARK} customer", r.name))),
+        number: Some(Pii("+15550002".into())),
+        reply_to: None,
+        text: None,
+        at: None,
+        context: Pii(json!({ "fields": {} })),
+        interaction: None,
+        agent: None,
+        secret_hash: Pii([1; 32]),
     }
 }
 
@@ -484,6 +517,23 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             id: id("wuc").parse().unwrap(),
             tenant: r.tenant,
             name: marked("code"),
+        }
+        .into(),
+        cp_store::Point {
+            id: id("cpt").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("point"),
+            kind: cp_store::PointKind::Page,
+            destination: Destination::Queue { queue: r.queue },
+            modes: vec![cp_store::Mode::Audio, cp_store::Mode::Chat],
+            now: vec![cp_store::Mode::Audio],
+            origins: vec![format!("https://{}.example", r.name)],
+            fields: vec!["product".into()],
+            consent: String::new(),
+            title: String::new(),
+            numbers: vec!["+15550001".into()],
+            number_ttl_s: 600,
+            disabled: false,
         }
         .into(),
         cp_store::ApiKey {

@@ -76,6 +76,7 @@ pub(super) fn of(row: &ConfigRow) -> Result<Vec<Key>> {
         ConfigRow::Phone(r) => vec![key("phone.user", tenant, &r.user)],
         ConfigRow::Conference(r) => vec![lower("conference.name", tenant, &r.name)],
         ConfigRow::WrapUpCode(r) => vec![lower("wrap_up_code.name", tenant, &r.name)],
+        ConfigRow::Point(r) => vec![lower("point.name", tenant, &r.name)],
         ConfigRow::Webhook(_) => vec![],
         ConfigRow::Person(r) => {
             let identities = r.identities.iter();
@@ -149,6 +150,7 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         }
         ConfigRow::Queue(r) => queue(r, &mut out)?,
         ConfigRow::Number(r) => destination(&r.destination, 0, &mut out)?,
+        ConfigRow::Point(r) => destination(&r.destination, 0, &mut out)?,
         ConfigRow::Phone(r) => out.extend(r.agent.map(ConfigId::from)),
         ConfigRow::ProofPolicy(r) => {
             let named = r.placement.iter().flat_map(|p| [p.from, p.to]);

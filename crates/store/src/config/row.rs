@@ -1,6 +1,7 @@
 //! The kinds of configuration rows: what is unique among them and what each names.
 
 use crate::auth::{ApiKey, User};
+use crate::contact::Point;
 use cp_vocab::model::{Agent, Conference, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode};
 use cp_vocab::person::Person;
 use cp_vocab::proof::{CallerPartner, ProofPolicy};
@@ -118,6 +119,7 @@ kinds! {
     Person(PersonId) = "person", 13;
     ProofPolicy(ProofPolicyId) = "proof_policy", 14;
     CallerPartner(CallerPartnerId) = "caller_partner", 15;
+    Point(PointId) = "point", 30;
 }
 
 impl ConfigRow {
@@ -138,6 +140,7 @@ impl ConfigRow {
             Self::Person(r) => r.tenant,
             Self::ProofPolicy(r) => r.tenant,
             Self::CallerPartner(r) => r.tenant,
+            Self::Point(r) => r.tenant,
         }
     }
 }
