@@ -163,7 +163,7 @@ impl Engine {
     pub(crate) fn worker_for(&self, arrival: &Arrival) -> u16 {
         let workers = self.ports.workers().max(1);
         if let Destination::Conference { conference } = &arrival.plan {
-            return (conference.as_u128() % workers as u128) as u16;
+            return self.worker_of_conference(*conference);
         }
         if workers > 1
             && let Endpoint::Phone(_) = arrival.endpoint

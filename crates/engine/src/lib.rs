@@ -22,6 +22,7 @@ mod route;
 mod run;
 mod sipdir;
 mod switch;
+mod workers;
 
 pub use core::{Engine, EngineConfig, Stats};
 pub use io::{Input, Note, Output, Restore};

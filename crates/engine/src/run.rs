@@ -222,7 +222,8 @@ impl Engine {
                 self.parked.retain(|_, i| *i != id);
             }
             Event::ConferenceJoined { conference, .. } => {
-                *self.rooms.entry(*conference).or_default() += 1
+                *self.rooms.entry(*conference).or_default() += 1;
+                self.move_interaction(id, self.worker_of_conference(*conference));
             }
             Event::ConferenceLeft { conference, .. } => {
                 if let Some(n) = self.rooms.get_mut(conference) {
@@ -355,11 +356,11 @@ impl Engine {
             .interactions
             .get(&from)
             .and_then(|e| far_leg(e.interaction.state(), beside));
-        let same_worker = match (self.interactions.get(&here), self.interactions.get(&from)) {
-            (Some(a), Some(b)) => a.worker == b.worker && a.tenant == b.tenant,
-            _ => false,
+        let worker = match (self.interactions.get(&here), self.interactions.get(&from)) {
+            (Some(a), Some(b)) if a.tenant == b.tenant => Some(a.worker),
+            _ => None,
         };
-        let Some(far) = far.filter(|_| same_worker) else {
+        let (Some(far), Some(worker)) = (far, worker) else {
             self.work.push_back((
                 here,
                 IxInput::Leg(
@@ -373,6 +374,7 @@ impl Engine {
             l.interaction = here;
         }
         let leg = far.id;
+        self.move_leg(leg, worker);
         // Before anything else can happen to the two; and an agent moves without being idle between.
         self.work
             .push_front((from, IxInput::Release { leg, to: here }));

@@ -475,8 +475,15 @@ impl World {
                 result,
                 after,
             } => self.hold(after, Held::Reply(command, result)),
-            Output::Media { command, .. } => {
-                for (d, event) in self.media.command(self.now, command) {
+            Output::MoveLeg { leg, to, .. } => {
+                for (d, event) in self.media.move_leg(self.now, leg, to) {
+                    self.later(d, Thing::Media(event));
+                }
+            }
+            Output::Media {
+                worker, command, ..
+            } => {
+                for (d, event) in self.media.command(self.now, worker, command) {
                     self.later(d, Thing::Media(event));
                 }
             }
