@@ -21,7 +21,7 @@ button:disabled { opacity: .55; cursor: default; }
 .panel { width: min(360px, calc(100vw - 32px)); max-height: min(640px, calc(100vh - 40px)); overflow: auto; background: var(--paper);
   border: 1px solid var(--line); border-radius: 18px; box-shadow: var(--shadow); padding: 18px; display: grid; gap: 14px; }
 .panel[hidden], .launch[hidden] { display: none; }
-header { display: flex; align-items: center; justify-content: space-between; gap: 10px; }
+.head { display: flex; align-items: center; justify-content: space-between; gap: 10px; }
 h2 { margin: 0; font-size: 1.15em; line-height: 1.25; }
 p { margin: 0; }
 .close { padding: .3em .6em; background: none; }

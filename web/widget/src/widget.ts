@@ -48,7 +48,7 @@ export class Widget {
     this.launch.append(icon("audio"), text.open);
     const close = el("button", { class: "close", type: "button", "aria-label": text.close, click: () => this.close() }, "✕");
     this.panel = el("section", { class: "panel", role: "dialog", "aria-labelledby": "title", hidden: true });
-    this.panel.append(el("header", {}, this.heading, close), this.body, this.live);
+    this.panel.append(el("div", { class: "head" }, this.heading, close), this.body, this.live);
     this.panel.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.close();
     });
