@@ -28,12 +28,18 @@ mod schema;
 mod session;
 mod state;
 mod stream;
+mod webrtc;
 
 pub use backend::{Backend, Check, PushRefused, Pusher, Readiness};
 pub use http::serve::serve;
 pub use openapi::{openapi, openapi_text};
 pub use problem::{FieldError, Problem};
+/// Tokens for customers' pages.
+pub mod customer {
+    pub use crate::webrtc::{CallClaims, mint};
+}
 pub use state::{ApiState, Clock, Settings, SipAddresses};
+pub use webrtc::WebRtcSettings;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -51,6 +57,7 @@ pub(crate) fn operations() -> operation::Api {
     recordings::add(&mut api);
     push::add(&mut api);
     stream::socket::add(&mut api);
+    webrtc::add(&mut api);
     resource::add(&mut api);
     ops::add(&mut api);
     api

@@ -8,14 +8,16 @@ use crate::ops::Meters;
 use crate::problem::{Problem, Reply};
 use crate::stream::Leases;
 use crate::stream::fanout::Fanout;
+use crate::webrtc::{Spent, WebRtcSettings};
 use cp_store::Store;
 use cp_vocab::command::{Actor, CommandEnvelope};
 use cp_vocab::id::TypedId;
 use cp_vocab::model::Snapshot;
-use cp_vocab::{Code, Command, CommandReply, IdSource, TenantId, Timestamp};
+use cp_vocab::web::Signal;
+use cp_vocab::{Code, Command, CommandReply, DeviceId, IdSource, TenantId, Timestamp};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 /// Password checks at a time: each takes 19 MiB and a core for tens of milliseconds.
 pub(crate) const PASSWORD_CHECKS_MAX: usize = 2;
@@ -45,6 +47,8 @@ pub struct Settings {
     pub sip: SipAddresses,
     /// Serve the demo's shop page.
     pub demo_shop: bool,
+    /// Calls in the browser.
+    pub webrtc: WebRtcSettings,
     /// How long a session lasts without being renewed, in seconds.
     pub session_s: u64,
     /// Shown by `/healthz` and in the OpenAPI document's server.
@@ -74,6 +78,7 @@ impl Default for Settings {
                 tls: None,
             },
             demo_shop: false,
+            webrtc: WebRtcSettings::default(),
             session_s: 12 * 60 * 60,
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -97,6 +102,7 @@ pub(crate) struct Inner {
     pub(crate) fanout: Fanout,
     pub(crate) leases: Leases,
     pub(crate) taps: crate::contact::Taps,
+    pub(crate) spent: Spent,
     pub(crate) gates: OnceLock<Gates>,
     /// Held while a snapshot is taken and handed over, so that an older one never comes second.
     configuring: tokio::sync::Mutex<()>,
@@ -130,6 +136,7 @@ impl ApiState {
             fanout: Fanout::default(),
             leases: Leases::default(),
             taps: crate::contact::Taps::default(),
+            spent: Spent::default(),
             gates: OnceLock::new(),
             configuring: tokio::sync::Mutex::new(()),
             editing: tokio::sync::Mutex::new(()),
@@ -186,6 +193,11 @@ impl ApiState {
             command,
         };
         Ok(self.0.backend.command(envelope).await?)
+    }
+
+    /// What the engine tells a browser, from now on.
+    pub(crate) fn signals(&self, device: DeviceId) -> mpsc::Receiver<Signal> {
+        self.0.backend.signals(device)
     }
 
     /// The configuration as of the last commit.

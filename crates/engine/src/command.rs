@@ -49,6 +49,7 @@ impl Engine {
                 Ok(CommandReply::default())
             }
             Command::Live => Ok(self.live(now, tenant)),
+            Command::Device { device, ask } => self.device(now, tenant, actor, device, *ask),
             Command::Explain { interaction } => self.explain(now, tenant, interaction),
             command @ (Command::SetPresence { .. }
             | Command::Heartbeat { .. }
@@ -84,33 +85,17 @@ impl Engine {
                 }
                 Err(e) => Err(e),
             },
-            Command::Devices { agent } => self
-                .for_agent(tenant, actor, agent)
-                .and_then(|()| self.devices(tenant, agent)),
-            Command::Fetch { agent, phone, leg } => {
-                let found = match self.for_agent(tenant, actor, agent) {
-                    Ok(()) => self.fetched(tenant, agent, phone, leg),
-                    Err(e) => Err(Box::new(Err(e))),
-                };
-                match found {
-                    Ok(leg) => {
-                        let pull = true;
-                        let command = Command::Switch { leg, phone, pull };
-                        return self.dispatch(now, id, tenant, actor, command);
-                    }
-                    Err(result) => *result,
-                }
-            }
-            Command::SwitchCall { interaction, phone } => {
-                match self.leg_of_owner(tenant, interaction, phone) {
-                    Ok(leg) => {
-                        let pull = false;
-                        let command = Command::Switch { leg, phone, pull };
-                        return self.dispatch(now, id, tenant, actor, command);
-                    }
-                    Err(e) => Err(e),
-                }
-            }
+            command @ (Command::Devices { .. }
+            | Command::Fetch { .. }
+            | Command::SwitchCall { .. }) => match self.device_command(tenant, actor, command) {
+                Ok(switch) => return self.dispatch(now, id, tenant, actor, switch),
+                Err(result) => *result,
+            },
+            Command::TellContext {
+                interaction,
+                subject,
+                context,
+            } => self.told(now, tenant, interaction, subject, context),
             other => match self.target_of(tenant, actor, &other) {
                 Ok(interaction) => {
                     self.work.push_back((
@@ -194,7 +179,12 @@ impl Engine {
     }
 
     /// The agent exists in the tenant; an agent may speak for itself only.
-    fn for_agent(&self, tenant: TenantId, actor: Actor, agent: AgentId) -> Result<(), Refusal> {
+    pub(crate) fn for_agent(
+        &self,
+        tenant: TenantId,
+        actor: Actor,
+        agent: AgentId,
+    ) -> Result<(), Refusal> {
         if self.index.agent(agent).is_none_or(|a| a.tenant != tenant) {
             return Err(Refusal::new(Code::NotFound, "There is no such agent."));
         }
@@ -207,7 +197,7 @@ impl Engine {
         }
     }
 
-    fn may_start(
+    pub(crate) fn may_start(
         &self,
         tenant: TenantId,
         actor: Actor,
@@ -247,9 +237,9 @@ impl Engine {
             self.legs
                 .values()
                 .find(|l| l.endpoint == endpoint)
-                .and_then(|l| l.port)
-                .map(|p| p.worker)
+                .and_then(|l| l.worker())
         });
+        let busy_on = busy_on.or_else(|| agent.and_then(|a| self.worker_of(a)));
         let worker = busy_on.unwrap_or_else(|| self.ports.least_used());
         let interaction = Interaction::new(id, tenant);
         self.interactions.insert(
@@ -333,8 +323,8 @@ impl Engine {
             .filter(|e| e.tenant == tenant)
             .ok_or_else(missing)?;
         self.own(actor, &entry.interaction, leg, command)?;
-        if let Command::Switch { leg, phone, .. } = command {
-            self.may_switch(entry.interaction.state(), *leg, *phone)?;
+        if let Command::Switch { leg, to, .. } = command {
+            self.may_switch(entry.interaction.state(), *leg, *to)?;
         }
         Ok(id)
     }

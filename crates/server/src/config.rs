@@ -71,6 +71,12 @@ pub struct Config {
     pub media_ports: RangeInclusive<u16>,
     pub media_workers: Option<usize>,
     pub media_silent_ms: u64,
+    pub webrtc_port: WebRtcPort,
+    pub webrtc_advertised: Vec<IpAddr>,
+    pub webrtc_tcp: bool,
+    pub webrtc_turn: Vec<String>,
+    pub webrtc_turn_secret: Option<String>,
+    pub webrtc_turn_ttl_s: u64,
     pub speech_voice: String,
     pub speech_command: String,
     pub log_filter: String,
@@ -165,6 +171,36 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "media.silent_ms",
         "20000",
         "RTP silence after which a leg counts as dropped",
+    ),
+    (
+        "webrtc.port",
+        "auto",
+        "port for browsers, UDP and TCP; worker n takes it plus n. auto: 40000, or any when that is taken; off: no calls in the browser",
+    ),
+    (
+        "webrtc.advertised",
+        "",
+        "addresses told to browsers; empty: media.advertised, or the machine's own",
+    ),
+    (
+        "webrtc.tcp",
+        "true",
+        "take browsers over TCP too, where no UDP gets out",
+    ),
+    (
+        "webrtc.turn",
+        "",
+        "TURN servers given to browsers (turn:turn.example:3478?transport=udp)",
+    ),
+    (
+        "webrtc.turn_secret",
+        "",
+        "secret shared with the TURN server (coturn: static-auth-secret)",
+    ),
+    (
+        "webrtc.turn_ttl_s",
+        "3600",
+        "how long a TURN credential holds",
     ),
     (
         "speech.command",
@@ -361,6 +397,12 @@ impl Config {
             media_ports: 10_000..=30_000,
             media_workers: r.optional("media.workers", "a number of threads"),
             media_silent_ms: r.bounded("media.silent_ms", 20_000, 1_000..=3_600_000),
+            webrtc_port: webrtc_port(r),
+            webrtc_advertised: r.list("webrtc.advertised", "an IP address"),
+            webrtc_tcp: r.bool("webrtc.tcp"),
+            webrtc_turn: r.list("webrtc.turn", "a URL"),
+            webrtc_turn_secret: r.optional("webrtc.turn_secret", "a text"),
+            webrtc_turn_ttl_s: r.bounded("webrtc.turn_ttl_s", 3_600, 60..=86_400),
             speech_voice: r.text("speech.voice").to_string(),
             speech_command: r.text("speech.command").to_string(),
             log_filter: r.text("log.filter").to_string(),
@@ -431,6 +473,32 @@ impl Config {
             text.push_str(&format!("# {what}\n# {name} = {default:?}\n"));
         }
         text
+    }
+}
+
+/// Which port browsers come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WebRtcPort {
+    Off,
+    /// The usual one, or any when that is taken.
+    Auto,
+    Fixed(u16),
+}
+
+/// The usual port for browsers.
+pub const WEBRTC_PORT: u16 = 40_000;
+
+fn webrtc_port(r: &mut Reader) -> WebRtcPort {
+    let text = r.text("webrtc.port").to_string();
+    match (text.as_str(), text.parse()) {
+        ("off", _) => WebRtcPort::Off,
+        ("auto", _) => WebRtcPort::Auto,
+        (_, Ok(port)) => WebRtcPort::Fixed(port),
+        _ => {
+            let what = format!("{text:?} is neither auto, off nor a port");
+            r.problem("webrtc.port", what);
+            WebRtcPort::Auto
+        }
     }
 }
 

@@ -86,8 +86,14 @@ impl Follower {
     }
 
     fn take(&mut self, record: &EventRecord) -> Result<(), StoreError> {
-        let (Event::Started { number: Some(_), to, .. }, StreamId::Interaction(interaction)) =
-            (&record.event, record.stream)
+        let (
+            Event::Started {
+                number: Some(_),
+                to,
+                ..
+            },
+            StreamId::Interaction(interaction),
+        ) = (&record.event, record.stream)
         else {
             return Ok(());
         };

@@ -4,6 +4,7 @@ pub mod backend;
 pub mod config;
 pub mod demo;
 pub mod drive;
+pub mod lent;
 pub mod metrics;
 pub mod provision;
 pub mod push;

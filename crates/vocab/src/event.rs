@@ -99,6 +99,8 @@ pub enum Endpoint {
     Phone(PhoneId),
     /// A bare SIP URI.
     Uri,
+    /// A browser tab: of the leg's agent, or of a customer without an account.
+    Browser,
 }
 
 /// Status of one of the related calls (S1.3 rule 4).
@@ -245,6 +247,8 @@ events! {
         detail: Option<String>,
     }
     LegQuality = "leg.quality" { leg: LegId, quality: Quality }
+    /// What the page of a customer in the browser said of itself: data, as JSON text.
+    CustomerContext = "customer.context" { leg: LegId, subject: Option<String>, context: Option<Pii<String>> }
     DigitReceived = "leg.digit" { leg: LegId, digit: Pii<char> }
     /// The party is asked for digits in private; the digits themselves are nowhere.
     CollectStarted = "collect.started" { leg: LegId }

@@ -19,6 +19,7 @@ pub mod proof;
 pub mod refusal;
 pub mod time;
 pub mod trust;
+pub mod web;
 
 pub use command::{Command, CommandReply};
 pub use end::EndReason;

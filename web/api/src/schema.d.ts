@@ -289,6 +289,26 @@ export interface paths {
         patch: operations["changeApiKey"];
         trace?: never;
     };
+    "/v1/call-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a page start one call
+         * @description The token opens `/v1/customer/call` once. It ends with this process.
+         */
+        post: operations["makeCallToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/calls": {
         parameters: {
             query?: never;
@@ -367,6 +387,290 @@ export interface paths {
          * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeConference"];
+        trace?: never;
+    };
+    "/v1/contact/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a communication point offers now */
+        get: operations["viewPoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/callbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask to be called back */
+        post: operations["requestCallback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leave a message */
+        post: operations["leaveMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/number": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A number that carries this page's context
+         * @description For customers who rather dial: a free number of the point, theirs for a while.
+         */
+        post: operations["borrowNumber"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask to talk
+         * @description What the customer chose is matched with what the business takes now. Consent first; the context is kept and shown before anybody answers.
+         */
+        post: operations["requestContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests/{contact}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which mode holds, and what is asked */
+        get: operations["contactStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests/{contact}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the offered mode, or leave a message */
+        post: operations["answerOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests/{contact}/mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the other side for another mode */
+        post: operations["askMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests/{contact}/mode/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agree to another mode, or not */
+        post: operations["answerMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What came by communication points, newest first */
+        get: operations["listContacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of them, with its context */
+        get: operations["getContact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}/call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Call back
+         * @description Rings the agent's phone, then the customer's number.
+         */
+        post: operations["callContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}/done": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put aside as done */
+        post: operations["finishContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}/mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the customer for another mode in the call */
+        post: operations["askContactMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}/mode/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agree to the mode the customer asks for, or not */
+        post: operations["answerContactMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/customer/call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Call from a page without an account (WebSocket)
+         * @description The messages are described in docs/webrtc.md.
+         */
+        get: operations["customerCall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/events": {
@@ -1145,6 +1449,141 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every point, oldest first */
+        get: operations["listPoints"];
+        put?: never;
+        /** Make a point */
+        post: operations["createPoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a point */
+        get: operations["getPoint"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a point
+         * @description 409 while others name it.
+         */
+        delete: operations["removePoint"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a point
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changePoint"];
+        trace?: never;
+    };
+    "/v1/points/{id}/now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say what is taken at this moment
+         * @description The callee's own choice: it holds for the next request at once.
+         */
+        put: operations["setPointNow"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}/numbers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The point's numbers and whose they are */
+        get: operations["listPointNumbers"];
+        put?: never;
+        /**
+         * Assign a free number to an account
+         * @description After the account picked it from the list and paid; `payment` is the reference of that.
+         */
+        post: operations["assignPointNumber"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}/numbers/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a number back */
+        delete: operations["freePointNumber"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}/qr": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The link as a QR code */
+        get: operations["getPointQr"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}/snippets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Script tag, link, signature, QR code */
+        get: operations["getPointSnippets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/push-key": {
         parameters: {
             query?: never;
@@ -1685,6 +2124,18 @@ export interface components {
             /** @description `cp_…`; null when this is the answer to a repeated request. */
             secret?: string | null;
         };
+        AskedView: {
+            by_customer: boolean;
+            mode: components["schemas"]["Mode"];
+        };
+        AssignInput: {
+            /** @description Whose it is from now on; callers to it reach the point's destination with this account shown. */
+            account: string;
+            /** @description One of the point's numbers. */
+            number: string;
+            /** @description Reference of the payment at whoever took it. */
+            payment: string;
+        };
         /** @description What is waited for. */
         Awaited: {
             /** @enum {string} */
@@ -1694,6 +2145,17 @@ export interface components {
         } | {
             /** @enum {string} */
             for: "expected_caller";
+        };
+        CallbackInput: {
+            /** @description When it suits, RFC 3339; as soon as possible when left out. */
+            at?: string | null;
+            consent: boolean;
+            context?: Record<string, never> | null;
+            name?: string | null;
+            number: string;
+        };
+        CallBackInput: {
+            agent?: null | components["schemas"]["AgentId"];
         };
         /**
          * @description Without `destination`: rings the agent's phone, then the target (click to call). With one:
@@ -1705,6 +2167,24 @@ export interface components {
             caller?: string | null;
             destination?: null | components["schemas"]["Destination"];
             target: components["schemas"]["DialTarget"];
+        };
+        CallToken: {
+            /** Format: date-time */
+            expires_at: string;
+            /** @description For `/v1/customer/call?token=`. */
+            token: string;
+        };
+        CallTokenInput: {
+            destination: components["schemas"]["Destination"];
+            /** @description Shown to the agent when the caller gives no name. */
+            name?: string | null;
+            /** @description Pages that may use it, as `https://shop.example`; none: pages of this server. */
+            origins?: string[];
+            /** @description Opaque; told by the event `customer.context`. */
+            subject?: string | null;
+            /** Format: int64 */
+            ttl_s?: number | null;
+            video?: boolean;
         };
         /** @description One event of the catalogue. */
         CloudEvent: {
@@ -1772,6 +2252,37 @@ export interface components {
         };
         ConsultInput: {
             target: components["schemas"]["DialTarget"];
+        };
+        /** @description A request that came by a communication point. */
+        Contact: {
+            agent?: null | components["schemas"]["AgentId"];
+            asked?: null | components["schemas"]["AskedView"];
+            /** @description When a callback suits. */
+            at?: string | null;
+            /** @description What the page said of itself: texts, never to be shown as markup. */
+            context: Record<string, never>;
+            created_at: string;
+            id: components["schemas"]["ContactId"];
+            interaction?: null | components["schemas"]["InteractionId"];
+            kind: components["schemas"]["ContactKind"];
+            mode?: null | components["schemas"]["Mode"];
+            name?: string | null;
+            number?: string | null;
+            point: components["schemas"]["PointId"];
+            reply_to?: string | null;
+            state: components["schemas"]["ContactState"];
+            text?: string | null;
+            wanted?: null | components["schemas"]["Mode"];
+        };
+        ContactId: string;
+        /** @enum {string} */
+        ContactKind: "call" | "callback" | "message";
+        /** @enum {string} */
+        ContactState: "offered" | "open" | "taken" | "done";
+        /** @description Which mode holds, and which change waits for an answer. */
+        ContactStatus: {
+            asked?: null | components["schemas"]["AskedView"];
+            mode?: null | components["schemas"]["Mode"];
         };
         /** @description Where a number, an extension or an overflow leads. */
         Destination: {
@@ -1857,6 +2368,8 @@ export interface components {
             devices: components["schemas"]["DeviceView"][];
         };
         DeviceView: {
+            /** @description `phn_…`, or `browser`. */
+            device: string;
             /** @description Why the call may not go there; absent when it may. */
             forbidden?: string | null;
             in_call: boolean;
@@ -1864,7 +2377,6 @@ export interface components {
             name: string;
             /** @description In the same place as the device that has the call, or speaking from the same address. */
             near: boolean;
-            phone: components["schemas"]["PhoneId"];
             place: string;
             /** @description Registered, or reached by its number. */
             reachable: boolean;
@@ -1921,8 +2433,8 @@ export interface components {
             leg?: null | components["schemas"]["LegId"];
         };
         FetchInput: {
-            /** @description The device that wants the call. */
-            device: components["schemas"]["PhoneId"];
+            /** @description The device that wants the call: a phone (`phn_…`), or `browser`. */
+            device: string;
             leg?: null | components["schemas"]["LegId"];
         };
         /** @description A line of a customer's record. */
@@ -1992,7 +2504,19 @@ export interface components {
             wrap_up_code?: null | components["schemas"]["WrapUpCodeId"];
         };
         InteractionId: string;
+        Kept: {
+            contact: components["schemas"]["ContactId"];
+        };
         LegId: string;
+        LendInput: {
+            consent: boolean;
+            context?: Record<string, never> | null;
+        };
+        LentNumber: {
+            /** @description Until then a call to it carries this page's context. */
+            expires_at: string;
+            number: string;
+        };
         /** @description Agents, queues and interactions at one instant, and where to follow events from. */
         Live: {
             agents: components["schemas"]["LiveAgent"][];
@@ -2048,6 +2572,19 @@ export interface components {
             /** @description Goes away; its identities, credentials and interactions become the other's. */
             from: components["schemas"]["PersonId"];
         };
+        MessageInput: {
+            consent: boolean;
+            context?: Record<string, never> | null;
+            name?: string | null;
+            /** @description E-mail address or telephone number for the answer. */
+            reply_to: string;
+            text: string;
+        };
+        /**
+         * @description How two people may meet.
+         * @enum {string}
+         */
+        Mode: "audio" | "video" | "chat";
         ModeInput: {
             mode: components["schemas"]["SuperviseMode"];
         };
@@ -2069,6 +2606,10 @@ export interface components {
         };
         /** @description No field at all. */
         Nothing: Record<string, never>;
+        NowInput: {
+            /** @description None at all: messages and callbacks only. */
+            modes: components["schemas"]["Mode"][];
+        };
         Number: {
             /** Format: date-time */
             created_at: string;
@@ -2214,6 +2755,84 @@ export interface components {
             /** @description The call goes on below it. */
             mix_with_call?: boolean;
             sounds: components["schemas"]["Sound"][];
+        };
+        Point: {
+            /** @description What the customer agrees to first; the house's own sentence when empty. */
+            consent: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Where its calls lead. */
+            destination: components["schemas"]["Destination"];
+            disabled: boolean;
+            /** @description Names of the page's fields that come along. */
+            fields: string[];
+            id: string;
+            kind: components["schemas"]["PointKind"];
+            /** @description What it offers at all. */
+            modes: components["schemas"]["Mode"][];
+            name: string;
+            /** @description What is taken at this moment; all modes when left out. See also `PUT /v1/points/{id}/now`. */
+            now?: components["schemas"]["Mode"][] | null;
+            /** Format: int32 */
+            number_ttl_s: number;
+            /** @description Numbers of the tenant that may be lent to a context or assigned to an account. */
+            numbers: string[];
+            /** @description Origins (`https://shop.example`) whose pages may use it; its own always may. */
+            origins: string[];
+            /** @description Above the choice of modes. */
+            title: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        PointId: string;
+        PointInput: {
+            /** @description What the customer agrees to first; the house's own sentence when empty. */
+            consent?: string;
+            /** @description Where its calls lead. */
+            destination: components["schemas"]["Destination"];
+            disabled?: boolean;
+            /** @description Names of the page's fields that come along. */
+            fields?: string[];
+            kind?: components["schemas"]["PointKind"];
+            /** @description What it offers at all. */
+            modes: components["schemas"]["Mode"][];
+            name: string;
+            /** @description What is taken at this moment; all modes when left out. See also `PUT /v1/points/{id}/now`. */
+            now?: components["schemas"]["Mode"][] | null;
+            /** Format: int32 */
+            number_ttl_s?: number;
+            /** @description Numbers of the tenant that may be lent to a context or assigned to an account. */
+            numbers?: string[];
+            /** @description Origins (`https://shop.example`) whose pages may use it; its own always may. */
+            origins?: string[];
+            /** @description Above the choice of modes. */
+            title?: string;
+        };
+        /**
+         * @description Where a communication point stands.
+         * @enum {string}
+         */
+        PointKind: "page" | "app" | "link" | "qr" | "email";
+        /** @description A number of a point: free, lent, or assigned. */
+        PointNumber: {
+            account?: string | null;
+            contact?: null | components["schemas"]["ContactId"];
+            free: boolean;
+            number: string;
+            until?: string | null;
+        };
+        PointNumbers: {
+            items: components["schemas"]["PointNumber"][];
+        };
+        PointView: {
+            consent: string;
+            /** @description What is taken at this moment. */
+            modes: components["schemas"]["Mode"][];
+            /** @description Whether somebody can be talked to now at all. */
+            open: boolean;
+            title: string;
         };
         /** @description Why an agent is here or away. A reason of the tenant's own is `{"other": "…"}`. */
         Presence: "available" | "break" | "meeting" | "training" | "meal" | "offline" | {
@@ -2485,6 +3104,27 @@ export interface components {
             /** @description Agents of these queues may be offered it too. */
             widen_to?: components["schemas"]["QueueId"][];
         };
+        RequestInput: {
+            /** @description What the customer's device can do; all when left out. */
+            can?: components["schemas"]["Mode"][] | null;
+            /** @description True, or nothing is taken. */
+            consent: boolean;
+            /** @description `url`, `title`, `language`, and `fields` of texts: 8 KiB at most. */
+            context?: Record<string, never> | null;
+            mode: components["schemas"]["Mode"];
+            name?: string | null;
+        };
+        /** @description What comes of a request. */
+        RequestView: {
+            contact: components["schemas"]["ContactId"];
+            mode?: null | components["schemas"]["Mode"];
+            /** @description Shown by the page in later requests as `X-Contact-Secret`. */
+            secret?: string | null;
+            /** @description `start`: begin; `offered`: another mode, say yes or no; `message`: leave one. */
+            state: string;
+            /** @description Opens `/v1/customer/call`, once. */
+            token?: string | null;
+        };
         RetrieveInput: {
             agent?: null | components["schemas"]["AgentId"];
         };
@@ -2543,6 +3183,17 @@ export interface components {
             level: number;
             skill: components["schemas"]["SkillId"];
         };
+        /** @description What to paste where. */
+        Snippets: {
+            /** @description For an e-mail signature. */
+            email: string;
+            /** @description For a link, a chat, a printed page. */
+            link: string;
+            /** @description Where its QR code is. */
+            qr: string;
+            /** @description For a page. */
+            script: string;
+        };
         /** @description A prompt, words to speak, a tone, or silence. */
         Sound: {
             /** @enum {string} */
@@ -2565,7 +3216,7 @@ export interface components {
         };
         SpokenInput: {
             /** @description The device that heard it, and wants the call. */
-            device: components["schemas"]["PhoneId"];
+            device: string;
             /** @description What its recogniser understood. */
             text: string;
         };
@@ -2576,8 +3227,11 @@ export interface components {
         /** @enum {string} */
         SuperviseMode: "listen" | "whisper" | "barge";
         SwitchInput: {
-            /** @description A phone bound to the same agent. */
-            target_device: components["schemas"]["PhoneId"];
+            /** @description A phone bound to the same agent (`phn_…`), or `browser`: the tab in which that agent works. */
+            target_device: string;
+        };
+        TalkMode: {
+            mode: components["schemas"]["Mode"];
         };
         Tenant: {
             /** Format: date-time */
@@ -2732,6 +3386,9 @@ export interface components {
             code?: null | components["schemas"]["WrapUpCodeId"];
             interaction: components["schemas"]["InteractionId"];
             note?: string | null;
+        };
+        YesOrNo: {
+            accept: boolean;
         };
     };
     responses: never;
@@ -3494,6 +4151,42 @@ export interface operations {
             };
         };
     };
+    makeCallToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallTokenInput"];
+            };
+        };
+        responses: {
+            /** @description The token */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallToken"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     placeCall: {
         parameters: {
             query?: never;
@@ -3740,6 +4433,590 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Conference"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    viewPoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The point */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PointView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestCallback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallbackInput"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kept"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    leaveMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageInput"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kept"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    borrowNumber: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LendInput"];
+            };
+        };
+        responses: {
+            /** @description Lent */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LentNumber"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestInput"];
+            };
+        };
+        responses: {
+            /** @description Begin, another mode, or leave a message */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    contactStatus: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request was answered with. */
+                "X-Contact-Secret"?: string;
+            };
+            path: {
+                contact: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Status */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactStatus"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerOffer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request was answered with. */
+                "X-Contact-Secret"?: string;
+            };
+            path: {
+                contact: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["YesOrNo"];
+            };
+        };
+        responses: {
+            /** @description Begin, or leave a message */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askMode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request was answered with. */
+                "X-Contact-Secret"?: string;
+            };
+            path: {
+                contact: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TalkMode"];
+            };
+        };
+        responses: {
+            /** @description Asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactStatus"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerMode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request was answered with. */
+                "X-Contact-Secret"?: string;
+            };
+            path: {
+                contact: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["YesOrNo"];
+            };
+        };
+        responses: {
+            /** @description Answered */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactStatus"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listContacts: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Of this kind. */
+                kind?: "call" | "callback" | "message";
+                /** @description Rows of a page at most. */
+                limit?: number;
+                /** @description By this point. */
+                point?: string;
+                /** @description In this state. */
+                state?: "offered" | "open" | "taken" | "done";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Contact"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    callContact: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CallBackInput"];
+            };
+        };
+        responses: {
+            /** @description Being called */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finishContact: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askContactMode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TalkMode"];
+            };
+        };
+        responses: {
+            /** @description Asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerContactMode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["YesOrNo"];
+            };
+        };
+        responses: {
+            /** @description Answered */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    customerCall: {
+        parameters: {
+            query?: {
+                /** @description Instead: the `resume` of a call that goes on. */
+                resume?: string;
+                /** @description A call token. */
+                token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Switching to a WebSocket */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description What went wrong */
@@ -5682,6 +6959,389 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PhoneSettings"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPoints: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Point"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PointInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setPointNow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NowInput"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPointNumbers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Numbers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PointNumbers"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assignPointNumber: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignInput"];
+            };
+        };
+        responses: {
+            /** @description Assigned */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PointNumber"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    freePointNumber: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Free again */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPointQr: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPointSnippets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What to paste where */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snippets"];
                 };
             };
             /** @description What went wrong */

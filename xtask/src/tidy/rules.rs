@@ -43,6 +43,12 @@ const SANS_IO_BANS: &[(&str, &str)] = &[
     ("print!", "sans-IO code returns what it has to say"),
 ];
 
+/// Where one of those words may stand all the same: a library at the border speaks it.
+const SANS_IO_BORDERS: &[(&str, &str)] = &[
+    // str0m counts in it; the anchor that lays our time on its line comes in from the shell.
+    ("crates/media/src/peer/rtc.rs", "Instant"),
+];
+
 /// Banned everywhere, tests included.
 const LEFTOVERS: &[(&str, &str)] = &[
     ("todo!", "finish it or leave it out"),
@@ -201,7 +207,7 @@ fn sleeps(place: Place<'_>, source: &Source, findings: &mut Vec<Finding>) {
 fn sans_io(place: Place<'_>, source: &Source, findings: &mut Vec<Finding>) {
     for (line, code) in source.production() {
         for (word, instead) in SANS_IO_BANS {
-            if contains(code, word) {
+            if contains(code, word) && !SANS_IO_BORDERS.contains(&(place.path, word)) {
                 findings.push(Finding::new(
                     "sans-io",
                     place.path,

@@ -517,7 +517,10 @@ pub(super) fn unreachable_target(reason: EndReason) -> Refusal {
         EndReason::Refused => {
             Refusal::new(Code::Forbidden, "That number may not be dialled from here.")
         }
-        _ => Refusal::new(Code::NoAgent, "The phone of that party is not registered."),
+        _ => Refusal::new(
+            Code::NoAgent,
+            "The phone of that party is not registered, or nobody of that queue is free.",
+        ),
     }
 }
 

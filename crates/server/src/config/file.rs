@@ -22,7 +22,8 @@ enum Kind {
 /// Every setting that is well written, and a problem for each that is not. After a slip in the
 /// grammar the rest of the file is read all the same.
 pub(super) fn read(text: &str) -> (Vec<Setting>, Vec<Problem>) {
-    let (table, errors) = DeTable::parse_recoverable(text);
+    let (table, mut errors) = DeTable::parse_recoverable(text);
+    errors.sort_by_key(|e| e.span().map(|s| s.start));
     let mut file = File {
         text,
         settings: Vec::new(),

@@ -1042,3 +1042,54 @@ fn a_recording_goes_on_where_the_call_goes() {
         "#]],
     );
 }
+
+#[test]
+fn a_consultation_goes_to_queues_and_out_by_trunks() {
+    // A queue gives its first free agent, who takes the call as their own.
+    served(
+        "bob: consult sales; alice is on hold; wait 2s; bob and dan talk; bob: complete; wait 1s; alice and dan talk; alice hangs up; wait 8s",
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> queue
+              3.001 call 1 leg alice Customer
+              3.001 call 1 alice answered
+              3.001 call 1 queued in support at 1
+              3.001 call 1 offered to bob
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 offer to bob: Accepted
+              3.804 call 1 left support: Answered after 803 ms
+              3.804 call 1 bridged alice, bob
+              6.000 call 1 leg dan Consulted
+              6.000 call 1 bob consults dan
+              6.003 call 1 dan rings
+              6.803 call 1 dan answered
+              8.050 call 1 transfer Attended by bob to 1003
+              8.050 call 1 shared: Single -> SuccessPending
+              8.050 call 1 consultation completed
+              8.050 call 1 bridged alice, dan
+              8.050 call 1 transferred to dan
+              8.050 call 1 bob ended: transferred
+              8.050 call 1 shared: SuccessPending -> Succeeded
+              8.050 call 1 bob wraps up
+              9.101 call 1 alice ended: hung_up
+              9.101 call 1 dan ended: hung_up
+              9.101 call 1 ended: hung_up by alice
+              9.101 call 1 shared: Succeeded -> Ended
+              9.101 call 1 dan wraps up
+             13.050 call 1 bob done by timer
+             14.101 call 1 dan done by timer
+        "#]],
+    );
+    holds(
+        "phones alice bob; call alice -> bob-direct; wait 3s; bob: consult sales = no_agent; bob: consult support = no_agent; alice and bob talk",
+    );
+    // A number outside.
+    holds(
+        "phones alice bob far; call alice -> bob-direct; wait 3s; bob: consult +493012345; wait 3s; alice is on hold; bob and far talk; bob: complete; wait 1s; alice and far talk; bob is free",
+    );
+    holds(
+        "phones alice bob far; call alice -> bob-direct; wait 3s; bob: consult +493012345; wait 3s; bob and far talk; far hangs up; wait 1s; alice and bob talk",
+    );
+}
