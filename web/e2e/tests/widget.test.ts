@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
-import { Server, TestBrowser, troubles } from "../src/index.js";
+import { Phone, Server, TestBrowser, troubles, until } from "../src/index.js";
 
 interface Contact {
   id: string;
@@ -154,6 +154,99 @@ test("from right to left, in another language", async () => {
   const box = await dock.boundingBox();
   expect(box && box.x < 200, "the widget stands at the left").toBe(true);
   await page.context().close();
+});
+
+/** Share of what the widget plays that is this tone. */
+async function widgetHears(page: Page, hz: number): Promise<number> {
+  return page.evaluate(async (hz) => {
+    const root = document.querySelector("crosspoint-widget")?.shadowRoot;
+    const stream = root?.querySelector<HTMLVideoElement>("video:not(.own)")?.srcObject as MediaStream | null;
+    if (!stream?.getAudioTracks().length) return 0;
+    const context = new AudioContext();
+    await context.resume();
+    const analyser = context.createAnalyser();
+    analyser.fftSize = 4096;
+    context.createMediaStreamSource(stream).connect(analyser);
+    await new Promise((go) => setTimeout(go, 600));
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    await context.close();
+    const power = [...bins].map((db) => (Number.isFinite(db) ? 10 ** (db / 10) : 0));
+    const total = power.reduce((sum, p) => sum + p, 0);
+    const at = Math.round((hz * analyser.fftSize) / context.sampleRate);
+    const near = power.slice(Math.max(0, at - 3), at + 4).reduce((sum, p) => sum + p, 0);
+    return total < 1e-9 ? 0 : near / total;
+  }, hz);
+}
+
+interface Told {
+  type: string;
+  data: { subject?: string | null; context?: string | null };
+}
+
+async function told(): Promise<Told[]> {
+  const page = await api<{ items: { id: string }[] }>("GET", "/v1/interactions?limit=1");
+  const newest = page.items[0]?.id ?? "";
+  return (await api<{ items: Told[] }>("GET", `/v1/interactions/${newest}/events?limit=200`)).items;
+}
+
+async function available(name: string): Promise<void> {
+  const agent = await server.agent(name);
+  await api("PUT", `/v1/agents/${agent.id}/presence`, { presence: "available" });
+}
+
+test("a customer calls: the agent's phone rings, the page's context is there first, both hear each other, video by consent", async () => {
+  await now(["audio", "video"]);
+  const desk = await Phone.ofPerson(server, server.person("Anna"), { toneHz: 1000 });
+  await available("Anna");
+  const page = await shop();
+  const wrong = troubles(page);
+  await page.getByRole("checkbox", { name: /I agree/ }).check();
+  await page.getByLabel(/Your name/).fill("Ann");
+  await page.getByRole("button", { name: "Call", exact: true }).click();
+  await desk.expect("CALL_INCOMING");
+  const events = await told();
+  const context = events.find((e) => e.type.endsWith("customer.context"));
+  expect(context, JSON.stringify(events.map((e) => e.type))).toBeDefined();
+  expect(JSON.parse(context?.data.context ?? "{}")).toMatchObject({ fields: { product: "Aurora desk lamp" } });
+  expect(events.some((e) => e.type.endsWith("call.bridged"))).toBe(false);
+  desk.answer();
+  await page.getByText("Connected", { exact: true }).first().waitFor();
+  await until("the customer to hear the agent", async () => (await widgetHears(page, 1000)) > 0.5);
+  await until("the agent to hear the customer", async () => (await desk.hears(700)) > 0.5);
+  // The agent asks for video; the customer agrees.
+  const contact = context?.data.subject ?? "";
+  await api("POST", `/v1/contacts/${contact}/mode`, { mode: "video" });
+  await page.getByText("The other side asks for video").first().waitFor();
+  await page.getByRole("button", { name: "Yes", exact: true }).click();
+  await page.getByRole("button", { name: "Turn the camera off" }).waitFor();
+  const agreed = () => api<{ mode: string }>("GET", `/v1/contacts/${contact}`);
+  await until("the mode to be video", async () => (await agreed()).mode === "video");
+  await until("the voice to go on", async () => (await widgetHears(page, 1000)) > 0.5);
+  if (process.env.CP_SHOTS) await page.screenshot({ path: `${process.env.CP_SHOTS}/call.png` });
+  await page.getByRole("button", { name: "Hang up" }).click();
+  await page.getByRole("heading", { name: "The call has ended." }).waitFor();
+  await desk.expect("CALL_CLOSED");
+  expect(wrong).toEqual([]);
+  await page.context().close();
+  await desk.stop();
+});
+
+test("a number lent to a page carries its context into a phone call", async () => {
+  const lent = await fetch(`${server.url}/v1/contact/${point}/number`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ consent: true, context: { url: "https://shop.example/desk", fields: { product: "Plank desk" } } }),
+  });
+  expect(lent.status).toBe(201);
+  const { number } = (await lent.json()) as { number: string };
+  const caller = await Phone.outside(server);
+  caller.dialOutside(number);
+  await caller.expect("CALL_ESTABLISHED");
+  const context = await until("the context", async () => (await told()).find((e) => e.type.endsWith("customer.context")));
+  expect(JSON.parse(context.data.context ?? "{}")).toMatchObject({ fields: { product: "Plank desk" } });
+  caller.hangUp();
+  await caller.stop();
 });
 
 describe("pages of other sites", () => {
