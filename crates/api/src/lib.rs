@@ -7,6 +7,7 @@
 
 pub mod auth;
 mod backend;
+mod bans;
 mod call;
 mod contact;
 mod crud;
@@ -60,6 +61,7 @@ pub(crate) fn operations() -> operation::Api {
     webrtc::add(&mut api);
     resource::add(&mut api);
     ops::add(&mut api);
+    bans::add(&mut api);
     api
 }
 

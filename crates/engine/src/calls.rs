@@ -113,14 +113,15 @@ impl Engine {
         offer: Option<Bytes>,
         replaces: Option<CallRef>,
     ) -> Result<(), u16> {
-        if self.draining
+        let urgent = self.asks_for_help(principal, invite);
+        let full = self.draining
             || !self.writable
-            || self.interactions.len() >= self.config.interactions_max
-        {
+            || self.interactions.len() >= self.config.interactions_max;
+        if full && !urgent {
             return Err(503);
         }
-        let arrival = self.arrival(principal, invite, replaces.is_some())?;
-        if self.tenant_is_full(arrival.tenant) {
+        let arrival = self.arrival(now, principal, invite, replaces.is_some())?;
+        if self.tenant_is_full(arrival.tenant) && !urgent {
             return Err(503);
         }
         let joins = match replaces {
@@ -304,6 +305,10 @@ impl Engine {
         let id = entry.interaction;
         entry.answered = true;
         entry.confirmed = true;
+        self.costs_from_now(now, leg);
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
         let losers: smallvec::SmallVec<[CallRef; 4]> =
             entry.calls.iter().copied().filter(|c| *c != call).collect();
         entry.calls = smallvec![call];

@@ -44,11 +44,11 @@ impl Engine {
                 self.configure(now, snapshot);
                 Ok(CommandReply::default())
             }
-            Command::Drain { on } => {
-                self.draining = on;
-                Ok(CommandReply::default())
-            }
+            Command::Drain { on } => self.drain(on),
             Command::Live => Ok(self.live(now, tenant)),
+            Command::Bans => Ok(self.bans(now)),
+            Command::Ban { address, seconds } => self.ban(now, address, seconds),
+            Command::OutboundUsage => Ok(self.outbound_usage(now, tenant)),
             Command::Device { device, ask } => self.device(now, tenant, actor, device, *ask),
             Command::Explain { interaction } => self.explain(now, tenant, interaction),
             command @ (Command::SetPresence { .. }
@@ -112,6 +112,11 @@ impl Engine {
             },
         };
         Some(result)
+    }
+
+    fn drain(&mut self, on: bool) -> CommandResult {
+        self.draining = on;
+        Ok(CommandReply::default())
     }
 
     /// What an agent says of itself.
@@ -396,7 +401,9 @@ impl Engine {
             })
             .map(|p| p.id)
             .collect();
-        self.index = Index::new(snapshot);
+        let old = std::mem::replace(&mut self.index, Index::new(snapshot)).snapshot;
+        self.tell_lifted(now, &old);
+        self.tell_emergency(now, &old);
         for phone in gone {
             // Deleted, or its password changed: what was registered with the old one is not trusted.
             self.ua.drop_phone(now, phone);

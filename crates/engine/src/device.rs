@@ -537,11 +537,14 @@ impl Engine {
         if let Some(phone) = phone.and_then(|p| self.index.phone(p)) {
             return self.outside(phone, dialled);
         }
+        if crate::guard::is_emergency(dialled) {
+            return match self.emergency_trunk(tenant) {
+                Some(_) => Ok(crate::emergency::plan(dialled)),
+                None => Err(EndReason::EmergencyNotLive.sip_status()),
+            };
+        }
         // Without a phone of their own there is no right to be read off it: as by click to call.
         self.index.trunk_for(tenant, dialled).ok_or(404u16)?;
-        if crate::guard::is_emergency(dialled) && !self.config.emergency_live {
-            return Err(403);
-        }
         Ok(Destination::Dial {
             target: to.clone(),
             record: false,

@@ -50,6 +50,8 @@ pub struct Restore {
     /// Registrations that still hold, as [`cp_vocab::Event::PhoneRegistered`] told them.
     pub bindings: Vec<(PhoneId, String, Timestamp)>,
     pub presence: Vec<(AgentId, Presence, bool)>,
+    /// Spent on outgoing calls by tenant and day (`20261120`), oldest first: this month's at least.
+    pub spent: Vec<(TenantId, u32, u64)>,
 }
 
 /// Everything the engine wants done.

@@ -2,6 +2,7 @@
 //! workers.
 
 use crate::core::Engine;
+use crate::guard;
 use crate::web::{Awaits, WebLeg, is_websocket};
 use cp_interaction::{Input as IxInput, LegCommand, LegEvent, Resolved};
 use cp_sip::sdp::{self, LocalMedia, SrtpPolicy};
@@ -157,10 +158,15 @@ impl Engine {
         }
         if let Endpoint::Trunk(t) = dialled.to.endpoint
             && !self.trunk_has_room(t)
+            && !guard::is_emergency(&dialled.to.dial)
         {
             return self.fail(id, leg, EndReason::Overload);
         }
+        if let Err(reason) = self.let_out(now, id, leg, &dialled.to) {
+            return self.fail(id, leg, reason);
+        }
         let Some(port) = self.ports.take(worker, now) else {
+            self.charge(now, id, leg);
             return self.fail(id, leg, EndReason::Overload);
         };
         let (codecs, srtp) = self.offer_for(id, &dialled.to.endpoint);
@@ -435,6 +441,7 @@ impl Engine {
             return;
         };
         self.recent.leg(leg, entry.interaction);
+        self.charge(now, entry.interaction, leg);
         for call in &entry.calls {
             self.calls.remove(call);
             if !self.writable && !entry.confirmed {

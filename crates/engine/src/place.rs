@@ -1,8 +1,10 @@
 //! The INVITEs of an outgoing leg: to whom, from whom, with what.
 
 use crate::core::{Engine, ring_time};
-use crate::leg::{Dialled, FORKS_MAX};
+use crate::guard;
+use crate::leg::FORKS_MAX;
 use crate::web::is_websocket;
+use cp_interaction::Resolved;
 use cp_sip::sdp;
 use cp_sip::ua::{CallRef, ClientCredential, NameAddrOwned, OutgoingCall};
 use cp_vocab::event::Endpoint;
@@ -10,8 +12,8 @@ use cp_vocab::net::Target;
 use cp_vocab::*;
 use smallvec::SmallVec;
 
-#[derive(Default)]
-struct Route {
+/// Where a call goes and with what it proves itself there.
+struct Way {
     targets: SmallVec<[(String, Option<Target>); 2]>,
     credential: Option<ClientCredential>,
     via_trunk: Option<TrunkId>,
@@ -37,18 +39,35 @@ impl Engine {
             Some(web) => web.sdp.clone().unwrap_or_default(),
             None => sdp::offer(&entry.local),
         };
+        let help = guard::is_emergency(&d.to.dial) && !matches!(d.to.endpoint, Endpoint::Phone(_));
+        let dial = d.to.dial.clone();
+        let dress = if help {
+            self.emergency_dress(now, id, leg, &dial)
+        } else {
+            None
+        };
+        if help && dress.is_none() {
+            self.drop_entry(now, leg);
+            return self.fail(id, leg, EndReason::EmergencyNotLive);
+        }
+        let Some(d) = self.legs.get(&leg).and_then(|l| l.dialled.as_deref()) else {
+            return;
+        };
         let tenant = self.interactions.get(&id).map(|e| e.tenant);
         let host = self.own_host(tenant);
         let from = NameAddrOwned {
             display: d.caller_name.clone(),
-            uri: caller_uri(&d.caller, &host),
+            uri: dress
+                .as_ref()
+                .map_or_else(|| caller_uri(&d.caller, &host), |e| e.from.clone()),
         };
-        let Route {
+        let Way {
             targets,
             credential,
             via_trunk,
-        } = self.route_of(d, web);
-        let mut headers = Vec::new();
+        } = self.way(&d.to, dress.as_ref(), web);
+        let mut headers = dress.as_ref().map_or_else(Vec::new, |e| e.headers.clone());
+        let parts = dress.as_ref().map_or_else(Vec::new, |e| e.parts.clone());
         if auto_answer {
             headers.push((
                 "Call-Info".to_string(),
@@ -60,12 +79,10 @@ impl Engine {
             ));
         }
         let ring_timeout = ring_time(d.ring_ms_max);
-        let contact_user = d.caller.user().to_string();
+        let contact_user = dress.map_or_else(|| d.caller.user().to_string(), |e| e.contact_user);
         let calls: SmallVec<[CallRef; 1]> = targets
             .into_iter()
             .map(|(uri, target)| {
-                // Last point before the wire: no rewrite may lead to an emergency service unless the site is live.
-                debug_assert!(self.config.emergency_live || !crate::guard::is_emergency(&uri));
                 let to = NameAddrOwned {
                     display: None,
                     uri: uri.clone(),
@@ -80,6 +97,7 @@ impl Engine {
                         contact_user: contact_user.clone(),
                         sdp: Some(sdp.clone()),
                         headers: headers.clone(),
+                        parts: parts.clone(),
                         credential: credential.clone(),
                         via_trunk,
                         ring_timeout,
@@ -100,52 +118,57 @@ impl Engine {
         }
     }
 
-    /// Where the INVITEs go, and what they are authenticated with.
-    fn route_of(&self, d: &Dialled, web: bool) -> Route {
-        let mut route = Route::default();
-        match d.to.endpoint {
+    /// Where a call goes: each contact of a phone, or one address.
+    fn way(&self, to: &Resolved, dress: Option<&crate::emergency::Dress>, web: bool) -> Way {
+        let mut targets: SmallVec<[(String, Option<Target>); 2]> = SmallVec::new();
+        let mut credential = None;
+        let mut via_trunk = None;
+        match to.endpoint {
             Endpoint::Phone(phone) => {
                 let contacts = self.ua.contacts(phone);
                 let fit = contacts.filter(|b| is_websocket(&b.target) == web);
                 for b in fit.take(FORKS_MAX) {
-                    let target = Some(b.target.clone());
-                    route.targets.push((b.uri.to_string(), target));
+                    targets.push((b.uri.to_string(), Some(b.target.clone())));
                 }
             }
             Endpoint::Trunk(t) => {
-                let Some(trunk) = self.index.trunk(t) else {
-                    return route;
-                };
-                let user = cp_sip::uri::encode_user(&d.to.dial).into_owned();
-                let scheme = if trunk.transport.is_secure() {
-                    "sips"
-                } else {
-                    "sip"
-                };
-                let transport = if trunk.transport == cp_vocab::net::Transport::Tcp {
-                    ";transport=tcp"
-                } else {
-                    ""
-                };
-                let uri = format!("{scheme}:{user}@{}{transport}", trunk.host);
-                route.targets.push((uri, None));
-                route.via_trunk = Some(t);
-                if !trunk.user.is_empty() {
-                    route.credential = Some(ClientCredential {
-                        user: trunk.user.clone(),
-                        password: trunk.password.expose().clone(),
-                    });
+                if let Some(trunk) = self.index.trunk(t) {
+                    let user = cp_sip::uri::encode_user(&to.dial).into_owned();
+                    let scheme = if trunk.transport.is_secure() {
+                        "sips"
+                    } else {
+                        "sip"
+                    };
+                    let transport = if trunk.transport == cp_vocab::net::Transport::Tcp {
+                        ";transport=tcp"
+                    } else {
+                        ""
+                    };
+                    let uri = format!("{scheme}:{user}@{}{transport}", trunk.host);
+                    let uri = dress.map_or(uri, |e| e.uri.clone());
+                    targets.push((uri, None));
+                    via_trunk = Some(t);
+                    if !trunk.user.is_empty() {
+                        credential = Some(ClientCredential {
+                            user: trunk.user.clone(),
+                            password: trunk.password.expose().clone(),
+                        });
+                    }
                 }
             }
-            Endpoint::Uri => route.targets.push((d.to.dial.clone(), None)),
+            Endpoint::Uri => targets.push((to.dial.clone(), None)),
             // Rung by its device, never by an INVITE.
             Endpoint::Browser => {}
         }
-        route
+        Way {
+            targets,
+            credential,
+            via_trunk,
+        }
     }
 
     /// The domain of the tenant, or the address we listen on.
-    fn own_host(&self, tenant: Option<TenantId>) -> String {
+    pub(crate) fn own_host(&self, tenant: Option<TenantId>) -> String {
         let domain = tenant
             .and_then(|t| self.index.tenant(t))
             .map(|t| t.domain.as_str())

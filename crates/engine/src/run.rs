@@ -38,9 +38,14 @@ impl Engine {
                 bytes,
                 call,
             } => {
+                if self.stops(call, &bytes) {
+                    let what = "an emergency number was stopped at the last point";
+                    return self.put(Output::Note(Note::Denied { what }));
+                }
                 let live = !self.writable && call.is_some_and(|c| self.may_pass(c, &bytes));
                 let asks = call.is_some_and(|c| self.asks_outside(c)) && gate::asks(&bytes);
-                let after = if live || asks || !gate::promises(&bytes, call.is_some()) {
+                let urgent = call.is_some_and(|c| self.is_urgent(c));
+                let after = if live || asks || urgent || !gate::promises(&bytes, call.is_some()) {
                     NOW
                 } else {
                     LogPosition::default()
@@ -102,6 +107,8 @@ impl Engine {
             router: &self.router,
             rooms: &self.rooms,
             parked: &self.parked,
+            outbound: &self.outbound,
+            wall,
             emergency_live: self.config.emergency_live,
         };
         let mut seq = entry.seq;
@@ -287,6 +294,7 @@ impl Engine {
     /// Ends an interaction that cannot end itself, so that its log has an end and nobody waits for it.
     fn abandon(&mut self, now: Timestamp, id: InteractionId) {
         self.end_leftovers(now, id);
+        self.urgent.remove(&id);
         let Some(entry) = self.interactions.remove(&id) else {
             return;
         };
@@ -340,6 +348,7 @@ impl Engine {
 
     /// Nothing of the interaction is left but its log.
     fn forget(&mut self, id: InteractionId) {
+        self.urgent.remove(&id);
         if let Some(entry) = self.interactions.remove(&id) {
             self.recent.interaction(id, entry.tenant);
         }

@@ -11,6 +11,7 @@ use cp_vocab::command::Actor;
 use cp_vocab::media::Sound;
 use cp_vocab::model::*;
 use cp_vocab::net::Transport;
+use cp_vocab::safety::Safety;
 use cp_vocab::*;
 use std::collections::BTreeMap;
 
@@ -134,6 +135,7 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: 0,
                 record_by_default: false,
+                safety: Default::default(),
             }
             .realm(),
             unknown: vec![],
@@ -174,6 +176,12 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: spec.interactions_max,
                 record_by_default: spec.record_by_default,
+                safety: Box::new(Safety {
+                    outbound: spec.outbound.clone(),
+                    retention: spec.retention.clone(),
+                    recording: spec.recording_consent.clone(),
+                    ..Safety::default()
+                }),
             }
             .into(),
         ];

@@ -388,6 +388,9 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
             .push((r.phone, r.contact.into_inner(), r.expires_at));
     }
     for tenant in &snapshot.tenants {
+        for (day, micros) in store.outbound_spent(tenant.id)? {
+            restore.spent.push((tenant.id, day, micros));
+        }
         for a in store.agent_states(tenant.id)? {
             // What an agent worked on died with the process: what was to come after it holds now.
             restore.presence.push((

@@ -138,6 +138,9 @@ typed_ids! {
     PrecallId = "pre";
     /// A tenant's rules of proof.
     ProofPolicyId = "ppo";
+    /// How a business shows itself when it calls.
+    BrandId = "brd";
+    PictureId = "pic";
     /// A browser that is reached by Web Push.
     PushId = "psh";
     /// A receiver of events by HTTP.

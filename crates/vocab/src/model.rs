@@ -1,12 +1,14 @@
 //! The configuration snapshot the engine works from: immutable, replaced whole, so that an
 //! interaction never sees half of a change. The store keeps it as rows; the API edits it.
 
+use crate::brand::{Brand, Picture};
 use crate::id::*;
 use crate::media::{Codec, Sound};
 use crate::net::Transport;
 use crate::party::NumberRules;
 use crate::person::Awaited;
 use crate::pii::Pii;
+use crate::safety::Safety;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,6 +24,8 @@ pub struct Tenant {
     pub interactions_max: u32,
     #[serde(default)]
     pub record_by_default: bool,
+    #[serde(default)]
+    pub safety: Box<Safety>,
 }
 
 impl Tenant {
@@ -410,6 +414,10 @@ pub struct Snapshot {
     pub queues: Vec<Queue>,
     pub conferences: Vec<Conference>,
     pub wrap_up_codes: Vec<WrapUpCode>,
+    #[serde(default)]
+    pub brands: Vec<Brand>,
+    #[serde(default)]
+    pub pictures: Vec<Picture>,
 }
 
 /// Why an agent is here or away.

@@ -10,7 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! ids {
     ($($name:ident = $prefix:literal;)*) => {$(
-        #[derive(Debug, Deserialize)]
+        #[derive(Debug, Serialize, Deserialize)]
         pub(crate) struct $name(pub(crate) String);
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
@@ -31,7 +31,7 @@ ids! {
     RecordingId = "rec"; ConferenceId = "cnf"; WrapUpCodeId = "wuc"; ApiKeyId = "key"; SessionId = "ses";
     PersonId = "per"; CredentialId = "crd"; DataSessionId = "dat"; CallerPartnerId = "cpa"; PrecallId = "pre";
     PointId = "cpt"; ContactId = "ctc";
-    PushId = "psh";
+    PushId = "psh"; BrandId = "brd"; PictureId = "pic";
 }
 
 /// A prompt, words to speak, a tone, or silence.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on says so by panicking.
 
+mod brands;
 mod client;
 mod contact;
 mod crud;
@@ -10,5 +11,6 @@ mod events;
 mod isolation;
 mod operations;
 mod push;
+mod safety;
 mod sign_in;
 mod world;

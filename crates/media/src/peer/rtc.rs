@@ -1,7 +1,7 @@
 //! [`Peer`] on str0m: ICE-lite, DTLS 1.2 and 1.3, RTP in and out packet by packet.
 //!
 //! That library counts in `Instant`; ours are laid on its line from one anchor, which the shell
-//! gives once. It draws keys and SSRCs from the operating system by itself (docs/adr/0007).
+//! gives once. It draws keys and SSRCs from the operating system by itself (docs/adr/0008).
 
 use super::*;
 use std::sync::Arc;

@@ -346,6 +346,7 @@ impl Phones {
                 contact_user: caller,
                 sdp: Some(sdp::offer(&local)),
                 headers: vec![],
+                parts: vec![],
                 credential: None,
                 via_trunk: None,
                 ring_timeout: Duration::from_secs(120),

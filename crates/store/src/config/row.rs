@@ -2,6 +2,7 @@
 
 use crate::auth::{ApiKey, User};
 use crate::contact::Point;
+use cp_vocab::brand::{Brand, Picture};
 use cp_vocab::model::{Agent, Conference, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode};
 use cp_vocab::person::Person;
 use cp_vocab::proof::{CallerPartner, ProofPolicy};
@@ -120,6 +121,8 @@ kinds! {
     ProofPolicy(ProofPolicyId) = "proof_policy", 14;
     CallerPartner(CallerPartnerId) = "caller_partner", 15;
     Point(PointId) = "point", 30;
+    Brand(BrandId) = "brand", 31;
+    Picture(PictureId) = "picture", 32;
 }
 
 impl ConfigRow {
@@ -137,6 +140,8 @@ impl ConfigRow {
             Self::Conference(r) => r.tenant,
             Self::WrapUpCode(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
+            Self::Brand(r) => r.tenant,
+            Self::Picture(r) => r.tenant,
             Self::Person(r) => r.tenant,
             Self::ProofPolicy(r) => r.tenant,
             Self::CallerPartner(r) => r.tenant,
