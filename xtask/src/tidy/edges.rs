@@ -65,6 +65,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "sim",
         ],
     ),
+    // Fuzzed are the places where bytes come in.
+    (
+        "fuzz",
+        &["vocab", "sip", "media", "identity", "engine", "sim"],
+    ),
     // Black boxes: they see the program from outside.
     ("interop", &[]),
     ("xtask", &[]),
@@ -79,6 +84,12 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
         &["api", "fetch"],
         "only api serves HTTP, only fetch asks for it",
     ),
+    ("reqwest", &[], "only fetch asks for HTTP"),
+    ("ureq", &[], "only fetch asks for HTTP"),
+    ("isahc", &[], "only fetch asks for HTTP"),
+    ("curl", &[], "only fetch asks for HTTP"),
+    ("minreq", &[], "only fetch asks for HTTP"),
+    ("attohttpc", &[], "only fetch asks for HTTP"),
     ("tower-http", &["api"], "only api speaks HTTP to people"),
     ("utoipa", &["api"], "only api describes the HTTP surface"),
 ];

@@ -135,6 +135,7 @@ pub(crate) fn check(path: &str, text: &str, tests: &BTreeSet<String>) -> Vec<Fin
     sizes(place, &source, &mut findings);
     leftovers(place, &source, &mut findings);
     sleeps(place, &source, &mut findings);
+    connections(place, &source, &mut findings);
     if SANS_IO.contains(&place.folder) && !place.test_file && !place.tool {
         sans_io(place, &source, &mut findings);
     }
@@ -200,6 +201,26 @@ fn sleeps(place: Place<'_>, source: &Source, findings: &mut Vec<Finding>) {
         if in_test && SLEEPS.iter().any(|s| contains(code, s)) {
             let what = "a sleep in a test: wait for a condition with a deadline";
             findings.push(Finding::new("sleep", place.path, line, what));
+        }
+    }
+}
+
+/// Who may open a connection outwards: `edge` for SIP, `fetch` (behind its guard) for everything else.
+const MAY_CONNECT: &[&str] = &["edge", "fetch"];
+const CONNECTS: &[&str] = &["TcpStream::connect", "connect_timeout", "TcpSocket::new"];
+
+fn connections(place: Place<'_>, source: &Source, findings: &mut Vec<Finding>) {
+    if place.test_file
+        || place.tool
+        || !place.path.starts_with("crates/")
+        || MAY_CONNECT.contains(&place.folder)
+    {
+        return;
+    }
+    for (line, code) in source.production() {
+        if CONNECTS.iter().any(|c| contains(code, c)) {
+            let what = "a connection outwards: ask crates/fetch, which keeps to public addresses";
+            findings.push(Finding::new("connect", place.path, line, what));
         }
     }
 }
