@@ -13,8 +13,13 @@ pub(crate) const PER_POINT_MAX: u32 = 600;
 const ENTRIES_MAX: usize = 20_000;
 const WINDOW_S: u64 = 60;
 
+/// Of one address at a point, or of all.
+type Key = (PointId, Option<IpAddr>);
+/// Which minute, and how many in it.
+type Count = (u64, u32);
+
 #[derive(Default)]
-pub(crate) struct Taps(Mutex<HashMap<(PointId, Option<IpAddr>), (u64, u32)>>);
+pub(crate) struct Taps(Mutex<HashMap<Key, Count>>);
 
 impl Taps {
     /// Counts a request; false when it is one too many.
