@@ -1,6 +1,7 @@
 //! What came by the points, for those who answer: callbacks to be placed, messages, changes of mode.
 
-use super::public::{ContactStatus, TalkMode, YesOrNo, agree, ask, changed};
+use super::public::{ContactStatus, TalkMode, YesOrNo, agree, ask};
+use super::visit::changed;
 use crate::auth::Caller;
 use crate::auth::permission::Permission;
 use crate::extract::{Body, Id, PageView, Query};

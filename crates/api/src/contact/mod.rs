@@ -9,6 +9,7 @@ pub(crate) mod points;
 mod public;
 mod qr;
 mod taps;
+mod visit;
 
 pub(crate) use taps::Taps;
 
