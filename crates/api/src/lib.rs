@@ -21,6 +21,7 @@ mod openapi;
 mod operation;
 mod ops;
 mod problem;
+mod proof;
 mod push;
 mod recordings;
 mod references;
@@ -56,6 +57,7 @@ pub(crate) fn operations() -> operation::Api {
     call::add(&mut api);
     contact::add(&mut api);
     recordings::add(&mut api);
+    proof::add(&mut api);
     push::add(&mut api);
     stream::socket::add(&mut api);
     webrtc::add(&mut api);

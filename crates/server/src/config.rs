@@ -3,8 +3,11 @@
 //! One list of keys drives reading, `crosspoint check` and the sample file. Everything wrong is
 //! found in one go: unknown keys, wrong types, values out of range, values that contradict.
 
+mod customers;
 mod file;
 
+use crate::customers::mail::MailConfig;
+use crate::customers::sms::SmsConfig;
 use cp_fetch::Allowed;
 use cp_store::Durability;
 use std::collections::BTreeMap;
@@ -89,6 +92,10 @@ pub struct Config {
     pub emergency_live: bool,
     /// The demo's shop page is served.
     pub demo_shop: bool,
+    /// Where customers' browsers reach this server; none: `http://localhost` and the port.
+    pub public_url: Option<String>,
+    pub mail: Option<MailConfig>,
+    pub sms: Option<SmsConfig>,
 }
 
 /// Every key with its default as text and what it is for; the sample file is printed from this.
@@ -122,6 +129,11 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "http.tls",
         "false",
         "whether browsers reach it by HTTPS (secure cookies); TLS itself ends before us",
+    ),
+    (
+        "http.public_url",
+        "",
+        "where customers' browsers reach this server (https://desk.example); empty: http://localhost and the port",
     ),
     (
         "sip.udp",
@@ -220,6 +232,27 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "",
         "PEM file of the authorities trusted when fetching; empty: those of the system",
     ),
+    (
+        "mail.server",
+        "",
+        "mail server (host:port) for codes and links; empty: no mail",
+    ),
+    (
+        "mail.security",
+        "starttls",
+        "tls, starttls, or none (to a server on this machine only)",
+    ),
+    ("mail.user", "", "name to sign in with; empty: none"),
+    ("mail.password", "", "password to sign in with"),
+    ("mail.from", "", "address our mail comes from"),
+    (
+        "sms.url",
+        "",
+        "HTTP interface of a text gateway (POST of To, From, Body); empty: no texts",
+    ),
+    ("sms.user", "", "name to sign in with"),
+    ("sms.password", "", "password to sign in with"),
+    ("sms.from", "", "number or name our texts come from"),
     (
         "otlp.endpoint",
         "",
@@ -416,6 +449,9 @@ impl Config {
             drain_ms_max: r.bounded("drain_ms_max", 30_000, 0..=3_600_000),
             emergency_live: r.bool("emergency.live"),
             demo_shop: false,
+            public_url: customers::url(r, "http.public_url"),
+            mail: customers::mail(r),
+            sms: customers::sms(r),
         };
         config.media_ports = ports(r);
         config.cross_check(r);

@@ -6,7 +6,7 @@ use crate::drive::{self, Driver, Handle, Message};
 use crate::metrics::Sources;
 use crate::push::{self, Push};
 use crate::sounds::Sounds;
-use crate::{lent, provision, telemetry, traces};
+use crate::{customers, lent, provision, telemetry, traces};
 use anyhow::{Context, Result};
 use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{BrowserConfig, EventSource, MediaConfig, MediaWorkers, event_queue};
@@ -136,7 +136,9 @@ pub fn start(config: Config) -> Result<Running> {
         .context("the log cannot be read for lent numbers")?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
     let backend = ServerBackend::new(sources.clone(), push);
-    let http = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
+    let (http, state) = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
+    let proofs = customers::start(&config, http, &store, &handle, runtime.handle(), clock)?;
+    state.set_proofs(proofs);
     runtime.spawn(sweep(store.clone(), clock));
     if let Some(endpoint) = &config.otlp_endpoint {
         let followed = traces::start(
@@ -409,7 +411,7 @@ fn start_http(
     (backend, store): (ServerBackend, &Arc<dyn Store>),
     (sip, own): (&[(Transport, SocketAddr)], IpAddr),
     mut stopped: tokio::sync::watch::Receiver<bool>,
-) -> Result<SocketAddr> {
+) -> Result<(SocketAddr, ApiState)> {
     let settings = Settings {
         tls: config.http_tls,
         recordings: config.data.join("recordings"),
@@ -429,15 +431,16 @@ fn start_http(
         .block_on(tokio::net::TcpListener::bind(address))
         .with_context(|| http_refused(address))?;
     let bound = listener.local_addr()?;
+    let served = state.clone();
     runtime.spawn(async move {
         let shutdown = async move {
             let _ = stopped.wait_for(|s| *s).await;
         };
-        if let Err(error) = cp_api::serve(listener, state, shutdown).await {
+        if let Err(error) = cp_api::serve(listener, served, shutdown).await {
             tracing::error!(%error, "HTTP stopped");
         }
     });
-    Ok(bound)
+    Ok((bound, state))
 }
 
 fn http_refused(address: SocketAddr) -> String {

@@ -216,7 +216,13 @@ events! {
         /// The leg this one was made for (transfer, consult): the asker.
         cause: Option<LegId>,
     }
-    LegRinging = "leg.ringing" { leg: LegId, early_media: bool }
+    LegRinging = "leg.ringing" {
+        leg: LegId,
+        early_media: bool,
+        /// What is needed to stop the ringing after a crash of this node; as in `leg.answered`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dialog: Option<String>,
+    }
     LegAnswered = "leg.answered" {
         leg: LegId,
         codec: Option<String>,
@@ -263,8 +269,10 @@ events! {
         methods: Vec<ProofMethod>,
         proven_at: Option<Timestamp>,
         expires_at: Option<Timestamp>,
-        /// What is allowed with it; empty: all that the level allows.
+        /// What it is enough for, of what the rules name.
         scope: Vec<String>,
+        /// The same in the shape of every proof of a call.
+        trust: Option<crate::trust::Trust>,
     }
     PromptStarted = "prompt.started" { leg: LegId, playback: PlaybackId, what: String }
     PromptEnded = "prompt.ended" { leg: LegId, playback: PlaybackId, interrupted: bool }

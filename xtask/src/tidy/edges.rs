@@ -32,7 +32,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("speech", &["vocab"]),
     ("fetch", &["vocab"]),
     ("channels", &["vocab"]),
-    ("api", &["vocab", "store", "identity"]),
+    ("proof", &["vocab", "identity", "store"]),
+    ("api", &["vocab", "store", "identity", "proof"]),
     (
         "sim",
         &[
@@ -60,6 +61,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "edge",
             "speech",
             "fetch",
+            "proof",
             "channels",
             "api",
             "sim",
