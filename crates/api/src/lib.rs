@@ -14,6 +14,7 @@ mod crud;
 mod extract;
 mod http;
 mod idempotency;
+mod identity;
 mod interactions;
 mod involvement;
 mod live;
@@ -53,6 +54,7 @@ pub(crate) fn operations() -> operation::Api {
     let mut api = operation::Api::default();
     session::add(&mut api);
     live::add(&mut api);
+    identity::add(&mut api);
     interactions::add(&mut api);
     call::add(&mut api);
     contact::add(&mut api);

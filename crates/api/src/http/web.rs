@@ -52,6 +52,10 @@ pub(crate) fn routes() -> Router<ApiState> {
             get(|h: HeaderMap| async move { page("icon.svg", &h) }),
         )
         .route("/assets/{*path}", get(asset))
+        .route(
+            "/identity/certificates/{file}",
+            get(crate::resource::identity_certificates::publish),
+        )
         .merge(widget_routes())
 }
 

@@ -531,6 +531,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             name: marked("phone"),
             require_srtp: false,
             may_dial_out: false,
+            forward: None,
             device: Default::default(),
         }
         .into(),
@@ -543,6 +544,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             name: marked("number"),
             destination: Destination::Queue { queue: r.queue },
             public: r.name == "alpha",
+            keep_identity: None,
         }
         .into(),
         Trunk {
@@ -563,6 +565,8 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             channels_max: 0,
             srtp: false,
             dial_prefixes: vec![],
+            may_dial_out: false,
+            identity: cp_vocab::model::TrunkIdentity::default(),
         }
         .into(),
         Conference {
