@@ -96,7 +96,7 @@ impl Engine {
                 interaction,
                 subject,
                 context,
-            } => self.told(now, tenant, interaction, subject, context),
+            } => self.context_told(now, tenant, interaction, subject, context),
             other => match self.target_of(tenant, actor, &other) {
                 Ok(interaction) => {
                     self.work.push_back((

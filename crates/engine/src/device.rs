@@ -310,7 +310,7 @@ impl Engine {
     }
 
     /// What is known of a caller from elsewhere.
-    pub(crate) fn told(
+    pub(crate) fn context_told(
         &mut self,
         now: Timestamp,
         tenant: TenantId,
@@ -322,14 +322,9 @@ impl Engine {
         let entry = self.interactions.get(&id).filter(|e| e.tenant == tenant);
         let state = entry.ok_or_else(missing)?.interaction.state();
         let leg = state.live_legs().next().map(|l| l.id);
-        self.tell_context(
-            now,
-            tenant,
-            id,
-            leg.ok_or_else(missing)?,
-            subject,
-            Some(context),
-        );
+        let page = Some(context);
+        let context = Context { subject, page };
+        self.tell_context(now, tenant, id, leg.ok_or_else(missing)?, context);
         Ok(CommandReply {
             interaction: Some(id),
             ..Default::default()
