@@ -395,6 +395,7 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(WrapUpCodeId, 1);
     id!(PointId, 1);
     id!(ContactId, 1);
+    id!(CertificateId, 1);
     id!(BrandId, 1);
     id!(PictureId, 1);
     id!(ApiKeyId, 1);
@@ -598,6 +599,15 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             numbers: vec!["+15550001".into()],
             number_ttl_s: 600,
             disabled: false,
+        }
+        .into(),
+        cp_vocab::model::IdentityCertificate {
+            id: id("crt").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("certificate"),
+            chain: String::new(),
+            key: Pii("hunter2-very-secret".into()),
+            url: String::new(),
         }
         .into(),
         Picture {
