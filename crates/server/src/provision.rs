@@ -44,7 +44,8 @@ pub fn apply(
     let mut all = Vec::new();
     for spec in &file.tenants {
         let mut builder = Builder::new(spec, ids, now);
-        let rows = builder.rows();
+        let mut rows = builder.rows();
+        rows.extend(builder.points());
         wrong.append(&mut builder.unknown);
         all.push((builder.tenant, rows));
     }
@@ -264,10 +265,12 @@ impl<'a> Builder<'a> {
             };
             rows.push(number.into());
         }
-        for p in &spec.points {
-            rows.push(self.point(p).into());
-        }
         rows
+    }
+
+    fn points(&mut self) -> Vec<ConfigRow> {
+        let points = &self.spec.points;
+        points.iter().map(|p| self.point(p).into()).collect()
     }
 
     fn point(&mut self, p: &PointSpec) -> cp_store::Point {
