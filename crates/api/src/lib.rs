@@ -19,6 +19,7 @@ mod live;
 mod openapi;
 mod operation;
 mod ops;
+pub mod privacy;
 mod problem;
 mod push;
 mod recordings;
@@ -60,6 +61,7 @@ pub(crate) fn operations() -> operation::Api {
     resource::add(&mut api);
     ops::add(&mut api);
     bans::add(&mut api);
+    privacy::add(&mut api);
     api
 }
 
