@@ -75,6 +75,7 @@ fn exists(
         "phn" => among!(phones),
         "cnf" => among!(conferences),
         "wuc" => among!(wrap_up_codes),
+        "crt" => among!(certificates),
         "brd" => among!(brands),
         "pic" => among!(pictures),
         "per" => match id.parse::<PersonId>() {

@@ -100,6 +100,9 @@ pub(crate) struct Inner {
     pub(crate) leases: Leases,
     pub(crate) spent: Spent,
     pub(crate) gates: OnceLock<Gates>,
+    proofs: OnceLock<Arc<cp_proof::Desk>>,
+    /// Announcements that are looked at.
+    pub(crate) announcements: Arc<Semaphore>,
     /// Held while a snapshot is taken and handed over, so that an older one never comes second.
     configuring: tokio::sync::Mutex<()>,
     editing: tokio::sync::Mutex<()>,
@@ -135,10 +138,22 @@ impl ApiState {
             leases: Leases::default(),
             spent: Spent::default(),
             gates: OnceLock::new(),
+            proofs: OnceLock::new(),
+            announcements: Arc::new(crate::proof::places()),
             configuring: tokio::sync::Mutex::new(()),
             editing: tokio::sync::Mutex::new(()),
             erasing: tokio::sync::Mutex::new(()),
         }))
+    }
+
+    /// Who looks after customers' proofs. Once; until then what asks for it is answered 503.
+    pub fn set_proofs(&self, desk: Arc<cp_proof::Desk>) {
+        let _ = self.0.proofs.set(desk);
+    }
+
+    pub(crate) fn proofs(&self) -> Reply<Arc<cp_proof::Desk>> {
+        let none = || Problem::new(Code::StoreUnavailable, "proofs are not looked after yet");
+        self.0.proofs.get().cloned().ok_or_else(none)
     }
 
     pub(crate) fn now(&self) -> Timestamp {

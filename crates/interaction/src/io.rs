@@ -13,6 +13,8 @@ pub enum LegEvent {
     /// An outgoing leg rings; `early_media`: its audio already flows.
     Ringing {
         early_media: bool,
+        /// As in `Answered`.
+        dialog: Option<String>,
     },
     Answered {
         codec: Option<String>,
@@ -235,6 +237,8 @@ pub enum Input {
         leg: LegId,
         to: InteractionId,
     },
+    /// The engine found something out that belongs into the log and decides nothing here.
+    Noted(Event),
     /// Its legs are carried by another media worker, which knows nothing yet of who hears whom.
     WorkerChanged,
     /// The node that carried this died (restart): end it.

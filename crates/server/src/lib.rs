@@ -2,8 +2,10 @@
 
 pub mod backend;
 pub mod config;
+pub mod customers;
 pub mod demo;
 pub mod drive;
+pub mod identity;
 pub mod metrics;
 pub mod provision;
 pub mod push;

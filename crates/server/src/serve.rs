@@ -3,10 +3,11 @@
 use crate::backend::ServerBackend;
 use crate::config::{Config, WEBRTC_PORT, WebRtcPort};
 use crate::drive::{self, Driver, Handle, Message};
+use crate::identity::Certificates;
 use crate::metrics::Sources;
 use crate::push::{self, Push};
 use crate::sounds::Sounds;
-use crate::{provision, telemetry, traces};
+use crate::{customers, provision, telemetry, traces};
 use anyhow::{Context, Result};
 use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{BrowserConfig, EventSource, MediaConfig, MediaWorkers, event_queue};
@@ -45,6 +46,7 @@ pub struct Running {
     /// What people type into a softphone; the same on the page and in the terminal.
     pub sip_host: String,
     pub store: Arc<dyn Store>,
+    config: Config,
     runtime: tokio::runtime::Runtime,
     driver: std::thread::JoinHandle<()>,
     stop_http: tokio::sync::watch::Sender<bool>,
@@ -111,12 +113,15 @@ pub fn start(config: Config) -> Result<Running> {
 
     watch_store(&store, &handle);
     let restore = restore(store.as_ref(), clock.now())?;
+    let client = client(&config, &runtime, own)?;
+    let certificates = Certificates::new(client.clone(), runtime.handle().clone(), handle.clone());
     let driver = Driver::new(
         engine,
         signalling,
         media,
         store.clone(),
         sounds,
+        certificates,
         clock,
         inbox,
         &handle,
@@ -127,13 +132,14 @@ pub fn start(config: Config) -> Result<Running> {
         .context("cannot start the engine thread")?;
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
-    let client = client(&config, &runtime, own)?;
     let push = Arc::new(Push::open(&config.data, client, store.clone(), clock)?);
     push::follow::start(push.clone(), &handle, runtime.handle())
         .context("the log cannot be read for pushes")?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
     let backend = ServerBackend::new(sources.clone(), push);
-    let http = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
+    let (http, state) = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
+    let proofs = customers::start(&config, http, &store, &handle, runtime.handle(), clock)?;
+    state.set_proofs(proofs);
     runtime.spawn(sweep(store.clone(), clock));
     if let Some(endpoint) = &config.otlp_endpoint {
         let followed = traces::start(
@@ -152,6 +158,7 @@ pub fn start(config: Config) -> Result<Running> {
         sip_host: sip_addresses(&sip, own).host,
         sip,
         store,
+        config,
         runtime,
         driver,
         stop_http,
@@ -169,6 +176,12 @@ fn client(
     let config = cp_fetch::Config {
         allow: config.fetch_allow.clone(),
         own: vec![own],
+        name_servers: config.fetch_name_servers.clone(),
+        hosts: config
+            .fetch_hosts
+            .iter()
+            .map(|h| (h.name.clone(), h.addr))
+            .collect(),
         authorities: config.fetch_authorities.clone(),
         ..cp_fetch::Config::default()
     };
@@ -282,6 +295,7 @@ fn engine_config(
     engine.emergency_live = config.emergency_live;
     engine.interactions_max = config.interactions_max;
     engine.session_expires_s = config.session_expires_s;
+    engine.identity = crate::identity::engine_config(config)?;
     Ok(engine)
 }
 
@@ -406,7 +420,7 @@ fn start_http(
     (backend, store): (ServerBackend, &Arc<dyn Store>),
     (sip, own): (&[(Transport, SocketAddr)], IpAddr),
     mut stopped: tokio::sync::watch::Receiver<bool>,
-) -> Result<SocketAddr> {
+) -> Result<(SocketAddr, ApiState)> {
     let settings = Settings {
         tls: config.http_tls,
         recordings: config.data.join("recordings"),
@@ -426,15 +440,16 @@ fn start_http(
         .block_on(tokio::net::TcpListener::bind(address))
         .with_context(|| http_refused(address))?;
     let bound = listener.local_addr()?;
+    let served = state.clone();
     runtime.spawn(async move {
         let shutdown = async move {
             let _ = stopped.wait_for(|s| *s).await;
         };
-        if let Err(error) = cp_api::serve(listener, state, shutdown).await {
+        if let Err(error) = cp_api::serve(listener, served, shutdown).await {
             tracing::error!(%error, "HTTP stopped");
         }
     });
-    Ok(bound)
+    Ok((bound, state))
 }
 
 fn http_refused(address: SocketAddr) -> String {
@@ -496,6 +511,7 @@ impl Running {
                     () = ends.recv() => return Ok(()),
                     _ = hangup.recv() => {
                         self.handle.send(Message::ReloadCertificates);
+                        crate::identity::reload(&self.config, &self.handle);
                     }
                 }
             }

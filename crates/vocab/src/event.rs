@@ -227,7 +227,13 @@ events! {
         /// The leg this one was made for (transfer, consult): the asker.
         cause: Option<LegId>,
     }
-    LegRinging = "leg.ringing" { leg: LegId, early_media: bool }
+    LegRinging = "leg.ringing" {
+        leg: LegId,
+        early_media: bool,
+        /// What is needed to stop the ringing after a crash of this node; as in `leg.answered`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dialog: Option<String>,
+    }
     LegAnswered = "leg.answered" {
         leg: LegId,
         codec: Option<String>,
@@ -274,8 +280,10 @@ events! {
         methods: Vec<ProofMethod>,
         proven_at: Option<Timestamp>,
         expires_at: Option<Timestamp>,
-        /// What is allowed with it; empty: all that the level allows.
+        /// What it is enough for, of what the rules name.
         scope: Vec<String>,
+        /// The same in the shape of every proof of a call.
+        trust: Option<crate::trust::Trust>,
     }
     PromptStarted = "prompt.started" { leg: LegId, playback: PlaybackId, what: String }
     PromptEnded = "prompt.ended" { leg: LegId, playback: PlaybackId, interrupted: bool }
@@ -322,6 +330,32 @@ events! {
     WrapUpStarted = "wrap_up.started" { agent: AgentId, until: Timestamp }
     WrapUpNoted = "wrap_up.noted" { agent: AgentId, code: Option<WrapUpCodeId>, note: Option<Pii<String>> }
     WrapUpEnded = "wrap_up.ended" { agent: AgentId, timed_out: bool }
+    /// Who calls, and how well it is proven: by Identity headers, the word of a trunk, or because it
+    /// is a phone of ours. `verdict` is valid, invalid, stale, refused or none; `code` the SIP status
+    /// that goes with it.
+    IdentityJudged = "identity.judged" {
+        leg: LegId,
+        trust: crate::trust::Trust,
+        verdict: String,
+        code: Option<u16>,
+        attestation: Option<String>,
+        origid: Option<String>,
+        /// Who diverted it, first to last.
+        diversions: Vec<Pii<String>>,
+        /// Identity headers it came with.
+        headers: u32,
+    }
+    /// One step of keeping an identity over forwarding (S1.2): verified, decided, kept, matched,
+    /// attached, not_attached, diverted, div_made, div_absent, signed, not_signed.
+    IdentityStepTaken = "identity.step" {
+        leg: Option<LegId>,
+        step: String,
+        /// Why or how, as a stable word, and figures (`rate=20.0%`).
+        detail: String,
+        number: Option<Pii<String>>,
+        /// The call whose identity it is, when it is another one.
+        original: Option<InteractionId>,
+    }
     CommandTaken = "command.taken" { command: CommandId, actor: Actor, what: String }
     Ended = "interaction.ended" { reason: EndReason, by: Option<LegId>, detail: Option<String> }
 
@@ -335,6 +369,8 @@ events! {
     PhoneUnregistered = "phone.unregistered" { phone: PhoneId, why: String }
     TrunkUp = "trunk.up" { trunk: TrunkId, rtt_ms: u32 }
     TrunkDown = "trunk.down" { trunk: TrunkId, why: String }
+    /// A call was refused for its identity, as the trunk's policy wants it.
+    IdentityRefused = "trunk.identity_refused" { trunk: TrunkId, code: u16, reason: String }
     ConfigurationChanged = "tenant.configuration_changed" { by: Actor, what: String, id: String }
     AccessDenied = "tenant.access_denied" { what: String, detail: String }
     /// A call was not let out; `why` is the code of the reason.

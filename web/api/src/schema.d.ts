@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys that verify our assertions and notices */
+        get: operations["proofKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -369,6 +386,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/caller-partners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every caller partner, oldest first */
+        get: operations["listCallerPartners"];
+        put?: never;
+        /**
+         * Let somebody announce calls
+         * @description The pre-authentication phase of S4.3: the secret is told in this answer only.
+         */
+        post: operations["createCallerPartner"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/caller-partners/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a caller partner */
+        get: operations["getCallerPartner"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a caller partner
+         * @description 409 while others name it.
+         */
+        delete: operations["removeCallerPartner"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a caller partner
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changeCallerPartner"];
+        trace?: never;
+    };
     "/v1/calls": {
         parameters: {
             query?: never;
@@ -463,6 +526,97 @@ export interface paths {
         get: operations["customerCall"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/data-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a data channel beside a call
+         * @description By the link that was sent (opens once), or by who calls whom. The answer is the same whether there is such a call or not.
+         */
+        post: operations["openDataSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/data-sessions/auth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tie the channel to the call, and prove who calls
+         * @description 403 whatever is wrong: the number, the proof, the call. After three the channel is closed.
+         */
+        post: operations["proveOverDataSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/data-sessions/enrol": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep the passkey that a browser made */
+        post: operations["enrolPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/data-sessions/enrol-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a browser needs to make a passkey */
+        post: operations["enrolOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/data-sessions/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How the channel stands */
+        post: operations["dataSessionState"];
         delete?: never;
         options?: never;
         head?: never;
@@ -570,6 +724,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/identity/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every identity certificate, oldest first */
+        get: operations["listIdentityCertificates"];
+        put?: never;
+        /** Make a identity certificate */
+        post: operations["createIdentityCertificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/identity/certificates/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a identity certificate */
+        get: operations["getIdentityCertificate"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a identity certificate
+         * @description 409 while others name it.
+         */
+        delete: operations["removeIdentityCertificate"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a identity certificate
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changeIdentityCertificate"];
+        trace?: never;
+    };
+    "/v1/identity/forwarding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How numbers forward, and what was kept for it
+         * @description Counters begin with the node. Numbers called last come first, at most 1,000.
+         */
+        get: operations["identityForwarding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/identity/traces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done with one call's identity, step by step */
+        get: operations["identityTrace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/interactions": {
         parameters: {
             query?: never;
@@ -600,6 +834,50 @@ export interface paths {
         /** One interaction with its legs */
         get: operations["getInteraction"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/channel-upgrade": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a page beside the call
+         * @description A link that opens once; the page asks for the number that the caller is told.
+         */
+        post: operations["upgradeChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/customer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The customer of a call
+         * @description Secure fields are locked until the caller is proven; read again at each `proof.changed`.
+         */
+        get: operations["getCustomer"];
+        /**
+         * Say who the customer is
+         * @description What was proven of somebody else counts no more.
+         */
+        put: operations["claimCustomer"];
         post?: never;
         delete?: never;
         options?: never;
@@ -686,6 +964,95 @@ export interface paths {
         put?: never;
         /** Change its priority in the queue */
         post: operations["setPriority"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The signed assertion of who is proven */
+        get: operations["getProofAssertion"];
+        put?: never;
+        /** Give a proof that the customer told or showed */
+        post: operations["giveProof"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/proof/allow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether the caller may have what it asks for */
+        post: operations["proofAllows"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/proof/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask the caller on the line for a proof
+         * @description Digits are entered in private: nobody hears them, the recording pauses, they are in no log.
+         */
+        post: operations["askForProof"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/proof/questions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Questions to ask, the last resort */
+        post: operations["proofQuestions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/proof/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Check an assertion against this call */
+        post: operations["verifyProofAssertion"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1343,6 +1710,58 @@ export interface paths {
         patch: operations["changePerson"];
         trace?: never;
     };
+    "/v1/persons/{id}/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a customer can prove itself with */
+        get: operations["listCredentials"];
+        put?: never;
+        /** Give a customer something to prove itself with */
+        post: operations["createCredential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/persons/{id}/credentials/{credential}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take it back */
+        delete: operations["removeCredential"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/persons/{id}/enrolment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A link by which the customer's browser makes a passkey */
+        post: operations["enrolPerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/persons/{id}/merge": {
         parameters: {
             query?: never;
@@ -1467,6 +1886,112 @@ export interface paths {
          * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changePicture"];
+        trace?: never;
+    };
+    "/v1/precall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Announce a call
+         * @description Always 202 at once, whatever becomes of the token: who may announce does not show.
+         */
+        post: operations["precall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/precall-notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Announce a call of the house to who will be called */
+        post: operations["announceCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/precall-notices/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether a notice is ours and still good */
+        post: operations["verifyNotice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/precalls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls that are announced, or were and run */
+        get: operations["listPrecalls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/precalls/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take an announcement off the list */
+        delete: operations["removePrecall"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/proof-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules of proof */
+        get: operations["getProofPolicy"];
+        /** Set the rules of proof */
+        put: operations["setProofPolicy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/push-key": {
@@ -2045,6 +2570,24 @@ export interface components {
             /** @description `cp_…`; null when this is the answer to a repeated request. */
             secret?: string | null;
         };
+        /** @description What the caller is to be asked for on the line. */
+        AskInput: {
+            /** @description For this alone; without it for anything. */
+            intent?: string | null;
+            /** @description `pin`, `totp`, `code` or `link`. */
+            method: components["schemas"]["ProofMethod"];
+        };
+        AssertionInput: {
+            assertion: string;
+        };
+        /** @description The number of the live call once more, and a proof. */
+        AuthInput: {
+            intent?: string | null;
+            /** @description What the caller calls from, or the number told on the telephone. */
+            number: string;
+            proof: components["schemas"]["ProofInput"];
+            session: string;
+        };
         /** @description What is waited for. */
         Awaited: {
             /** @enum {string} */
@@ -2107,6 +2650,51 @@ export interface components {
             /** @description Why we call, in a few words. */
             reason?: string;
         };
+        CallerPartner: {
+            /** Format: date-time */
+            created_at: string;
+            disabled: boolean;
+            id: string;
+            name: string;
+            /**
+             * Format: int32
+             * @description Announced calls that may be open at a time.
+             */
+            open_max: number;
+            person?: null | components["schemas"]["PersonId"];
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int32
+             * @description Longest time from announcement to call.
+             */
+            valid_s_max: number;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        CallerPartnerId: string;
+        CallerPartnerInput: {
+            disabled?: boolean;
+            name: string;
+            /**
+             * Format: int32
+             * @description Announced calls that may be open at a time.
+             */
+            open_max?: number;
+            person?: null | components["schemas"]["PersonId"];
+            /**
+             * Format: int32
+             * @description Longest time from announcement to call.
+             */
+            valid_s_max?: number;
+        };
+        /** @description One that may announce, as it is answered when it was made: the only time its secret is told. */
+        CallerPartnerMade: {
+            id: components["schemas"]["CallerPartnerId"];
+            name: string;
+            /** @description Signs its tokens (HMAC-SHA-256); base64url. */
+            secret: string;
+        };
         /**
          * @description Without `destination`: rings the agent's phone, then the target (click to call). With one:
          *     dials the target and leads it there when it answers.
@@ -2135,6 +2723,20 @@ export interface components {
             /** Format: int64 */
             ttl_s?: number | null;
             video?: boolean;
+        };
+        /** @description A link for the customer's browser. */
+        ChannelUpgrade: {
+            /** @description Absent when it was sent. */
+            link?: string | null;
+            /** @description Tell the caller; the page asks for it. */
+            number: string;
+            sent: boolean;
+        };
+        /** @enum {string} */
+        ClaimedBy: "caller" | "agent" | "announcement" | "channel";
+        /** @description Who the customer is. */
+        ClaimInput: {
+            person: components["schemas"]["PersonId"];
         };
         /** @description One event of the catalogue. */
         CloudEvent: {
@@ -2202,6 +2804,107 @@ export interface components {
         };
         ConsultInput: {
             target: components["schemas"]["DialTarget"];
+        };
+        /** @description What a customer can prove itself with, without the secret. */
+        Credential: {
+            created_at: string;
+            id: components["schemas"]["CredentialId"];
+            label: string;
+            method: components["schemas"]["ProofMethod"];
+            used_at?: string | null;
+        };
+        CredentialId: string;
+        /** @description A credential to keep. Passkeys are made by the customer's own browser: `…/enrolment`. */
+        CredentialInput: {
+            /** @enum {string} */
+            method: "pin";
+            pin: string;
+        } | {
+            /** @enum {string} */
+            method: "totp";
+            /** @description The seed of an app that has one (base 32). */
+            seed?: string | null;
+        } | {
+            /** @description Ed25519: 32 bytes; ES256: the uncompressed point; base64url. */
+            key: string;
+            kind: components["schemas"]["DeviceKeyKind"];
+            label?: string;
+            /** @enum {string} */
+            method: "device_key";
+        } | {
+            answer: string;
+            /** @enum {string} */
+            method: "knowledge";
+            question: string;
+        };
+        CredentialMade: {
+            id: components["schemas"]["CredentialId"];
+            /** @description For an authenticator app (`otpauth://…`): told once. */
+            otpauth?: string | null;
+        };
+        /** @description Who the customer is, with locked fields covered. */
+        Customer: {
+            /** @description Who announced the call. */
+            announced_by?: string | null;
+            claimed_by?: null | components["schemas"]["ClaimedBy"];
+            fields: components["schemas"]["CustomerField"][];
+            /** @description Ways of proof this customer has. */
+            methods: components["schemas"]["ProofMethod"][];
+            name?: string | null;
+            person?: null | components["schemas"]["PersonId"];
+            /** @description Where the picture to compare with is kept. */
+            photo?: string | null;
+            proof: components["schemas"]["CustomerProof"];
+        };
+        /** @description A field as it may be shown now. */
+        CustomerField: {
+            label: string;
+            /** @description Not to be spoken: the caller is not proven. */
+            locked: boolean;
+            name: string;
+            secure: boolean;
+            value: string;
+        };
+        /** @description How well the caller is proven. */
+        CustomerProof: {
+            carried_from?: null | components["schemas"]["InteractionId"];
+            expires_at?: string | null;
+            /**
+             * Format: int32
+             * @description Wrong tries in this call.
+             */
+            failures: number;
+            /**
+             * Format: int32
+             * @description 0 (not at all) to 4.
+             */
+            level: number;
+            methods: components["schemas"]["ProofMethod"][];
+            /** @description The number a page or app of the customer has to repeat. */
+            number?: string | null;
+            proven_at?: string | null;
+            /** @description What it is enough for, of what the rules name. */
+            scope: string[];
+            /** @description The same in the shape of every proof of a call. */
+            trust: Record<string, never>;
+        };
+        /** @description An opened data channel. */
+        DataSession: {
+            /** @description What a device key signs. */
+            challenge: string;
+            /** @description What a passkey signs (base64url). */
+            passkey_challenge: string;
+            rp_id: string;
+            /** @description Secret; names the channel in what follows. */
+            session: string;
+        };
+        DataSessionState: {
+            challenge: string;
+            /** Format: int32 */
+            level: number;
+            methods: components["schemas"]["ProofMethod"][];
+            paired: boolean;
+            passkey_challenge: string;
         };
         /** @description Where a number, an extension or an overflow leads. */
         Destination: {
@@ -2276,6 +2979,8 @@ export interface components {
              */
             place: string;
         };
+        /** @enum {string} */
+        DeviceKeyKind: "ed25519" | "es256";
         /**
          * @description What kind of thing a device is; rules about moving calls name kinds.
          * @enum {string}
@@ -2328,6 +3033,8 @@ export interface components {
         };
         /** @enum {string} */
         Direction: "inbound" | "outbound" | "internal";
+        /** @enum {string} */
+        DivertedBy: "diversion" | "history_info" | "both" | "neither";
         DrainInput: {
             /** @description True: refuse new calls, let running ones end. False: take calls again. */
             on: boolean;
@@ -2396,6 +3103,22 @@ export interface components {
             state: string;
             trunk?: null | components["schemas"]["TrunkId"];
         };
+        EnrolInput: {
+            link: string;
+        };
+        /** @description A link for the customer's browser or app. */
+        Enrolment: {
+            /** @description Good once, for a quarter of an hour. */
+            link: string;
+        };
+        /** @description What the browser needs to make a passkey. */
+        EnrolOptions: {
+            algorithms: number[];
+            challenge: string;
+            rp_id: string;
+            user_id: string;
+            user_name: string;
+        };
         /** @description Why offers went where they went. */
         Explanation: {
             /** @description The routing's own account; its form may grow. */
@@ -2406,6 +3129,8 @@ export interface components {
             by_ms: number;
         };
         Fact: string | number | boolean;
+        /** @enum {string} */
+        FactTestForm: "equals" | "at_least" | "at_most";
         /** @description The call comes, or the question which one is meant. */
         FetchDone: {
             /** @description To be shown or spoken to the person. */
@@ -2440,6 +3165,14 @@ export interface components {
             /** @description JSON pointer (RFC 6901) into the body, or the name of the parameter. */
             pointer: string;
         };
+        /** @description Where a phone's calls go. */
+        Forward: {
+            /** @description A number or extension as the phone would dial it; numbers outside need `may_dial_out`. */
+            to: string;
+            when: components["schemas"]["ForwardWhen"];
+        };
+        /** @enum {string} */
+        ForwardWhen: "always" | "busy" | "no_answer" | "unavailable" | "not_reached";
         /** @description What a caller must have met before a place in a queue is taken. */
         Gate: {
             otherwise?: null | components["schemas"]["Destination"];
@@ -2452,8 +3185,62 @@ export interface components {
             kind: components["schemas"]["IdentityKind"];
             value: string;
         };
+        IdentityCertificate: {
+            /** @description PEM, leaf first, with a TNAuthList (RFC 8226). */
+            chain: string;
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            name: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Where verifiers fetch the chain; empty: from this server, below `identity.public_url`. */
+            url: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        IdentityCertificateInput: {
+            /** @description PEM, leaf first, with a TNAuthList (RFC 8226). */
+            chain: string;
+            /** @description The leaf's key: PKCS#8 in PEM, P-256. Needed to make one; in a change, with a new chain. */
+            key?: string | null;
+            name: string;
+            /** @description Where verifiers fetch the chain; empty: from this server, below `identity.public_url`. */
+            url?: string;
+        };
+        /** @enum {string} */
+        IdentityFailure: "continue" | "reject_failed" | "reject";
+        /** @description Forwarding of numbers and the identities kept for it. */
+        IdentityForwarding: {
+            /** Format: int32 */
+            calls_min: number;
+            /** Format: int64 */
+            kept_now: number;
+            /**
+             * @description Per number: calls and forwarded ones in its last hundred, rate, whether it is likely to
+             *     forward, identities kept, hits and misses.
+             */
+            numbers: Record<string, never>[];
+            /** Format: int64 */
+            retention_s: number;
+            /** Format: double */
+            threshold_percent: number;
+            /** @description Per trunk: its settings, calls, kept, hits, misses, ambiguous. */
+            trunks: Record<string, never>[];
+            /** @description Whether this node has roots to verify by. */
+            verifies: boolean;
+        };
         /** @enum {string} */
         IdentityKind: "phone" | "email" | "account" | "device";
+        /** @enum {string} */
+        IdentityReason: "stir" | "sip" | "none";
+        /** @description One call step by step: verified, decided, kept, matched, attached, diverted, signed. */
+        IdentityTrace: {
+            interaction: components["schemas"]["InteractionId"];
+            original?: null | components["schemas"]["InteractionId"];
+            /** @description In order of time; each has `interaction`, `at`, `step`, `detail`, `number`. */
+            steps: Record<string, never>[];
+        };
         /** @description Something for who answers; given out only once the call was accepted. */
         IncentiveInput: {
             /**
@@ -2464,6 +3251,9 @@ export interface components {
             text: string;
             /** Format: date-time */
             until?: string | null;
+        };
+        IntentInput: {
+            intent: string;
         };
         /** @description An interaction as it is published; built from the store's row. */
         Interaction: {
@@ -2490,6 +3280,7 @@ export interface components {
             talk_ms: number;
             to: components["schemas"]["Address"];
             trunk?: null | components["schemas"]["TrunkId"];
+            trust?: null | components["schemas"]["Trust"];
             /** @description Shared by the related calls of one operation. */
             uci: components["schemas"]["Uci"];
             /** Format: int64 */
@@ -2497,6 +3288,12 @@ export interface components {
             wrap_up_code?: null | components["schemas"]["WrapUpCodeId"];
         };
         InteractionId: string;
+        /** @enum {string} */
+        KeepIdentity: "always" | "learned" | "never";
+        /** @description Our public keys (RFC 7517). */
+        KeySet: {
+            keys: Record<string, never>[];
+        };
         LegId: string;
         /** @description Agents, queues and interactions at one instant, and where to follow events from. */
         Live: {
@@ -2548,6 +3345,11 @@ export interface components {
             /** Format: int32 */
             waiting: number;
         };
+        /**
+         * @description How secure fields look before proof.
+         * @enum {string}
+         */
+        LockedFieldsForm: "marked" | "masked" | "hidden";
         /** @description Which person is the same one. */
         MergeInput: {
             /** @description Goes away; its identities, credentials and interactions become the other's. */
@@ -2574,11 +3376,35 @@ export interface components {
         };
         /** @description No field at all. */
         Nothing: Record<string, never>;
+        NoticeAddress: {
+            address: string;
+            /** @enum {string} */
+            by: "email";
+        } | {
+            /** @enum {string} */
+            by: "sms";
+            number: string;
+        };
+        NoticeCheck: {
+            notice: string;
+        };
+        /** @description What the house announces. */
+        NoticeInput: {
+            /** @description The number the call will show. */
+            from: string;
+            reason?: string | null;
+            send_to?: null | components["schemas"]["NoticeAddress"];
+            /** @description The number that will ring. */
+            to: string;
+            /** Format: int64 */
+            valid_s?: number;
+        };
         Number: {
             /** Format: date-time */
             created_at: string;
             destination: components["schemas"]["Destination"];
             id: string;
+            keep_identity?: null | components["schemas"]["KeepIdentity"];
             name: string;
             /** @description E.164 with `+`, an extension, or a name: as callers and phones dial it. */
             number: string;
@@ -2592,6 +3418,7 @@ export interface components {
         NumberId: string;
         NumberInput: {
             destination: components["schemas"]["Destination"];
+            keep_identity?: null | components["schemas"]["KeepIdentity"];
             name?: string;
             /** @description E.164 with `+`, an extension, or a name: as callers and phones dial it. */
             number: string;
@@ -2617,6 +3444,12 @@ export interface components {
             national_prefix: string;
             /** @default false */
             send_plus: boolean;
+        };
+        /** @description By the link that was sent, or, for an app, by who calls whom. */
+        OpenInput: {
+            called?: string | null;
+            caller?: string | null;
+            link?: string | null;
         };
         /** @description What may be dialled outside, and how much of it. Empty lists and 0 limit nothing. */
         Outbound: {
@@ -2708,6 +3541,13 @@ export interface components {
         PartyInput: {
             target: components["schemas"]["DialTarget"];
         };
+        /** @description What `navigator.credentials.create` gave; base64url. */
+        PasskeyInput: {
+            attestation_object: string;
+            client_data_json: string;
+            label?: string;
+            link: string;
+        };
         PasswordChange: {
             current: string;
             new: string;
@@ -2752,6 +3592,7 @@ export interface components {
             created_at: string;
             /** @description What moving a call here needs to know. */
             device: components["schemas"]["Device"];
+            forward?: null | components["schemas"]["Forward"];
             id: string;
             /** @description Whether it may dial out through trunks. */
             may_dial_out: boolean;
@@ -2770,6 +3611,7 @@ export interface components {
             agent?: null | components["schemas"]["AgentId"];
             /** @description What moving a call here needs to know. */
             device?: components["schemas"]["Device"];
+            forward?: null | components["schemas"]["Forward"];
             /** @description Whether it may dial out through trunks. */
             may_dial_out?: boolean;
             name?: string;
@@ -2818,12 +3660,55 @@ export interface components {
             digest?: string;
             name: string;
         };
+        /** @description Where a proven caller waits, by a fact of its record. The first rule that holds is taken. */
+        PlacementRule: {
+            fact: string;
+            from?: null | components["schemas"]["QueueId"];
+            /**
+             * Format: int32
+             * @description Proven at least to this level.
+             */
+            level: number;
+            /** Format: int32 */
+            priority?: number;
+            test: components["schemas"]["FactTestForm"];
+            to?: null | components["schemas"]["QueueId"];
+            value: components["schemas"]["Fact"];
+        };
         PlayInput: {
             /** @description A digit of the listener stops it. */
             barge_in?: boolean;
             /** @description The call goes on below it. */
             mix_with_call?: boolean;
             sounds: components["schemas"]["Sound"][];
+        };
+        /** @description An announced call on the list. */
+        Precall: {
+            /** @description The number that will be called; any without it. */
+            called?: string | null;
+            expires_at: string;
+            id: components["schemas"]["PrecallId"];
+            /** @description What the call will show as its caller. */
+            identifier: string;
+            interaction?: null | components["schemas"]["InteractionId"];
+            made_at: string;
+            name?: string | null;
+            partner: components["schemas"]["CallerPartnerId"];
+            reason?: string | null;
+        };
+        PrecallId: string;
+        /** @description An announcement. */
+        PrecallInput: {
+            /** @description Signed by the shared secret; see docs/caller-mfa.md. */
+            token: string;
+        };
+        PrecallNotice: {
+            expires_at: string;
+            /** @description A page that says whose it is. */
+            link: string;
+            /** @description Signed by a key of `/.well-known/jwks.json`. */
+            notice: string;
+            sent: boolean;
         };
         /** @description Why an agent is here or away. A reason of the tenant's own is `{"other": "…"}`. */
         Presence: "available" | "break" | "meeting" | "training" | "meal" | "offline" | {
@@ -2847,6 +3732,116 @@ export interface components {
             title: string;
             /** @description Names the kind of problem: `/docs#<code>`. */
             type: string;
+        };
+        /** @description Whether something may be done now. */
+        ProofAllowed: {
+            allowed: boolean;
+            /** Format: int32 */
+            level: number;
+            /** Format: int32 */
+            needed: number;
+            /** @description Ways this customer has that would be enough. */
+            step_up: components["schemas"]["ProofMethod"][];
+        };
+        /** @description The signed assertion of now; null when nothing is proven. */
+        ProofAssertion: {
+            assertion?: string | null;
+        };
+        ProofInput: {
+            /** @enum {string} */
+            method: "link";
+        } | {
+            /** @enum {string} */
+            method: "pin";
+            pin: string;
+        } | {
+            code: string;
+            /** @enum {string} */
+            method: "totp";
+        } | {
+            code: string;
+            /** @enum {string} */
+            method: "code";
+        } | {
+            credential: components["schemas"]["CredentialId"];
+            /** @enum {string} */
+            method: "device_key";
+            signature: string;
+        } | {
+            authenticator_data: string;
+            client_data_json: string;
+            id: string;
+            /** @enum {string} */
+            method: "passkey";
+            signature: string;
+        };
+        /**
+         * @description A way to prove who one is.
+         * @enum {string}
+         */
+        ProofMethod: "knowledge" | "code" | "link" | "pin" | "totp" | "device_key" | "passkey" | "photo" | "announced";
+        /** @description What is left out takes the default. */
+        ProofPolicyInput: {
+            /**
+             * Format: int32
+             * @description How long a code or link is good.
+             * @default 300
+             */
+            code_s_max: number;
+            /**
+             * @description What is asked for, and the level it takes.
+             * @default {}
+             */
+            intents: {
+                [key: string]: number;
+            };
+            /**
+             * @description What a way of proof is worth, 0 (not accepted) to 4, where it is not the default.
+             * @default {}
+             */
+            levels: {
+                [key: string]: number;
+            };
+            /** @default masked */
+            locked_fields: components["schemas"]["LockedFieldsForm"];
+            /**
+             * @description Asked for in this order on the telephone: `pin`, `totp`, `code`, `link`.
+             * @default [
+             *       "pin",
+             *       "totp",
+             *       "code"
+             *     ]
+             */
+            phone_methods: components["schemas"]["ProofMethod"][];
+            /** @default [] */
+            placement: components["schemas"]["PlacementRule"][];
+            /**
+             * Format: int32
+             * @description A proof older than this counts no more.
+             * @default 3600
+             */
+            proof_s_max: number;
+            /**
+             * Format: int32
+             * @description Wrong entries in one call before it counts as not proven.
+             * @default 3
+             */
+            tries_per_call: number;
+        };
+        ProofQuestion: {
+            id: components["schemas"]["CredentialId"];
+            question: string;
+        };
+        /** @description Questions to ask now. */
+        ProofQuestions: {
+            questions: components["schemas"]["ProofQuestion"][];
+        };
+        /** @description Whether an assertion holds, and what it says. */
+        ProofVerdict: {
+            claims?: Record<string, never> | null;
+            /** @description Why not: `expired`, `interaction`, `signature` … */
+            fault?: string | null;
+            valid: boolean;
         };
         PushId: string;
         /** @description What `PushSubscription.toJSON()` gives, and a name for the browser. */
@@ -3153,6 +4148,9 @@ export interface components {
             user: components["schemas"]["UserId"];
         };
         SessionId: string;
+        SessionInput: {
+            session: string;
+        };
         /** @enum {string} */
         SessionKind: "cookie" | "token";
         SignIn: {
@@ -3266,6 +4264,9 @@ export interface components {
             /** @description Host or `host:port` that calls leave to; empty for inbound only. */
             host: string;
             id: string;
+            identity: components["schemas"]["TrunkIdentity"];
+            /** @description Calls from here may leave by other trunks (a customer's own exchange). */
+            may_dial_out: boolean;
             name: string;
             /** @description Whether we register there. */
             register: boolean;
@@ -3296,6 +4297,47 @@ export interface components {
             name: string;
         };
         TrunkId: string;
+        /** @description Call identity on one trunk (STIR/SHAKEN). What is left out is at its default. */
+        TrunkIdentity: {
+            /** @default diversion */
+            diverted_by: components["schemas"]["DivertedBy"];
+            /** @default learned */
+            keep: components["schemas"]["KeepIdentity"];
+            /**
+             * @description Put the original inside the div (div-o) in place of beside it.
+             * @default false
+             */
+            nest: boolean;
+            /** @default continue */
+            on_failure: components["schemas"]["IdentityFailure"];
+            /**
+             * @description Hand Identity headers of calls that are not diverted through unchanged.
+             * @default false
+             */
+            pass: boolean;
+            /** @default stir */
+            reason: components["schemas"]["IdentityReason"];
+            /**
+             * @description Take a token that another call has shown before for invalid; otherwise it is noted.
+             * @default false
+             */
+            refuse_replayed: boolean;
+            /**
+             * @description Sign calls that leave here with the tenant's certificate. Default true.
+             * @default true
+             */
+            sign: boolean;
+            /**
+             * @description Whether its word counts: P-Asserted-Identity, verstat, older tokens of calls it transfers.
+             * @default false
+             */
+            trusted: boolean;
+            /**
+             * @description Verify Identity headers of calls that come in here. Default true.
+             * @default true
+             */
+            verify: boolean;
+        };
         TrunkInput: {
             auth: components["schemas"]["TrunkAuthInput"];
             /**
@@ -3315,6 +4357,9 @@ export interface components {
             health_interval_s: number;
             /** @description Host or `host:port` that calls leave to; empty for inbound only. */
             host?: string;
+            identity?: components["schemas"]["TrunkIdentity"];
+            /** @description Calls from here may leave by other trunks (a customer's own exchange). */
+            may_dial_out?: boolean;
             name: string;
             /** @description Goes with `user`. Kept, since the carrier names the realm; never given out. */
             password?: string | null;
@@ -3327,7 +4372,44 @@ export interface components {
             /** @description What we answer its challenges with. */
             user?: string;
         };
+        /** @description How well it is proven who the other party is. */
+        Trust: {
+            /**
+             * Format: int64
+             * @description Seconds since then.
+             */
+            age_s: number;
+            /** Format: date-time */
+            at: string;
+            attestation?: string | null;
+            /** @description Service provider code, trunk, proof provider or person that proves it. */
+            by?: string | null;
+            /**
+             * Format: int32
+             * @description The SIP status that goes with the verdict.
+             */
+            code?: number | null;
+            /** @description Who diverted the call, first to last. */
+            diversions: string[];
+            /** @description All that was found out, oldest first. */
+            facts: Record<string, never>[];
+            /** @description `refuted`, `unknown`, `asserted`, `number`, `person` or `strong`. */
+            level: string;
+            /** @description `passport`, `diversion`, `trunk_word`, `own_device`, `call_token`, `passkey` … */
+            methods: string[];
+            /** @description Stable codes that say why it is no more. */
+            reasons: string[];
+            scope: string[];
+            /** @description Verdict on the call's identity: `valid`, `invalid`, `stale`, `refused`, `none`; null: not looked at. */
+            verdict?: string | null;
+            /** @description Canonical number, SIP URI or customer id; null: nobody is proven. */
+            who?: string | null;
+        };
         Uci: string;
+        UpgradeInput: {
+            /** @description Send it to an address of the customer; otherwise it is in the answer. */
+            send?: boolean;
+        };
         User: {
             /** Format: date-time */
             created_at: string;
@@ -3354,6 +4436,20 @@ export interface components {
              */
             password?: string | null;
             roles: components["schemas"]["Role"][];
+        };
+        /** @description A proof that the agent takes down or sees: one of them. */
+        WitnessInput: {
+            /** @description By the ids of the questions. */
+            answers?: {
+                [key: string]: string;
+            } | null;
+            /** @description The code that was sent to the customer. */
+            code?: string | null;
+            intent?: string | null;
+            /** @description The picture was compared with the one kept. */
+            photo_matches?: boolean | null;
+            /** @description Of the customer's authenticator app. */
+            totp?: string | null;
         };
         WrapUpCode: {
             /** Format: date-time */
@@ -3383,6 +4479,35 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    proofKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeySet"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     healthz: {
         parameters: {
             query?: never;
@@ -4387,6 +5512,189 @@ export interface operations {
             };
         };
     };
+    listCallerPartners: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["CallerPartner"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createCallerPartner: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallerPartnerInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallerPartnerMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCallerPartner: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallerPartner"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeCallerPartner: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeCallerPartner: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallerPartner"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     placeCall: {
         parameters: {
             query?: never;
@@ -4680,6 +5988,169 @@ export interface operations {
             };
         };
     };
+    openDataSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenInput"];
+            };
+        };
+        responses: {
+            /** @description Opened */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataSession"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    proveOverDataSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuthInput"];
+            };
+        };
+        responses: {
+            /** @description Proven */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataSessionState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrolPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyInput"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrolOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnrolInput"];
+            };
+        };
+        responses: {
+            /** @description Options */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolOptions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dataSessionState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionInput"];
+            };
+        };
+        responses: {
+            /** @description State */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataSessionState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getEmergency: {
         parameters: {
             query?: never;
@@ -4874,6 +6345,254 @@ export interface operations {
             };
         };
     };
+    listIdentityCertificates: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["IdentityCertificate"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createIdentityCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentityCertificateInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityCertificate"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIdentityCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityCertificate"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeIdentityCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeIdentityCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityCertificate"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identityForwarding: {
+        parameters: {
+            query?: {
+                /** @description One number, as +E.164. */
+                number?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rates, hits and misses */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityForwarding"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identityTrace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The steps */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityTrace"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listInteractions: {
         parameters: {
             query?: {
@@ -4951,6 +6670,108 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Interaction"];
                 };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upgradeChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpgradeInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelUpgrade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCustomer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The customer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    claimCustomer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClaimInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong */
             default: {
@@ -5135,6 +6956,213 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProofAssertion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The assertion */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofAssertion"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    giveProof: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WitnessInput"];
+            };
+        };
+        responses: {
+            /** @description It is proven */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    proofAllows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntentInput"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofAllowed"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askForProof: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskInput"];
+            };
+        };
+        responses: {
+            /** @description The caller is being asked; follow `proof.changed` */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    proofQuestions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The questions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofQuestions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyProofAssertion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssertionInput"];
+            };
+        };
+        responses: {
+            /** @description The verdict */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofVerdict"];
                 };
             };
             /** @description What went wrong */
@@ -6779,6 +8807,143 @@ export interface operations {
             };
         };
     };
+    listCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Credential"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createCredential: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CredentialInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                credential: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrolPerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Made */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     mergePersons: {
         parameters: {
             query?: never;
@@ -7207,6 +9372,232 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Picture"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    precall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrecallInput"];
+            };
+        };
+        responses: {
+            /** @description Received */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    announceCall: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeInput"];
+            };
+        };
+        responses: {
+            /** @description Signed, and sent when it was to be */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrecallNotice"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyNotice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeCheck"];
+            };
+        };
+        responses: {
+            /** @description The verdict */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofVerdict"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPrecalls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Precall"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePrecall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProofPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofPolicyInput"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setProofPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProofPolicyInput"];
+            };
+        };
+        responses: {
+            /** @description As they are now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofPolicyInput"];
                 };
             };
             /** @description What went wrong */

@@ -26,13 +26,17 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("interaction", &["vocab"]),
     ("routing", &["vocab"]),
     ("identity", &["vocab"]),
-    ("engine", &["vocab", "sip", "interaction", "routing"]),
+    (
+        "engine",
+        &["vocab", "sip", "interaction", "routing", "identity"],
+    ),
     ("store", &["vocab"]),
     ("edge", &["vocab", "media", "sip"]),
     ("speech", &["vocab"]),
     ("fetch", &["vocab"]),
     ("channels", &["vocab"]),
-    ("api", &["vocab", "store", "identity"]),
+    ("proof", &["vocab", "identity", "store"]),
+    ("api", &["vocab", "store", "identity", "proof"]),
     (
         "sim",
         &[
@@ -60,6 +64,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "edge",
             "speech",
             "fetch",
+            "proof",
             "channels",
             "api",
             "sim",

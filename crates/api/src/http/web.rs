@@ -36,6 +36,11 @@ pub(crate) fn routes() -> Router<ApiState> {
             "/docs",
             get(|h: HeaderMap| async move { page("docs.html", &h) }),
         )
+        // What customers open beside a call.
+        .route(
+            "/prove",
+            get(|h: HeaderMap| async move { page("prove.html", &h) }),
+        )
         .route(
             "/favicon.ico",
             get(|h: HeaderMap| async move { page("icon.svg", &h) }),
@@ -45,6 +50,10 @@ pub(crate) fn routes() -> Router<ApiState> {
             get(|h: HeaderMap| async move { page("icon.svg", &h) }),
         )
         .route("/assets/{*path}", get(asset))
+        .route(
+            "/identity/certificates/{file}",
+            get(crate::resource::identity_certificates::publish),
+        )
 }
 
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Reply {

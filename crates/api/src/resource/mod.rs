@@ -4,6 +4,7 @@ mod agents;
 pub(crate) mod api_keys;
 mod brands;
 mod conferences;
+pub(crate) mod identity_certificates;
 mod numbers;
 mod persons;
 mod phones;
@@ -35,6 +36,7 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<trunks::Trunks>(api);
     crud::add::<conferences::Conferences>(api);
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
+    crud::add::<identity_certificates::IdentityCertificates>(api);
     brands::add(api);
     api_keys::add(api);
     persons::add(api);

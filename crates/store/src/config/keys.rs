@@ -76,6 +76,9 @@ pub(super) fn of(row: &ConfigRow) -> Result<Vec<Key>> {
         ConfigRow::Phone(r) => vec![key("phone.user", tenant, &r.user)],
         ConfigRow::Conference(r) => vec![lower("conference.name", tenant, &r.name)],
         ConfigRow::WrapUpCode(r) => vec![lower("wrap_up_code.name", tenant, &r.name)],
+        ConfigRow::IdentityCertificate(r) => {
+            vec![lower("identity_certificate.name", tenant, &r.name)]
+        }
         ConfigRow::Webhook(_) => vec![],
         ConfigRow::Brand(r) => {
             let mut keys = vec![lower("brand.name", tenant, &r.name)];
@@ -176,6 +179,7 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         | ConfigRow::Trunk(_)
         | ConfigRow::Conference(_)
         | ConfigRow::WrapUpCode(_)
+        | ConfigRow::IdentityCertificate(_)
         | ConfigRow::Webhook(_) => {}
     }
     out.sort_unstable();
