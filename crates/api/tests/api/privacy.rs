@@ -342,7 +342,7 @@ async fn consents_are_given_seen_and_taken_back() {
     );
     assert!(consent["recorded_by"].as_str().unwrap().starts_with("usr_"));
     let listed = supervisor
-        .get(&format!("/v1/consents?identifier=%2B4930123456"))
+        .get("/v1/consents?identifier=%2B4930123456")
         .await
         .expect(200);
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
