@@ -23,7 +23,13 @@ use std::time::Duration;
 /// Everything that outlives a process. Object safe; one conformance suite holds every
 /// implementation to what is written here.
 pub trait Store:
-    Send + Sync + PushStore + ContactStore + crate::proof::ProofStore + BrandStore
+    Send
+    + Sync
+    + PushStore
+    + ContactStore
+    + crate::proof::ProofStore
+    + crate::privacy::PrivacyStore
+    + BrandStore
 {
     // --- the log
 

@@ -512,6 +512,41 @@ export interface paths {
         patch: operations["changeConference"];
         trace?: never;
     };
+    "/v1/consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List consents, oldest first */
+        get: operations["listConsents"];
+        put?: never;
+        /** Write down a consent */
+        post: operations["recordConsent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/consents/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write down that a consent was taken back */
+        post: operations["withdrawConsent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/contact/{id}": {
         parameters: {
             query?: never;
@@ -962,6 +997,26 @@ export interface paths {
          * @description A person must do it: keys of programs may not.
          */
         post: operations["requestEmergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/erasures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase a customer
+         * @description Recordings are deleted; numbers, names and words are taken out of the log and of all rows; what proves who the customer is goes. 409 while a legal hold is set.
+         */
+        post: operations["erasePerson"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2375,6 +2430,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/privacy-jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List erasures and sweeps, oldest first */
+        get: operations["listPrivacyJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/privacy-jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** See how far an erasure is, and its certificate */
+        get: operations["getPrivacyJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/proof-policy": {
         parameters: {
             query?: never;
@@ -3224,6 +3313,30 @@ export interface components {
             name: string;
             record?: boolean;
         };
+        Consent: {
+            /** Format: date-time */
+            given_at: string;
+            how: string;
+            id: string;
+            identifier: string;
+            interaction?: null | components["schemas"]["InteractionId"];
+            recorded_by: string;
+            what: string;
+            withdrawn_at?: string | null;
+            withdrawn_how?: string | null;
+        };
+        ConsentMaking: {
+            /** @description How it was given: "said yes on the recorded line", "ticked the box of version 3". */
+            how: string;
+            /** @description The number or address it is of. */
+            identifier: string;
+            interaction?: null | components["schemas"]["InteractionId"];
+            /** @description To what: `recording`, `marketing`, `transcript`, … */
+            what: string;
+        };
+        ConsentWithdrawing: {
+            how: string;
+        };
         ConsultInput: {
             target: components["schemas"]["DialTarget"];
         };
@@ -3572,6 +3685,15 @@ export interface components {
             rp_id: string;
             user_id: string;
             user_name: string;
+        };
+        /**
+         * @description Whom to forget: a person with all its identities and everybody merged into it, or numbers and
+         *     addresses alone.
+         */
+        ErasureMaking: {
+            identifiers?: string[];
+            person?: null | components["schemas"]["PersonId"];
+            reason: string;
         };
         /** @description Why offers went where they went. */
         Explanation: {
@@ -4281,6 +4403,26 @@ export interface components {
         PriorityInput: {
             /** Format: int32 */
             priority: number;
+        };
+        PrivacyJob: {
+            /** @description A JWS (ES256) over what was erased. */
+            certificate?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            done: number;
+            erased: unknown;
+            finished_at?: string | null;
+            id: string;
+            /** @description The key to check it with, as a JWK. */
+            key?: unknown;
+            /** @description `erasure` or `retention`. */
+            kind: string;
+            requested_by: string;
+            /** @description `waiting`, `running`, `held` (by a legal hold), `done`. */
+            state: string;
+            /** Format: int64 */
+            total: number;
         };
         /** @description The body of every error answer, `application/problem+json`. */
         Problem: {
@@ -6553,6 +6695,120 @@ export interface operations {
             };
         };
     };
+    listConsents: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Of one number or address. */
+                identifier?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Consent"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recordConsent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsentMaking"];
+            };
+        };
+        responses: {
+            /** @description Written down */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consent"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawConsent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsentWithdrawing"];
+            };
+        };
+        responses: {
+            /** @description Taken back */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consent"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     viewPoint: {
         parameters: {
             query?: never;
@@ -7449,6 +7705,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erasePerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ErasureMaking"];
+            };
+        };
+        responses: {
+            /** @description It will be done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyJob"];
                 };
             };
             /** @description What went wrong */
@@ -11069,6 +11361,75 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPrivacyJobs: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["PrivacyJob"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPrivacyJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyJob"];
+                };
             };
             /** @description What went wrong */
             default: {
