@@ -1,5 +1,6 @@
 //! What the API asks of the process it runs in: the engine's driver implements it.
 
+use cp_store::PushRow;
 use cp_vocab::command::{CommandEnvelope, CommandResult};
 use cp_vocab::event::LogPosition;
 use futures_util::future::BoxFuture;
@@ -21,6 +22,32 @@ pub trait Backend: Send + Sync + 'static {
     /// Metrics of engine, store and media in the Prometheus text format (whole families, each line
     /// ended); the API appends its own.
     fn metrics(&self) -> String;
+
+    /// What sends to browsers whose tabs are closed; `None` where nothing does.
+    fn pusher(&self) -> Option<&dyn Pusher> {
+        None
+    }
+}
+
+/// Sends Web Push (S3.1).
+pub trait Pusher: Send + Sync {
+    /// The public half of the key that signs our pushes, in URL-safe Base64.
+    fn public_key(&self) -> String;
+
+    /// Whether pushes for this subscription could be made and may be sent where it says.
+    fn check<'a>(&'a self, row: &'a PushRow) -> BoxFuture<'a, Result<(), PushRefused>>;
+
+    /// Sends one message to try it; done when the push service has it.
+    fn test(&self, row: PushRow) -> BoxFuture<'_, Result<(), PushRefused>>;
+}
+
+/// What is wrong with a subscription.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PushRefused {
+    /// JSON pointer to the field at fault.
+    pub pointer: &'static str,
+    /// One sentence for a person.
+    pub detail: String,
 }
 
 /// The answer of `/readyz`.

@@ -19,6 +19,7 @@ mod openapi;
 mod operation;
 mod ops;
 mod problem;
+mod push;
 mod recordings;
 mod references;
 mod resource;
@@ -27,7 +28,7 @@ mod session;
 mod state;
 mod stream;
 
-pub use backend::{Backend, Check, Readiness};
+pub use backend::{Backend, Check, PushRefused, Pusher, Readiness};
 pub use http::serve::serve;
 pub use openapi::{openapi, openapi_text};
 pub use problem::{FieldError, Problem};
@@ -46,6 +47,7 @@ pub(crate) fn operations() -> operation::Api {
     interactions::add(&mut api);
     call::add(&mut api);
     recordings::add(&mut api);
+    push::add(&mut api);
     stream::socket::add(&mut api);
     resource::add(&mut api);
     ops::add(&mut api);

@@ -33,7 +33,7 @@ pub(crate) struct RecordingView {
     interaction: published::InteractionId,
     /// On the left channel.
     left: published::LegId,
-    /// On the right channel.
+    /// At the other end when it began: the right channel has all that the left side hears.
     right: Option<published::LegId>,
     #[schema(format = DateTime)]
     started_at: String,

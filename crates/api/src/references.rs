@@ -4,7 +4,7 @@
 use crate::problem::FieldError;
 use cp_store::{Store, StoreError, StoreExt, User};
 use cp_vocab::model::Snapshot;
-use cp_vocab::{TenantId, UserId};
+use cp_vocab::{PersonId, TenantId, UserId};
 use serde_json::Value;
 
 /// A fault for each id in `document` that names nothing of this tenant.
@@ -75,6 +75,12 @@ fn exists(
         "phn" => among!(phones),
         "cnf" => among!(conferences),
         "wuc" => among!(wrap_up_codes),
+        "per" => match id.parse::<PersonId>() {
+            Ok(person) => store
+                .person(tenant, person)?
+                .is_some_and(|p| p.row.id == person),
+            Err(_) => false,
+        },
         "usr" => match id.parse::<UserId>() {
             Ok(user) => match store.get::<User>(tenant, user) {
                 Ok(_) => true,

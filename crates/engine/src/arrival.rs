@@ -1,6 +1,7 @@
 //! Who calls, and where it wants to go: decided before anything is kept of the call.
 
 use crate::core::Engine;
+use crate::switch::Fetch;
 use cp_sip::message::Message;
 use cp_sip::sdp::SrtpPolicy;
 use cp_sip::ua::{CallRef, Principal};
@@ -23,6 +24,8 @@ pub(crate) struct Arrival {
     pub srtp: SrtpPolicy,
     /// Picks up what is parked in this slot.
     pub slot: Option<InteractionId>,
+    /// Takes over this leg of its own person.
+    pub fetch: Option<(InteractionId, LegId)>,
 }
 
 impl Engine {
@@ -80,6 +83,7 @@ impl Engine {
                 SrtpPolicy::Allow
             },
             slot: None,
+            fetch: None,
         })
     }
 
@@ -93,8 +97,16 @@ impl Engine {
         let agent = self.index.agent_of_phone(phone);
         let slot = self.parked.get(&(p.tenant, dialled.to_string())).copied();
         let found = self.index.destination(p.tenant, dialled, false);
+        let mut fetch = None;
         let (plan, number) = match (found, slot) {
             (Some(f), _) => f,
+            (None, _) if let Some(asked) = self.fetch_by_code(p, dialled) => match asked {
+                Fetch::Take(id, leg) => {
+                    fetch = Some((id, leg));
+                    (Destination::Reject { status: 480 }, None)
+                }
+                Fetch::Say(text) => (crate::switch::say(text), None),
+            },
             (None, Some(_)) => (Destination::Reject { status: 480 }, None),
             // Where a Replaces leads is said by the dialog it names.
             (None, None) if replacing => (Destination::Reject { status: 481 }, None),
@@ -117,6 +129,7 @@ impl Engine {
                 SrtpPolicy::Allow
             },
             slot,
+            fetch,
         })
     }
 

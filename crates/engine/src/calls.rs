@@ -126,7 +126,9 @@ impl Engine {
         }
         let joins = match replaces {
             Some(old) => Some(self.replaced(old, &arrival).ok_or(403u16)?),
-            None => arrival.slot.and_then(|id| self.parked_leg(id)),
+            None => arrival
+                .fetch
+                .or_else(|| arrival.slot.and_then(|id| self.parked_leg(id))),
         };
         let worker = match joins {
             Some((id, _)) => self.interactions.get(&id).map_or(0, |e| e.worker),
@@ -140,20 +142,7 @@ impl Engine {
         self.take_in(now, call, leg, id, worker, &arrival, offer)?;
         let call_id = invite.call_id().to_string();
         if let Some((id, old)) = joins {
-            let Arrival {
-                endpoint,
-                agent,
-                from: address,
-                ..
-            } = arrival;
-            let input = IxInput::Replace {
-                old,
-                leg,
-                endpoint,
-                agent,
-                address,
-                call_id,
-            };
+            let input = joining(old, leg, arrival, call_id);
             self.work.push_back((id, input));
             return Ok(());
         }
@@ -521,6 +510,35 @@ fn rank(status: u16) -> u8 {
         486 => 3,
         480 | 408 => 2,
         _ => 1,
+    }
+}
+
+/// A call that takes the place of leg `old`: of its own person's, or by Replaces.
+fn joining(old: LegId, leg: LegId, arrival: Arrival, call_id: String) -> IxInput {
+    let Arrival {
+        endpoint,
+        agent,
+        from: address,
+        fetch,
+        ..
+    } = arrival;
+    match fetch {
+        Some(_) => IxInput::SwitchIn {
+            old,
+            leg,
+            endpoint,
+            agent,
+            address,
+            call_id,
+        },
+        None => IxInput::Replace {
+            old,
+            leg,
+            endpoint,
+            agent,
+            address,
+            call_id,
+        },
     }
 }
 

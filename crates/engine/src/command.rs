@@ -84,6 +84,33 @@ impl Engine {
                 }
                 Err(e) => Err(e),
             },
+            Command::Devices { agent } => self
+                .for_agent(tenant, actor, agent)
+                .and_then(|()| self.devices(tenant, agent)),
+            Command::Fetch { agent, phone, leg } => {
+                let found = match self.for_agent(tenant, actor, agent) {
+                    Ok(()) => self.fetched(tenant, agent, phone, leg),
+                    Err(e) => Err(Box::new(Err(e))),
+                };
+                match found {
+                    Ok(leg) => {
+                        let pull = true;
+                        let command = Command::Switch { leg, phone, pull };
+                        return self.dispatch(now, id, tenant, actor, command);
+                    }
+                    Err(result) => *result,
+                }
+            }
+            Command::SwitchCall { interaction, phone } => {
+                match self.leg_of_owner(tenant, interaction, phone) {
+                    Ok(leg) => {
+                        let pull = false;
+                        let command = Command::Switch { leg, phone, pull };
+                        return self.dispatch(now, id, tenant, actor, command);
+                    }
+                    Err(e) => Err(e),
+                }
+            }
             other => match self.target_of(tenant, actor, &other) {
                 Ok(interaction) => {
                     self.work.push_back((
@@ -255,11 +282,14 @@ impl Engine {
             | Command::StopRecording { interaction }
             | Command::Requeue { interaction, .. }
             | Command::SetPriority { interaction, .. }
+            | Command::EndAwait { interaction, .. }
+            | Command::Tell { interaction, .. }
             | Command::WrapUp { interaction, .. } => (Some(*interaction), None),
             Command::HangUpLeg { leg }
             | Command::Hold { leg }
             | Command::Resume { leg }
             | Command::Mute { leg, .. }
+            | Command::Switch { leg, .. }
             | Command::BlindTransfer { leg, .. }
             | Command::Consult { leg, .. }
             | Command::CompleteTransfer { leg }
@@ -270,6 +300,7 @@ impl Engine {
             | Command::TakeOver { leg }
             | Command::Play { leg, .. }
             | Command::StopPlaying { leg }
+            | Command::Collect { leg, .. }
             | Command::SendDigits { leg, .. } => {
                 let id = self.interaction_of(*leg);
                 (id.or_else(|| self.recent.interaction_of(*leg)), Some(*leg))
@@ -302,6 +333,9 @@ impl Engine {
             .filter(|e| e.tenant == tenant)
             .ok_or_else(missing)?;
         self.own(actor, &entry.interaction, leg, command)?;
+        if let Command::Switch { leg, phone, .. } = command {
+            self.may_switch(entry.interaction.state(), *leg, *phone)?;
+        }
         Ok(id)
     }
 
@@ -313,6 +347,12 @@ impl Engine {
         leg: Option<LegId>,
         command: &Command,
     ) -> Result<(), Refusal> {
+        if let Command::Tell { event, .. } = command
+            && (actor != Actor::System || !event.is_aside())
+        {
+            let detail = "Only the house writes such events into a log.";
+            return Err(Refusal::new(Code::Forbidden, detail));
+        }
         let Actor::Agent(me) = actor else {
             return Ok(());
         };

@@ -112,6 +112,8 @@ pub struct Engine {
     out: VecDeque<Output>,
     /// On whose behalf the presence change that is being carried out is.
     pub(crate) presence_by: Option<cp_vocab::command::Actor>,
+    /// Who asked for the next presence of an agent.
+    pub(crate) next_presence_by: FxHashMap<AgentId, cp_vocab::command::Actor>,
     /// Calls that ended before both sides knew of them while the log could not be written.
     pub(crate) unconfirmed: rustc_hash::FxHashSet<CallRef>,
     pub(crate) recent: crate::recent::Recent,
@@ -157,6 +159,7 @@ impl Engine {
             pending: Vec::new(),
             out: VecDeque::new(),
             presence_by: None,
+            next_presence_by: FxHashMap::default(),
             unconfirmed: rustc_hash::FxHashSet::default(),
             recent: crate::recent::Recent::default(),
             #[cfg(test)]
@@ -190,6 +193,13 @@ impl Engine {
             Input::StoreHealth { writable } => {
                 self.writable = writable;
                 self.unconfirmed.clear();
+            }
+            Input::EndCalls => {
+                self.draining = true;
+                let all = self.interactions.keys().copied().collect::<Vec<_>>();
+                for id in all {
+                    self.work.push_back((id, cp_interaction::Input::NodeStops));
+                }
             }
             Input::Restore(restore) => self.restore(now, *restore),
         }

@@ -129,10 +129,14 @@ impl Index {
             )),
             Dialled::Phone(i) => {
                 let p = &self.snapshot.phones[i];
-                Some(match p.agent {
-                    Some(agent) => (Destination::Agent { agent }, None),
-                    None => (Destination::Phone { phone: p.id }, None),
-                })
+                let own = p.agent.and_then(|a| self.agent(a));
+                // A further device of an agent is rung itself; the agent's own phone stands for the agent.
+                Some(
+                    match own.filter(|a| a.phone.is_none_or(|own| own == p.id)) {
+                        Some(a) => (Destination::Agent { agent: a.id }, None),
+                        None => (Destination::Phone { phone: p.id }, None),
+                    },
+                )
             }
         }
     }

@@ -34,6 +34,8 @@ pub enum Input {
     StoreHealth {
         writable: bool,
     },
+    /// The process stops with calls running: they are ended politely, and nothing new begins.
+    EndCalls,
     /// What the log knew before this process started. Once, first.
     Restore(Box<Restore>),
 }
@@ -85,6 +87,15 @@ pub enum Output {
         command: CommandId,
         result: CommandResult,
         after: LogPosition,
+    },
+    /// Digits that were asked for in private (`Command::Collect`): to the program that asked.
+    Entered {
+        tenant: TenantId,
+        interaction: InteractionId,
+        leg: LegId,
+        digits: Pii<String>,
+        /// Ended by `#` or full; otherwise time ran out.
+        complete: bool,
     },
     /// Something for the audit or the operator, without personal data.
     Note(Note),

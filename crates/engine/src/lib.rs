@@ -21,11 +21,13 @@ mod restore;
 mod route;
 mod run;
 mod sipdir;
+mod switch;
 
 pub use core::{Engine, EngineConfig, Stats};
 pub use io::{Input, Note, Output, Restore};
 pub use lookup::PARK_SLOTS;
 pub use recent::RECENT_MAX;
+pub use switch::FETCH_CODE;
 
 #[cfg(test)]
 mod tests;

@@ -100,7 +100,7 @@ impl Engine {
                 .as_ref()
                 .map(|v| v.presence.clone())
                 .unwrap_or_default(),
-            next_presence: None,
+            next_presence: view.as_ref().and_then(|v| v.next_presence.clone()),
             state: view.as_ref().map(|v| v.state).unwrap_or_default(),
             since: self.wall(view.as_ref().map_or(now, |v| v.state_since)),
             phone_reachable: a
@@ -201,11 +201,11 @@ fn live_interaction(state: &State) -> LiveInteraction {
             Some(_) => RecordingState::On,
         },
         slot,
-        legs: state.live_legs().map(live_leg).collect(),
+        legs: state.live_legs().map(|l| live_leg(state, l)).collect(),
     }
 }
 
-fn live_leg(l: &Leg) -> LiveLeg {
+fn live_leg(state: &State, l: &Leg) -> LiveLeg {
     debug_assert!(!matches!(l.endpoint, Endpoint::Uri) || l.agent.is_none());
     LiveLeg {
         id: l.id,
@@ -214,7 +214,7 @@ fn live_leg(l: &Leg) -> LiveLeg {
         agent: l.agent,
         status: l.call_status(),
         since: l.since,
-        held: l.held || l.holding,
+        held: state.is_on_hold(l),
         muted: l.muted,
         supervise: l.supervise,
     }

@@ -5,7 +5,7 @@ use crate::index::{Dialled, Index};
 use cp_interaction::{Directory, Resolved};
 use cp_sip::ua::UserAgent;
 use cp_vocab::event::Endpoint;
-use cp_vocab::model::{Conference, Destination, DialTarget, Queue};
+use cp_vocab::model::{Conference, Destination, DialTarget, Phone, Queue};
 use cp_vocab::*;
 use rustc_hash::FxHashMap;
 
@@ -30,6 +30,9 @@ impl Lookup<'_> {
             .filter(|p| p.tenant == tenant)
             .ok_or(EndReason::NotFound)?;
         if self.ua.contacts(phone).next().is_none() {
+            if crate::switch::by_number(p) {
+                return self.mobile(tenant, p);
+            }
             return Err(EndReason::Unavailable);
         }
         Ok(Resolved {
@@ -40,13 +43,33 @@ impl Lookup<'_> {
         })
     }
 
+    /// A mobile that is reached by its number: the tenant's trunk, and the same rules as for any number.
+    fn mobile(&self, tenant: TenantId, p: &Phone) -> Result<Resolved, EndReason> {
+        let (t, address) = self
+            .index
+            .trunk_for(tenant, &p.device.number)
+            .ok_or(EndReason::Unavailable)?;
+        let mut r = self.trunk(tenant, t.id, address)?;
+        r.agent = p.agent;
+        Ok(r)
+    }
+
+    /// The agent's own phone; another of its devices while that one is not there.
     fn agent(&self, tenant: TenantId, agent: AgentId) -> Result<Resolved, EndReason> {
         let a = self
             .index
             .agent(agent)
             .filter(|a| a.tenant == tenant)
             .ok_or(EndReason::NotFound)?;
-        let phone = a.phone.ok_or(EndReason::Unavailable)?;
+        let bound = self.index.snapshot.phones.iter();
+        let bound = bound.filter(|p| p.agent == Some(agent) && p.tenant == tenant);
+        let there = |p: &PhoneId| self.ua.contacts(*p).next().is_some();
+        let phone = a
+            .phone
+            .filter(there)
+            .or_else(|| bound.map(|p| p.id).find(there))
+            .or(a.phone)
+            .ok_or(EndReason::Unavailable)?;
         let mut r = self.phone(tenant, phone)?;
         r.agent = Some(agent);
         r.address = Address::Extension(a.extension.clone());

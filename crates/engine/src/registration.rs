@@ -61,7 +61,11 @@ impl Engine {
             why: format!("{why:?}").to_ascii_lowercase(),
         };
         self.append_aside(now, Some(tenant), StreamId::Phone(phone), event);
-        if let Some(agent) = agent {
+        let others = self.index.snapshot.phones.iter();
+        let reachable = others
+            .filter(|p| p.agent == agent && p.id != phone)
+            .any(|p| self.ua.contacts(p.id).next().is_some());
+        if let Some(agent) = agent.filter(|_| !reachable) {
             let why = if why == Unregistration::Requested {
                 LeaseEnd::SignedOff
             } else {

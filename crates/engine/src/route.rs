@@ -103,11 +103,12 @@ impl Engine {
             RouteAsk::Accepted { offer } => self.route(now, RouterInput::Accepted { offer }),
             RouteAsk::Rejected { offer } => self.route(now, RouterInput::Rejected { offer }),
             RouteAsk::Unreachable { offer } => self.route(now, RouterInput::Unreachable { offer }),
-            RouteAsk::Occupy { agent } => self.route(
+            RouteAsk::Occupy { agent, queue } => self.route(
                 now,
                 RouterInput::Direct {
                     agent,
                     interaction: id,
+                    queue,
                 },
             ),
             RouteAsk::WorkEnded { agent, wrap_up } => self.route(
@@ -243,11 +244,29 @@ impl Engine {
             RouterOutput::PresenceSet {
                 agent, presence, ..
             } => {
-                let by = self.presence_by.take().unwrap_or(Actor::System);
+                // Asked for now, or while there was still work.
+                let asked = self.next_presence_by.remove(&agent);
+                let by = self.presence_by.take().or(asked).unwrap_or(Actor::System);
                 self.agent_event(
                     now,
                     agent,
                     Event::PresenceChanged {
+                        agent,
+                        presence,
+                        by,
+                    },
+                )
+            }
+            RouterOutput::NextPresence { agent, presence } => {
+                let by = self.presence_by.take().unwrap_or(Actor::System);
+                match presence {
+                    Some(_) => self.next_presence_by.insert(agent, by),
+                    None => self.next_presence_by.remove(&agent),
+                };
+                self.agent_event(
+                    now,
+                    agent,
+                    Event::NextPresenceSet {
                         agent,
                         presence,
                         by,

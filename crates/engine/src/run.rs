@@ -188,6 +188,21 @@ impl Engine {
                 beside,
                 instead,
             } => self.take_leg(id, from, beside, instead),
+            IxOutput::Entered {
+                leg,
+                digits,
+                complete,
+            } => {
+                if let Some(tenant) = self.interactions.get(&id).map(|e| e.tenant) {
+                    self.put(Output::Entered {
+                        tenant,
+                        interaction: id,
+                        leg,
+                        digits,
+                        complete,
+                    });
+                }
+            }
             IxOutput::Done => self.forget(id),
         }
     }

@@ -4,7 +4,7 @@ use crate::allow::Allowed;
 use crate::names::Names;
 use crate::shared::Flights;
 use crate::url::Place;
-use crate::{FetchError, Request, Response};
+use crate::{FetchError, Ports, Request, Response};
 use bytes::{Bytes, BytesMut};
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, LOCATION,
@@ -104,6 +104,16 @@ impl Client {
             Err(_) if self.0.slots.available_permits() == 0 => Err(FetchError::Busy),
             Err(_) => Err(FetchError::TimedOut),
         }
+    }
+
+    /// Whether this address would be connected to as things are now: for telling people at once
+    /// when they type it. Every fetch checks again.
+    ///
+    /// # Errors
+    /// As a fetch that gets no further than its connection.
+    pub async fn admits(&self, url: &str, ports: Ports) -> Result<(), FetchError> {
+        let place = Place::read(url, &self.0.config.allow, ports)?;
+        self.0.addresses(&place, ports).await.map(|_| ())
     }
 
     /// As [`Client::fetch`], but all who ask for the same URL at the same time get the answer of

@@ -27,13 +27,7 @@ impl Inner {
         place: &Place,
         ports: Ports,
     ) -> Result<Box<dyn Stream>, FetchError> {
-        let addresses = match place.ip {
-            Some(ip) => vec![ip],
-            None => self.names.addresses(&place.host).await?,
-        };
-        for ip in &addresses {
-            self.check(place, *ip, ports).await?;
-        }
+        let addresses = self.addresses(place, ports).await?;
         let mut last = FetchError::Connect {
             why: "no address".into(),
         };
@@ -54,6 +48,22 @@ impl Inner {
             }
         }
         Err(last)
+    }
+
+    /// All addresses of a place, each checked.
+    pub(crate) async fn addresses(
+        &self,
+        place: &Place,
+        ports: Ports,
+    ) -> Result<Vec<IpAddr>, FetchError> {
+        let addresses = match place.ip {
+            Some(ip) => vec![ip],
+            None => self.names.addresses(&place.host).await?,
+        };
+        for ip in &addresses {
+            self.check(place, *ip, ports).await?;
+        }
+        Ok(addresses)
     }
 
     /// Whether this address may be connected to. One that may not spoils the whole name: an honest

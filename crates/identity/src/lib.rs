@@ -24,6 +24,7 @@ pub mod header;
 pub mod json;
 pub mod marks;
 pub mod passport;
+pub mod proof;
 pub mod rcd;
 pub mod tnauth;
 pub mod totp;

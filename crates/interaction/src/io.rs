@@ -132,9 +132,10 @@ pub enum RouteAsk {
     Unreachable {
         offer: OfferId,
     },
-    /// A call outside queues keeps this agent busy.
+    /// A call outside queues keeps this agent busy; `queue`: the one the call was answered from before.
     Occupy {
         agent: AgentId,
+        queue: Option<QueueId>,
     },
     WorkEnded {
         agent: AgentId,
@@ -148,6 +149,10 @@ pub enum TimerKind {
     ParkReturn,
     /// A refused caller is let go after the announcement, at the latest now.
     Farewell,
+    /// What is awaited did not come.
+    Await,
+    /// No more digits came.
+    Collect,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -210,6 +215,15 @@ pub enum Input {
         address: Address,
         call_id: String,
     },
+    /// A device of the same person calls in to take over leg `old` (S1.6, pull).
+    SwitchIn {
+        old: LegId,
+        leg: LegId,
+        endpoint: Endpoint,
+        agent: Option<AgentId>,
+        address: Address,
+        call_id: String,
+    },
     /// A leg arrives from another interaction and takes the place of `instead`.
     Adopt {
         leg: Box<crate::state::Leg>,
@@ -223,6 +237,8 @@ pub enum Input {
     },
     /// The node that carried this died (restart): end it.
     NodeLost,
+    /// This process is about to stop: end politely whatever is up.
+    NodeStops,
     /// End politely after a fault of ours.
     Fault,
 }
@@ -251,6 +267,12 @@ pub enum Output {
         from: InteractionId,
         beside: LegId,
         instead: LegId,
+    },
+    /// Digits asked for in private: to whoever asked, not to the log.
+    Entered {
+        leg: LegId,
+        digits: Pii<String>,
+        complete: bool,
     },
     /// Last output: everything ended, nothing more will come but wrap-up.
     Done,

@@ -10,6 +10,7 @@ pub mod io;
 mod machine;
 pub mod shared;
 pub mod state;
+mod switched;
 pub mod topology;
 
 pub use directory::{Directory, Resolved};

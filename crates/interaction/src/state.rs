@@ -191,6 +191,15 @@ impl State {
                 && matches!(l.supervise, None | Some(SuperviseMode::Barge))
         })
     }
+    /// Whether a leg waits: put on hold, holding us, or left by the only one it talked to for a
+    /// consultation.
+    pub fn is_on_hold(&self, leg: &Leg) -> bool {
+        let left_waiting = self.consult.as_ref().is_some_and(|c| {
+            let others = |l: &Leg| l.id != leg.id && l.id != c.by && !l.held && !l.holding;
+            leg.id != c.by && self.talkers().any(|l| l.id == leg.id) && !self.talkers().any(others)
+        });
+        leg.held || leg.holding || left_waiting
+    }
     /// The party the interaction is about, as long as it is there.
     pub fn customer(&self) -> Option<&Leg> {
         self.legs
@@ -207,7 +216,7 @@ impl State {
             .or_else(|| self.live_legs().find(here))
     }
 
-    fn each(&mut self, legs: &[LegId], mut change: impl FnMut(&mut Leg)) {
+    pub(crate) fn each(&mut self, legs: &[LegId], mut change: impl FnMut(&mut Leg)) {
         for id in legs {
             if let Some(l) = self.leg_mut(*id) {
                 change(l);
@@ -457,6 +466,7 @@ impl State {
                     l.supervise = Some(*mode);
                     l.room = Room::Talk;
                 }),
+            Event::LegSwitched { from, to } => self.switched(*from, *to),
             Event::TakenOver { by, from } => {
                 self.each(&[*from], |l| l.room = Room::Alone);
                 self.each(&[*by], |l| {

@@ -37,6 +37,8 @@ pub(crate) struct Work {
     pub(crate) started: Timestamp,
     /// As it waited, when it came from a queue: for a failed connect and for explanations.
     pub(crate) ticket: Option<Box<TicketSlot>>,
+    /// The queue a colleague had it from who handed it on.
+    pub(crate) queue: Option<QueueId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +93,8 @@ pub(crate) struct AgentSlot {
 
     // Facts.
     pub(crate) presence: Presence,
+    /// What it becomes when the work at hand is over.
+    pub(crate) next_presence: Option<Presence>,
     pub(crate) desktops: SmallVec<[Desktop; 1]>,
     pub(crate) phone_until: Option<Timestamp>,
     pub(crate) not_responding: Option<NotResponding>,
@@ -137,6 +141,7 @@ impl AgentSlot {
             order,
             tenant_pool: 0,
             presence: Presence::Offline,
+            next_presence: None,
             desktops: SmallVec::new(),
             phone_until: None,
             not_responding: None,
@@ -227,9 +232,14 @@ impl AgentSlot {
         }
     }
 
+    pub(crate) fn is_working(&self) -> bool {
+        !self.work.is_empty() || self.wrap_up.is_some()
+    }
+
     /// Serves the queues now or after the work at hand: the servers of the wait estimate.
     pub(crate) fn computed_on_duty(&self) -> bool {
-        self.presence == Presence::Available
+        let next = self.next_presence.as_ref().unwrap_or(&self.presence);
+        *next == Presence::Available
             && self.phone_until.is_some()
             && self.not_responding.is_none()
             && !self.removed

@@ -43,6 +43,7 @@ impl Router {
         Ok(())
     }
 
+    /// Sets presence; while the agent works it becomes the next one.
     pub(crate) fn set_presence(
         &mut self,
         now: Timestamp,
@@ -54,9 +55,28 @@ impl Router {
         who.not_responding = None;
         who.paused_until = None;
         who.unreachable_in_a_row = 0;
-        self.presence(now, slot, presence, false);
+        let later = Some(&presence).filter(|p| who.is_working() && **p != who.presence);
+        if who.next_presence.as_ref() != later {
+            who.next_presence = later.cloned();
+            let presence = who.next_presence.clone();
+            self.out(RouterOutput::NextPresence { agent, presence });
+        }
+        if self.agents[slot as usize].next_presence.is_none() {
+            self.presence(now, slot, presence, false);
+        }
         self.refresh(now, slot);
         Ok(())
+    }
+
+    /// The work at hand is over: the presence asked for meanwhile holds from now on.
+    pub(crate) fn take_next_presence(&mut self, now: Timestamp, slot: u32) {
+        let who = &mut self.agents[slot as usize];
+        if who.next_presence.is_none() || who.is_working() {
+            return;
+        }
+        if let Some(presence) = who.next_presence.take() {
+            self.presence(now, slot, presence, false);
+        }
     }
 
     /// Changes presence; who goes away while being offered something has declined it.
@@ -70,6 +90,7 @@ impl Router {
         let who = self.agent(slot);
         let away = presence != Presence::Available;
         who.presence = presence.clone();
+        who.next_presence = None;
         let agent = who.id;
         self.out(RouterOutput::PresenceSet {
             agent,
@@ -223,6 +244,7 @@ impl Router {
         now: Timestamp,
         agent: AgentId,
         interaction: InteractionId,
+        queue: Option<QueueId>,
     ) -> Result<(), RouteError> {
         let slot = self.find_agent(agent)?;
         let who = self.agent(slot);
@@ -236,6 +258,7 @@ impl Router {
             interaction,
             started: now,
             ticket: None,
+            queue,
         });
         self.withdraw_offer(now, slot, OfferEnd::Rescinded);
         self.refresh(now, slot);
@@ -264,7 +287,7 @@ impl Router {
         if let Some(ticket) = work.ticket.take() {
             self.finish(ticket);
         }
-        let length_ms = self.wrap_up_ms(slot, queue);
+        let length_ms = self.wrap_up_ms(slot, queue.or(work.queue));
         if wrap_up && length_ms > 0 && !self.agents[slot as usize].removed {
             self.begin_wrap_up(now, slot, &work, queue, length_ms);
         } else {

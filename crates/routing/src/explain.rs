@@ -207,6 +207,7 @@ impl Router {
             tenant: who.config.tenant,
             name: who.config.name.clone(),
             presence: who.presence.clone(),
+            next_presence: who.next_presence.clone(),
             state: who.state,
             state_since: who.state_since,
             routable: because.is_none(),

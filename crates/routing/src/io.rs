@@ -146,10 +146,12 @@ pub enum RouterInput {
         agent: AgentId,
         interaction: InteractionId,
     },
-    /// A call outside queues occupies the agent; an offer in flight is rescinded.
+    /// A call outside queues occupies the agent; an offer in flight is rescinded. `queue`: where the
+    /// call came from before it was handed to the agent; its wrap-up time holds.
     Direct {
         agent: AgentId,
         interaction: InteractionId,
+        queue: Option<QueueId>,
     },
     /// The agent's part in it is over; with `wrap_up` the wrap-up timer starts when no other work
     /// is left.
@@ -234,6 +236,11 @@ pub enum RouterOutput {
         presence: Presence,
         /// Set by a lease that began or ended, not by a person.
         automatic: bool,
+    },
+    /// What the presence becomes after the work at hand; `None`: it stays after all.
+    NextPresence {
+        agent: AgentId,
+        presence: Option<Presence>,
     },
     LeaseLost {
         agent: AgentId,

@@ -212,6 +212,7 @@ impl Router {
             interaction,
             started: now,
             ticket: Some(Box::new(slot)),
+            queue: None,
         });
         self.taken.insert(interaction, agent);
         self.refresh(now, agent);

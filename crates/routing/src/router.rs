@@ -178,7 +178,11 @@ impl Router {
             RouterInput::AcceptFailed { agent, interaction } => {
                 self.accept_failed(now, agent, interaction)?
             }
-            RouterInput::Direct { agent, interaction } => self.direct(now, agent, interaction)?,
+            RouterInput::Direct {
+                agent,
+                interaction,
+                queue,
+            } => self.direct(now, agent, interaction, queue)?,
             RouterInput::WorkEnded {
                 agent,
                 interaction,
@@ -247,6 +251,7 @@ impl Router {
     /// After the facts of an agent changed: joins or leaves the idle ones (and takes work), tells
     /// the new state, keeps the figures.
     pub(crate) fn refresh(&mut self, now: Timestamp, slot: u32) {
+        self.take_next_presence(now, slot);
         let agent = &mut self.agents[slot as usize];
         let routable = agent.obstacle().is_none();
         if routable && !agent.listed {

@@ -267,6 +267,7 @@ impl World {
             ["direct", call] => RouterInput::Direct {
                 agent,
                 interaction: self.id(call),
+                queue: None,
             },
             ["ends", call, ref rest @ ..] => RouterInput::WorkEnded {
                 agent,
@@ -406,6 +407,9 @@ impl World {
                 self.name(agent),
                 interaction.map_or(String::new(), |i| format!(" with {}", self.name(i)))
             ),
+            NextPresence { agent, presence } => {
+                format!("{} will be {presence:?}", self.name(agent))
+            }
             PresenceSet {
                 agent,
                 presence,
@@ -958,23 +962,24 @@ fn going_away_while_ringing_declines() {
             "{TWO} call A q; anna break; wait 1; accept A; ben break; ben ends A; call B q; explain B"
         ),
         expect![[r#"
-                  0.0 anna presence Available
-                  1.0 ben presence Available
-                  1.0 A waits in q, place 1, about 0 s
-                  1.0 A rings anna for 20 s: longest idle (1 s) of 2 able; waited 0.0 s
-                  1.0 anna is Offered with A
-                  1.0 anna presence Break
-                  1.0 A at anna: Rejected
-                  1.0 A rings ben for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
-                  1.0 ben is Offered with A
-                  1.0 anna is Idle
-                  2.0 A at ben: Accepted
-                  2.0 A left q: Answered after 1 s
-                  2.0 ben is Interacting with A
-                  2.0 ben presence Break
-                  2.0 ben is Idle
-                  2.0 B waits in q, place 1, about ?
-                  2.0 B explained: 2xAway
+            0.0 anna presence Available
+            1.0 ben presence Available
+            1.0 A waits in q, place 1, about 0 s
+            1.0 A rings anna for 20 s: longest idle (1 s) of 2 able; waited 0.0 s
+            1.0 anna is Offered with A
+            1.0 anna presence Break
+            1.0 A at anna: Rejected
+            1.0 A rings ben for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
+            1.0 ben is Offered with A
+            1.0 anna is Idle
+            2.0 A at ben: Accepted
+            2.0 A left q: Answered after 1 s
+            2.0 ben is Interacting with A
+            2.0 ben will be Some(Break)
+            2.0 ben presence Break
+            2.0 ben is Idle
+            2.0 B waits in q, place 1, about ?
+            2.0 B explained: 2xAway
         "#]],
     );
 }

@@ -68,6 +68,8 @@ pub struct AgentView {
     pub tenant: TenantId,
     pub name: String,
     pub presence: Presence,
+    /// What it becomes after the work at hand.
+    pub next_presence: Option<Presence>,
     pub state: RoutingState,
     pub state_since: Timestamp,
     /// Could be offered work now.

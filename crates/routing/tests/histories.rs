@@ -758,6 +758,7 @@ impl World {
                 let input = RouterInput::Direct {
                     agent: agent_id(agent),
                     interaction,
+                    queue: None,
                 };
                 if self.router.agent_view(agent_id(agent), self.now).is_some() {
                     let held = self.working.entry(agent_id(agent)).or_default();

@@ -2,7 +2,8 @@
 
 use crate::drive::{Handle, Message};
 use crate::metrics::Sources;
-use cp_api::{Backend, Check, Readiness};
+use crate::push::Push;
+use cp_api::{Backend, Check, Pusher, Readiness};
 use cp_store::Store;
 use cp_vocab::command::{Command, CommandEnvelope, CommandResult};
 use cp_vocab::event::LogPosition;
@@ -20,14 +21,16 @@ pub struct ServerBackend {
     handle: Handle,
     store: Arc<dyn Store>,
     sources: Arc<Sources>,
+    push: Arc<Push>,
 }
 
 impl ServerBackend {
-    pub fn new(sources: Arc<Sources>) -> Self {
+    pub fn new(sources: Arc<Sources>, push: Arc<Push>) -> Self {
         Self {
             handle: sources.handle.clone(),
             store: sources.store.clone(),
             sources,
+            push,
         }
     }
 
@@ -86,12 +89,18 @@ fn interaction_of(command: &Command) -> Option<InteractionId> {
         | Command::StopRecording { interaction }
         | Command::Requeue { interaction, .. }
         | Command::SetPriority { interaction, .. }
+        | Command::EndAwait { interaction, .. }
+        | Command::Tell { interaction, .. }
         | Command::WrapUp { interaction, .. } => Some(*interaction),
         _ => None,
     }
 }
 
 impl Backend for ServerBackend {
+    fn pusher(&self) -> Option<&dyn Pusher> {
+        Some(self.push.as_ref())
+    }
+
     fn command(&self, envelope: CommandEnvelope) -> BoxFuture<'_, CommandResult> {
         Box::pin(self.ask(envelope))
     }

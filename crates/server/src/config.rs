@@ -3,6 +3,7 @@
 //! One list of keys drives reading, `crosspoint check` and the sample file. Everything wrong is
 //! found in one go: unknown keys, wrong types, values out of range, values that contradict.
 
+use cp_fetch::Allowed;
 use cp_store::Durability;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -69,6 +70,9 @@ pub struct Config {
     pub log_json: bool,
     pub otlp_endpoint: Option<String>,
     pub drain_ms_max: u64,
+    /// Targets beside the public internet that Crosspoint may fetch from.
+    pub fetch_allow: Vec<Allowed>,
+    pub fetch_authorities: Option<PathBuf>,
     pub emergency_live: bool,
 }
 
@@ -161,6 +165,16 @@ pub const KEYS: &[(&str, &str, &str)] = &[
     ("speech.voice", "en-us", "its voice"),
     ("log.filter", "info", "what is logged (tracing filter)"),
     ("log.json", "false", "one JSON object per line"),
+    (
+        "fetch.allow",
+        "",
+        "hosts or networks beside the public internet that may be fetched from (certificates, identity providers, push services), comma separated",
+    ),
+    (
+        "fetch.authorities",
+        "",
+        "PEM file of the authorities trusted when fetching; empty: those of the system",
+    ),
     (
         "otlp.endpoint",
         "",
@@ -348,6 +362,11 @@ impl Config {
             log_filter: r.text("log.filter").to_string(),
             log_json: r.bool("log.json"),
             otlp_endpoint: r.optional("otlp.endpoint", "a URL"),
+            fetch_allow: r.list(
+                "fetch.allow",
+                "a host, host:port or network such as 10.1.0.0/16",
+            ),
+            fetch_authorities: r.file("fetch.authorities"),
             drain_ms_max: r.bounded("drain_ms_max", 30_000, 0..=3_600_000),
             emergency_live: r.bool("emergency.live"),
         };

@@ -48,10 +48,25 @@ pub enum Message {
     Restore(Box<cp_engine::Restore>),
     /// The metrics page is asked for.
     Figures(SyncSender<Figures>),
+    /// Calls that are still up are ended: the process stops.
+    EndCalls,
     /// The certificate files have changed.
     ReloadCertificates,
     Stop,
 }
+
+/// Digits that a caller entered in private, on their way to the program that asked for them.
+pub struct Entered {
+    pub tenant: TenantId,
+    pub interaction: InteractionId,
+    pub leg: LegId,
+    pub digits: Pii<String>,
+    pub complete: bool,
+}
+
+/// Private entries that may wait to be looked at. One beyond is dropped: the caller is asked for
+/// nothing more, and what was awaited ends by its time.
+pub const ENTERED_MAX: usize = 1_024;
 
 /// The way to the engine for everybody else; cheap to clone.
 #[derive(Clone)]
@@ -68,12 +83,16 @@ pub struct Shared {
     refused: Mutex<Vec<LogPosition>>,
     any_refused: AtomicBool,
     pub draining: AtomicBool,
+    /// The store closes because the process stops; that is no fault.
+    pub closing: AtomicBool,
     pub writable: AtomicBool,
     pub stats: Mutex<Stats>,
     pub denied: AtomicU64,
     pub faults: AtomicU64,
     pub held: AtomicU64,
     pub commits: watch::Sender<LogPosition>,
+    /// Where private entries go; nowhere until somebody asks for them.
+    pub entered: std::sync::OnceLock<SyncSender<Entered>>,
 }
 
 impl Shared {
@@ -123,12 +142,14 @@ pub fn channel(waker: cp_edge::Waker) -> (Handle, Receiver<Message>) {
         refused: Mutex::default(),
         any_refused: AtomicBool::new(false),
         draining: AtomicBool::new(false),
+        closing: AtomicBool::new(false),
         writable: AtomicBool::new(true),
         stats: Mutex::new(Stats::default()),
         denied: AtomicU64::new(0),
         faults: AtomicU64::new(0),
         held: AtomicU64::new(0),
         commits: watch::Sender::new(LogPosition::default()),
+        entered: std::sync::OnceLock::new(),
     });
     (
         Handle {
@@ -302,6 +323,7 @@ impl Driver {
                         tracing::error!(code = error.code(), %error, "the old certificates stay");
                     }
                 },
+                Message::EndCalls => self.give(now, Input::EndCalls),
                 Message::Stop => self.stopping = true,
             }
         }
@@ -366,7 +388,28 @@ impl Driver {
                     tracing::error!(%error, "no more ports");
                 }
             }
+            Output::Entered {
+                tenant,
+                interaction,
+                leg,
+                digits,
+                complete,
+            } => self.entered(Entered {
+                tenant,
+                interaction,
+                leg,
+                digits,
+                complete,
+            }),
             Output::Note(note) => self.note(note),
+        }
+    }
+
+    fn entered(&self, entered: Entered) {
+        let interaction = entered.interaction;
+        let taken = self.shared.entered.get().map(|to| to.try_send(entered));
+        if !matches!(taken, Some(Ok(()))) {
+            tracing::warn!(%interaction, "nobody took a private entry");
         }
     }
 

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod drive;
 pub mod metrics;
 pub mod provision;
+pub mod push;
 pub mod serve;
 pub mod sounds;
 pub mod telemetry;

@@ -313,6 +313,7 @@ impl<'a> Builder<'a> {
             name: p.name.clone(),
             require_srtp: p.require_srtp,
             may_dial_out: p.may_dial_out,
+            device: p.device.clone(),
         }
     }
 
@@ -338,6 +339,7 @@ impl<'a> Builder<'a> {
         queue.refuse_when_unstaffed = q
             .refuse_when_unstaffed
             .unwrap_or(queue.refuse_when_unstaffed);
+        queue.switch_forbidden = q.switch_forbidden.clone();
         queue.service_level_ms = q.service_level_ms.unwrap_or(queue.service_level_ms);
         queue.service_level_pct = q.service_level_pct.unwrap_or(queue.service_level_pct);
         queue
@@ -440,6 +442,17 @@ impl<'a> Builder<'a> {
                 }
             }
             DestinationSpec::Reject { status } => Destination::Reject { status: *status },
+            DestinationSpec::Await {
+                what,
+                timeout_ms,
+                then,
+                otherwise,
+            } => Destination::Await {
+                what: what.clone(),
+                timeout_ms: *timeout_ms,
+                then: Box::new(self.destination(then)),
+                otherwise: Box::new(self.destination(otherwise)),
+            },
             DestinationSpec::Menu {
                 prompt,
                 choices,

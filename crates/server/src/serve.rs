@@ -4,6 +4,7 @@ use crate::backend::ServerBackend;
 use crate::config::Config;
 use crate::drive::{self, Driver, Handle, Message};
 use crate::metrics::Sources;
+use crate::push::{self, Push};
 use crate::sounds::Sounds;
 use crate::{provision, telemetry, traces};
 use anyhow::{Context, Result};
@@ -13,7 +14,7 @@ use cp_edge::signalling::{CertificateFiles, ListenConfig};
 use cp_edge::{Clock, Signalling};
 use cp_engine::{Engine, EngineConfig, Restore};
 use cp_sip::ua::Listen;
-use cp_store::{Options, SqliteStore, Store};
+use cp_store::{Health, Options, SqliteStore, Store};
 use cp_vocab::command::{Actor, Command, CommandEnvelope};
 use cp_vocab::net::Transport;
 use cp_vocab::*;
@@ -32,6 +33,9 @@ const FILES_WANTED: u64 = 262_144;
 pub const PORTS_PER_STEP: usize = 512;
 /// How often a draining node looks whether calls are left, when nothing tells it.
 const DRAIN_LOOK: Duration = Duration::from_millis(200);
+/// Time for the goodbyes to calls that are up at the end, and how often it is looked whether they are out.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
+const FAREWELL_LOOK: Duration = Duration::from_millis(20);
 
 /// A server that runs; stop it with [`Running::stop`].
 pub struct Running {
@@ -121,8 +125,13 @@ pub fn start(config: Config) -> Result<Running> {
         .context("cannot start the engine thread")?;
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
+    let client = client(&config, &runtime, own)?;
+    let push = Arc::new(Push::open(&config.data, client, store.clone(), clock)?);
+    push::follow::start(push.clone(), &handle, runtime.handle())
+        .context("the log cannot be read for pushes")?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let http = start_http(&config, &runtime, &sources, (&sip, own), stopped)?;
+    let backend = ServerBackend::new(sources.clone(), push);
+    let http = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
     runtime.spawn(sweep(store.clone(), clock));
     if let Some(endpoint) = &config.otlp_endpoint {
         let followed = traces::start(
@@ -145,6 +154,22 @@ pub fn start(config: Config) -> Result<Running> {
         stop_http,
         drain,
     })
+}
+
+/// The one client for everything fetched over HTTP.
+fn client(
+    config: &Config,
+    runtime: &tokio::runtime::Runtime,
+    own: IpAddr,
+) -> Result<cp_fetch::Client> {
+    let _inside = runtime.enter();
+    let config = cp_fetch::Config {
+        allow: config.fetch_allow.clone(),
+        own: vec![own],
+        authorities: config.fetch_authorities.clone(),
+        ..cp_fetch::Config::default()
+    };
+    cp_fetch::Client::new(config).context("cannot set up fetching over HTTP")
 }
 
 /// At a limit of file size the system kills who does not listen to SIGXFSZ; for us that is a full
@@ -306,6 +331,9 @@ fn watch_store(store: &Arc<dyn Store>, handle: &Handle) {
     let health = handle.clone();
     store.on_health(Box::new(move |h| {
         let writable = h.is_ok();
+        if health.shared().closing.load(Ordering::Relaxed) && matches!(h, Health::Closed) {
+            return;
+        }
         tracing::warn!(writable, "the store changed its health");
         health.send(Message::Health { writable });
     }));
@@ -331,9 +359,10 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
     }
     for tenant in &snapshot.tenants {
         for a in store.agent_states(tenant.id)? {
+            // What an agent worked on died with the process: what was to come after it holds now.
             restore.presence.push((
                 a.agent,
-                a.presence,
+                a.next_presence.unwrap_or(a.presence),
                 a.state == cp_vocab::model::RoutingState::NotResponding,
             ));
         }
@@ -344,18 +373,17 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
 fn start_http(
     config: &Config,
     runtime: &tokio::runtime::Runtime,
-    sources: &Arc<Sources>,
+    (backend, store): (ServerBackend, &Arc<dyn Store>),
     (sip, own): (&[(Transport, SocketAddr)], IpAddr),
     mut stopped: tokio::sync::watch::Receiver<bool>,
 ) -> Result<SocketAddr> {
-    let backend = Arc::new(ServerBackend::new(sources.clone()));
     let settings = Settings {
         tls: config.http_tls,
         recordings: config.data.join("recordings"),
         sip: sip_addresses(sip, own),
         ..Settings::default()
     };
-    let state = ApiState::new(sources.store.clone(), backend, settings);
+    let state = ApiState::new(store.clone(), Arc::new(backend), settings);
     let address = config.http_listen;
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(address))
@@ -441,6 +469,22 @@ impl Running {
         self.runtime.handle()
     }
 
+    /// Says goodbye to everybody, and waits until that is written and sent, or the limit is reached;
+    /// what is left then ends as `node_lost` at the next start.
+    fn end_calls(&self) {
+        let shared = self.handle.shared();
+        let left = || shared.stats.lock().map_or(0, |s| s.interactions);
+        let until = std::time::Instant::now() + FAREWELL_MAX;
+        self.handle.send_waiting(Message::EndCalls);
+        self.runtime.block_on(async {
+            while (left() > 0 || shared.held.load(Ordering::Relaxed) > 0)
+                && std::time::Instant::now() < until
+            {
+                tokio::time::sleep(FAREWELL_LOOK).await;
+            }
+        });
+    }
+
     /// No new calls; the running ones may end, up to the limit; then everything is written and closed.
     pub fn stop(self) -> Result<()> {
         let shared = self.handle.shared().clone();
@@ -473,14 +517,13 @@ impl Running {
         })?;
         let cut = left();
         if cut > 0 {
-            tracing::warn!(
-                interactions = cut,
-                "stopped with calls running; they end as node_lost at the next start"
-            );
+            tracing::warn!(interactions = cut, "ending the calls that are still up");
+            self.end_calls();
         }
         self.stop_http.send_replace(true);
         self.handle.send_waiting(Message::Stop);
         let _ = self.driver.join();
+        shared.closing.store(true, Ordering::Relaxed);
         self.store.close();
         self.runtime.shutdown_timeout(Duration::from_secs(2));
         Ok(())

@@ -27,6 +27,7 @@ pub struct House {
     pub other: Option<TenantId>,
     pub agents: BTreeMap<String, AgentId>,
     pub queues: BTreeMap<String, QueueId>,
+    pub devices: BTreeMap<String, PhoneId>,
     pub conference: Option<ConferenceId>,
 }
 
@@ -110,7 +111,9 @@ impl House {
             name: "Reception".into(),
             require_srtp: false,
             may_dial_out: true,
+            device: Default::default(),
         });
+        house.devices(&mut ids, &mut s, us);
         s.trunks
             .push(trunk(ids.next(START), us, "world", [10, 0, 1, 200], 29));
         let mut out = trunk(ids.next(START), us, "far", [10, 0, 1, 208], 32);
@@ -132,6 +135,36 @@ impl House {
         (house, s)
     }
 
+    /// Further devices of Bob: a second desk, a loudspeaker, a mobile behind the trunk.
+    fn devices(&mut self, ids: &mut IdSource, s: &mut Snapshot, us: TenantId) {
+        let bob = self.agents["bob"];
+        for (user, kind, number) in [
+            ("desk", DeviceKind::Desk, ""),
+            ("loud", DeviceKind::Speaker, ""),
+            ("handy", DeviceKind::Mobile, "+4930777"),
+        ] {
+            let (ha1_md5, ha1_sha256) = ha1(user, "test");
+            let id: PhoneId = ids.next(START);
+            self.devices.insert(user.into(), id);
+            s.phones.push(Phone {
+                id,
+                tenant: us,
+                user: user.into(),
+                ha1_md5,
+                ha1_sha256,
+                agent: Some(bob),
+                name: user.into(),
+                require_srtp: false,
+                may_dial_out: false,
+                device: Device {
+                    kind,
+                    place: "room 1".into(),
+                    number: number.into(),
+                },
+            });
+        }
+    }
+
     fn queues(&mut self, ids: &mut IdSource, s: &mut Snapshot, us: TenantId) {
         for name in [
             "support", "sales", "narrow", "empty", "ring-a", "ring-b", "greeted",
@@ -146,6 +179,7 @@ impl House {
         let by = self.queues.clone();
         for q in &mut s.queues {
             match q.name.as_str() {
+                "support" => q.switch_forbidden = vec![DeviceKind::Speaker],
                 // One may wait, two seconds at most; then the sales people.
                 "narrow" => {
                     q.waiting_max = 1;
@@ -201,7 +235,9 @@ impl House {
             name: name.into(),
             require_srtp: false,
             may_dial_out: true,
+            device: Default::default(),
         });
+        self.devices.insert(name.into(), phone);
         s.agents.push(Agent {
             id: agent,
             tenant,

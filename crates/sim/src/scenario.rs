@@ -29,6 +29,8 @@ const PHONES: &[(&str, Option<&str>, u8)] = &[
     ("sup", Some("sup"), 5),
     ("kim", Some("kim"), 6),
     ("zed", Some("zed"), 7),
+    ("desk", Some("desk"), 22),
+    ("loud", Some("loud"), 23),
     // Says it is Bob and does not know the password.
     ("thief", Some("bob"), 231),
 ];
@@ -110,6 +112,7 @@ impl Run {
             ["disk", "fails"] => self.world.fault(Fault::DiskFails(true)),
             ["disk", "heals"] => self.world.fault(Fault::DiskFails(false)),
             ["restart"] => self.world.fault(Fault::Restart),
+            ["node", "stops"] => self.world.fault(Fault::Stop),
             [who, ref does @ ..] => self.person(who, does),
             [] => {}
         }
@@ -186,6 +189,8 @@ impl Run {
                 .all(|p| w.hears(who, &p.name) == others.contains(&p.name.as_str())),
             ["and", other, "talk"] => w.hears(who, other) && w.hears(other, who),
             ["rings"] => live.is_some_and(|c| c.incoming && !c.answered),
+            ["is", "on", "hold"] => self.is_on_hold(who),
+            ["is", "not", "on", "hold"] => !self.is_on_hold(who),
             ["is", "free"] => live.is_none(),
             ["is", "in", "call"] => live.is_some_and(|c| c.answered),
             ["got", status] => last.is_some_and(|c| c.over.as_deref() == Some(*status)),
@@ -194,6 +199,19 @@ impl Run {
         if !holds {
             self.fail("this is not so")
         }
+    }
+
+    /// As screens show it.
+    fn is_on_hold(&self, who: &str) -> bool {
+        let engine = &self.world.engine;
+        let legs = self.world.legs_at(who);
+        engine
+            .interactions()
+            .filter_map(|id| engine.interaction(id))
+            .any(|s| {
+                s.live_legs()
+                    .any(|l| legs.contains(&l.id) && s.is_on_hold(l))
+            })
     }
 
     /// The leg and the call of an agent now, or the last it had.
@@ -346,6 +364,11 @@ impl Run {
                 mix_with_call: false,
             },
             ["stop", "playing"] => Command::StopPlaying { leg: leg? },
+            ["move", "to", device] => Command::Switch {
+                leg: leg?,
+                phone: *self.house.devices.get(*device)?,
+                pull: false,
+            },
             ["take", "over"] => Command::TakeOver { leg: leg? },
             ["change", "to", mode] => Command::SetSuperviseMode {
                 leg: leg?,
@@ -381,6 +404,7 @@ impl Run {
             ["requeue", queue] => Command::Requeue {
                 interaction,
                 queue: *self.house.queues.get(*queue)?,
+                priority: 0,
             },
             ["priority", n] => Command::SetPriority {
                 interaction,
@@ -430,6 +454,12 @@ impl Run {
             ("reject", []) => Command::RejectOffer {
                 offer: self.offer(agent?)?,
             },
+            ("fetch", ["at", device]) => Command::Fetch {
+                agent: agent?,
+                phone: *self.house.devices.get(*device)?,
+                leg: None,
+            },
+            ("devices", []) => Command::Devices { agent: agent? },
             ("done", []) => Command::FinishWrapUp { agent: agent? },
             ("extend", [d]) => Command::ExtendWrapUp {
                 agent: agent?,
@@ -474,6 +504,8 @@ impl Run {
                         state: model::RoutingState::NotResponding,
                         ..
                     } | Event::LeaseLost { .. }
+                        | Event::PresenceChanged { .. }
+                        | Event::NextPresenceSet { .. }
                 );
             if !dull {
                 lines.extend(story.line(r));

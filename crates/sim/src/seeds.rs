@@ -26,6 +26,7 @@ const STAFF: &[(&str, &str, u8)] = &[
     ("sup", "sup", 5),
     ("kim", "kim", 6),
     ("bob2", "bob", 12),
+    ("desk", "desk", 22),
 ];
 const TARGETS: &[&str] = &[
     "queue",
@@ -59,6 +60,8 @@ const EXTENSIONS: &[&str] = &[
     "+4930123456",
     "nowhere",
     "announce",
+    "*75",
+    "*752",
 ];
 
 const PEOPLE: &[&str] = &["1001", "1002", "1003", "1005", "kim", "+4930123456"];
@@ -148,7 +151,7 @@ impl Play {
             names.push(*name);
         }
         for (name, user, host) in STAFF {
-            if *name != "bob2" || rng.random_bool(0.4) {
+            if !matches!(*name, "bob2" | "desk") || rng.random_bool(0.4) {
                 world.phone_of(name, user, *host, Some(PASSWORD));
                 names.push(*name);
             }
@@ -353,6 +356,25 @@ impl Play {
         self.world.command(self.house.us(), actor, command);
     }
 
+    fn command_of_device(&mut self, leg: LegId, agent: AgentId) -> Command {
+        let phone = self.pick(&["bob", "desk", "desk", "handy", "loud", "eve"]);
+        let phone = self.house.devices[phone];
+        let bob = self.house.agents["bob"];
+        match self.rng.random_range(0u32..5) {
+            0 => Command::Devices { agent },
+            1 => Command::Fetch {
+                agent: bob,
+                phone,
+                leg: None,
+            },
+            _ => Command::Switch {
+                leg,
+                phone,
+                pull: self.rng.random_bool(0.3),
+            },
+        }
+    }
+
     fn command_of_call(
         &mut self,
         leg: LegId,
@@ -366,7 +388,7 @@ impl Play {
             SuperviseMode::Barge,
         ]);
         let record = false;
-        match self.rng.random_range(0u32..22) {
+        match self.rng.random_range(0u32..26) {
             0 => Command::Hold { leg },
             1 => Command::Resume { leg },
             2 | 3 => Command::BlindTransfer {
@@ -393,6 +415,7 @@ impl Play {
             },
             14 => Command::SetSuperviseMode { leg, mode },
             15 => Command::TakeOver { leg },
+            22..=25 => self.command_of_device(leg, agent),
             16 => Command::HangUpLeg { leg },
             _ => Command::HangUp { interaction },
         }
@@ -455,7 +478,11 @@ impl Play {
                 agent,
                 by_ms: 20_000,
             },
-            6 => Command::Requeue { interaction, queue },
+            6 => Command::Requeue {
+                interaction,
+                queue,
+                priority: 0,
+            },
             7 => Command::WrapUp {
                 interaction,
                 agent,

@@ -170,6 +170,10 @@ impl<'a> Story<'a> {
                 let how = if *timed_out { " by timer" } else { "" };
                 format!("{} done{how}", self.house.name_of(*agent))
             }
+            NextPresenceSet {
+                presence: Some(p), ..
+            } => format!("is {p:?} after the work at hand"),
+            NextPresenceSet { presence: None, .. } => "stays after the work at hand".into(),
             PresenceChanged { presence, .. } => format!("is {presence:?}"),
             RoutingStateChanged { state, .. } => format!("state {state:?}"),
             LeaseLost { what, .. } => format!("lost the {what}"),
@@ -200,10 +204,25 @@ impl<'a> Story<'a> {
             ParkRetrieved { by, .. } => format!("retrieved by {}", self.leg(*by)),
             SuperviseStarted { leg, mode } => format!("{} supervises: {mode:?}", self.leg(*leg)),
             SuperviseChanged { leg, mode } => format!("{} changes to {mode:?}", self.leg(*leg)),
+            SwitchStarted {
+                leg, to_leg, pull, ..
+            } => {
+                let how = if *pull { "pulled" } else { "pushed" };
+                format!("{} {how} to {}", self.leg(*leg), self.leg(*to_leg))
+            }
+            LegSwitched { from, to } => {
+                format!("{} goes on as {}", self.leg(*from), self.leg(*to))
+            }
+            SwitchFailed { to_leg, reason, .. } => {
+                format!("not moved to {}: {}", self.leg(*to_leg), reason.code())
+            }
             TakenOver { by, from } => {
                 format!("{} takes over from {}", self.leg(*by), self.leg(*from))
             }
-            RecordingStarted { left, .. } => format!("recording {}", self.leg(*left)),
+            RecordingStarted { left, right, .. } => match right {
+                Some(right) => format!("recording {}, {}", self.leg(*left), self.leg(*right)),
+                None => format!("recording {}", self.leg(*left)),
+            },
             RecordingPaused { .. } => "recording paused".into(),
             RecordingResumed { .. } => "recording goes on".into(),
             RecordingEnded { error, .. } => match error {

@@ -29,6 +29,8 @@ pub enum Fault {
     DiskFails(bool),
     /// The process is killed and started again.
     Restart,
+    /// The process is about to end, and says goodbye.
+    Stop,
 }
 
 pub(crate) enum Thing {
@@ -203,6 +205,7 @@ impl World {
                 }
             }
             Fault::Restart => self.restart(),
+            Fault::Stop => self.give(Input::EndCalls),
         }
     }
 
@@ -497,7 +500,10 @@ impl World {
             Output::Note(cp_engine::Note::Fault { interaction, what }) => {
                 self.faults_seen.push(format!("{interaction}: {what}"));
             }
-            Output::Note(_) | Output::Close(_) | Output::GrowPorts { .. } => {}
+            Output::Note(_)
+            | Output::Close(_)
+            | Output::GrowPorts { .. }
+            | Output::Entered { .. } => {}
         }
     }
 

@@ -18,6 +18,7 @@ mod migrate;
 pub mod outbox;
 mod page;
 pub mod projection;
+pub mod proof;
 pub mod push;
 mod sqlite;
 mod store;
@@ -34,6 +35,7 @@ pub use projection::{
     AgentStateRow, Figures, InteractionFilter, InteractionRow, InteractionState, LegRow,
     QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,
 };
+pub use proof::{Credential, Precall, ProofRow, ProofStore, SigningKey, Ticket};
 pub use push::{PUSH_SUBSCRIPTIONS_MAX, PushRow, PushStore};
 pub use sqlite::{Durability, Options, SqliteStore};
 pub use store::Store;

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// Everything that outlives a process. Object safe; one conformance suite holds every
 /// implementation to what is written here.
-pub trait Store: Send + Sync + PushStore {
+pub trait Store: Send + Sync + PushStore + crate::proof::ProofStore {
     // --- the log
 
     /// Hands over records that became true, in order, and returns at once. The batch is kept whole

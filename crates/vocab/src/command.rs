@@ -94,6 +94,30 @@ pub enum Command {
     CancelConsult {
         leg: LegId,
     },
+    /// Move `leg` to another device of the same person (S1.6): it is rung, and only its answer ends
+    /// `leg`. `pull`: asked for at that device, which may answer by itself.
+    Switch {
+        leg: LegId,
+        phone: PhoneId,
+        #[serde(default)]
+        pull: bool,
+    },
+    /// The same, for the leg that the owner of the device has in this interaction.
+    SwitchCall {
+        interaction: InteractionId,
+        phone: PhoneId,
+    },
+    /// Bring the agent's live call to this device; with several calls and no `leg` the reply asks which.
+    Fetch {
+        agent: AgentId,
+        phone: PhoneId,
+        #[serde(default)]
+        leg: Option<LegId>,
+    },
+    /// The devices an agent's call can be moved to, as a JSON text.
+    Devices {
+        agent: AgentId,
+    },
     /// Bring another party into the call.
     AddParty {
         interaction: InteractionId,
@@ -151,10 +175,37 @@ pub enum Command {
     StopRecording {
         interaction: InteractionId,
     },
-    /// Move a waiting interaction to another queue.
+    /// Move a waiting interaction to another queue, with this priority there (none: 0).
     Requeue {
         interaction: InteractionId,
         queue: QueueId,
+        #[serde(default)]
+        priority: i32,
+    },
+    /// What an interaction awaited (`Destination::Await`, a queue's gate) was met or not. Met, it may
+    /// be led to another queue than the one it waited for, and with a priority.
+    EndAwait {
+        interaction: InteractionId,
+        met: bool,
+        #[serde(default)]
+        queue: Option<QueueId>,
+        #[serde(default)]
+        priority: i32,
+    },
+    /// Ask the party at `leg` for digits that nobody else hears or sees: its conversation waits on
+    /// hold, the recording pauses, and the digits go to the program alone, never into the log.
+    Collect {
+        leg: LegId,
+        sounds: Vec<Sound>,
+        digits_max: u8,
+        timeout_ms: u64,
+    },
+    /// A fact that a feature beside the call writes into the interaction's log. Only of the house
+    /// itself, and only events of [`crate::Event::is_aside`].
+    #[serde(skip)]
+    Tell {
+        interaction: InteractionId,
+        event: Box<crate::Event>,
     },
     SetPriority {
         interaction: InteractionId,

@@ -16,6 +16,8 @@ pub enum EndReason {
     Dropped,
     /// The leg went on elsewhere by transfer.
     Transferred,
+    /// The person went on with the same call on another device (S1.6).
+    Switched,
     /// The caller was sent to another channel on purpose.
     Deflected,
     /// S1.3: the call ended itself because its related call took over.
@@ -70,6 +72,7 @@ impl EndReason {
             Self::Abandoned => "abandoned",
             Self::Dropped => "dropped",
             Self::Transferred => "transferred",
+            Self::Switched => "switched",
             Self::Deflected => "deflected",
             Self::SelfTerminated => "self_terminated",
             Self::NodeLost => "node_lost",

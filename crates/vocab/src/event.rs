@@ -7,6 +7,7 @@ use crate::id::*;
 use crate::media::Quality;
 use crate::model::{Presence, RoutingState};
 use crate::party::Address;
+use crate::person::{Awaited, ProofMethod, ProofStep};
 use crate::pii::Pii;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -245,6 +246,22 @@ events! {
     }
     LegQuality = "leg.quality" { leg: LegId, quality: Quality }
     DigitReceived = "leg.digit" { leg: LegId, digit: Pii<char> }
+    /// The party is asked for digits in private; the digits themselves are nowhere.
+    CollectStarted = "collect.started" { leg: LegId }
+    CollectEnded = "collect.ended" { leg: LegId, digits: u32, complete: bool }
+    AwaitStarted = "await.started" { leg: LegId, what: Awaited, until: Timestamp, queue: Option<QueueId> }
+    AwaitEnded = "await.ended" { leg: LegId, met: bool }
+    /// Who the customer is, and how well it is proven from now on. Screens read the customer again.
+    ProofChanged = "proof.changed" {
+        step: ProofStep,
+        person: Option<PersonId>,
+        level: u8,
+        methods: Vec<ProofMethod>,
+        proven_at: Option<Timestamp>,
+        expires_at: Option<Timestamp>,
+        /// What is allowed with it; empty: all that the level allows.
+        scope: Vec<String>,
+    }
     PromptStarted = "prompt.started" { leg: LegId, playback: PlaybackId, what: String }
     PromptEnded = "prompt.ended" { leg: LegId, playback: PlaybackId, interrupted: bool }
     Queued = "queue.entered" { queue: QueueId, priority: i32, position: u32, wait_estimate_ms: Option<u64> }
@@ -259,6 +276,11 @@ events! {
     TransferFailed = "transfer.failed" { kind_of: TransferKind, by: LegId, reason: EndReason }
     ConsultStarted = "consult.started" { by: LegId, leg: LegId }
     ConsultEnded = "consult.ended" { by: LegId, leg: LegId, completed: bool }
+    /// The person of `leg` asked to go on with device `to_leg` (S1.6).
+    SwitchStarted = "switch.started" { leg: LegId, to_leg: LegId, source: Endpoint, target: Endpoint, pull: bool }
+    /// `to` has taken the place of `from` in everything; `from` ends next.
+    LegSwitched = "switch.completed" { from: LegId, to: LegId }
+    SwitchFailed = "switch.failed" { leg: LegId, to_leg: LegId, reason: EndReason }
     Merged = "conference.merged" { legs: Vec<LegId> }
     ConferenceJoined = "conference.joined" { conference: ConferenceId, leg: LegId, members: u32 }
     ConferenceLeft = "conference.left" { conference: ConferenceId, leg: LegId, members: u32 }
@@ -268,7 +290,16 @@ events! {
     SuperviseStarted = "supervise.started" { leg: LegId, mode: SuperviseMode }
     SuperviseChanged = "supervise.changed" { leg: LegId, mode: SuperviseMode }
     TakenOver = "supervise.taken_over" { by: LegId, from: LegId }
-    RecordingStarted = "recording.started" { recording: RecordingId, left: LegId, right: Option<LegId>, path: String }
+    /// The left channel has `left`, the right one what `left` hears: at first `right` and its `agent`, when
+    /// one party alone is at the other end.
+    RecordingStarted = "recording.started" {
+        recording: RecordingId,
+        left: LegId,
+        right: Option<LegId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+        path: String,
+    }
     RecordingPaused = "recording.paused" { recording: RecordingId, by: Actor }
     RecordingResumed = "recording.resumed" { recording: RecordingId, by: Actor }
     RecordingEnded = "recording.ended" { recording: RecordingId, duration_ms: u64, error: Option<String> }
@@ -280,6 +311,8 @@ events! {
     Ended = "interaction.ended" { reason: EndReason, by: Option<LegId>, detail: Option<String> }
 
     PresenceChanged = "agent.presence_changed" { agent: AgentId, presence: Presence, by: Actor }
+    /// What the presence becomes after the work at hand; none: it stays after all.
+    NextPresenceSet = "agent.next_presence_set" { agent: AgentId, presence: Option<Presence>, by: Actor }
     RoutingStateChanged = "agent.state_changed" { agent: AgentId, state: RoutingState, interaction: Option<InteractionId> }
     LeaseLost = "agent.lease_lost" { agent: AgentId, what: String }
 
@@ -289,6 +322,13 @@ events! {
     TrunkDown = "trunk.down" { trunk: TrunkId, why: String }
     ConfigurationChanged = "tenant.configuration_changed" { by: Actor, what: String, id: String }
     AccessDenied = "tenant.access_denied" { what: String, detail: String }
+}
+
+impl Event {
+    /// Events that features beside the call may write into an interaction's log.
+    pub fn is_aside(&self) -> bool {
+        matches!(self, Self::ProofChanged { .. })
+    }
 }
 
 #[cfg(test)]

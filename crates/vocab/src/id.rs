@@ -122,6 +122,18 @@ typed_ids! {
     WrapUpCodeId = "wuc";
     ApiKeyId = "key";
     SessionId = "ses";
+    /// A customer, over all numbers, addresses and devices.
+    PersonId = "per";
+    /// Something a person can prove itself with.
+    CredentialId = "crd";
+    /// A browser or app beside a call.
+    DataSessionId = "dat";
+    /// A caller who announces calls beforehand (S4.3).
+    CallerPartnerId = "cpa";
+    /// An announced call (S4.3).
+    PrecallId = "pre";
+    /// A tenant's rules of proof.
+    ProofPolicyId = "ppo";
     /// A browser that is reached by Web Push.
     PushId = "psh";
     /// A receiver of events by HTTP.

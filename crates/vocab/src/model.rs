@@ -5,6 +5,7 @@ use crate::id::*;
 use crate::media::{Codec, Sound};
 use crate::net::Transport;
 use crate::party::NumberRules;
+use crate::person::Awaited;
 use crate::pii::Pii;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -78,6 +79,24 @@ pub enum Destination {
         timeout_ms: u64,
         fallback: Box<Destination>,
     },
+    /// Wait until a program says how to go on (`Command::EndAwait`): met, or not in time.
+    Await {
+        what: Awaited,
+        #[serde(default)]
+        timeout_ms: u64,
+        then: Box<Destination>,
+        otherwise: Box<Destination>,
+    },
+}
+
+/// What a caller must have met before a place in a queue is taken.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Gate {
+    pub what: Awaited,
+    pub timeout_ms: u64,
+    /// Where those go who did not; `None`: into the queue all the same.
+    #[serde(default)]
+    pub otherwise: Option<Box<Destination>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -132,6 +151,45 @@ pub struct Phone {
     /// Numbers outside the tenant it may dial through trunks.
     #[serde(default)]
     pub may_dial_out: bool,
+    /// What moving a call here needs to know (S1.6).
+    #[serde(default)]
+    pub device: Device,
+}
+
+/// What kind of thing a device is; rules about moving calls name kinds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    #[default]
+    Desk,
+    Softphone,
+    Browser,
+    Mobile,
+    /// A voice assistant or loudspeaker: everybody in the room hears.
+    Speaker,
+}
+
+impl DeviceKind {
+    /// For sentences.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Desk => "desk phone",
+            Self::Softphone => "softphone",
+            Self::Browser => "browser",
+            Self::Mobile => "mobile",
+            Self::Speaker => "loudspeaker",
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Device {
+    pub kind: DeviceKind,
+    /// Where it stands, as people say it (`room 12`); devices of one place are near each other.
+    pub place: String,
+    /// A mobile without an account here is reached by this number through a trunk. Empty: by registration.
+    pub number: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -283,6 +341,11 @@ pub struct Queue {
     pub record: bool,
     /// Refuse callers at once when no agent is signed in at all (else they wait).
     pub refuse_when_unstaffed: bool,
+    #[serde(default)]
+    pub gate: Option<Gate>,
+    /// Kinds of device its calls may not be moved to (S1.6): customer data on a loudspeaker.
+    #[serde(default)]
+    pub switch_forbidden: Vec<DeviceKind>,
 }
 
 impl Queue {
@@ -311,6 +374,8 @@ impl Queue {
             announce_every_ms: 30_000,
             record: false,
             refuse_when_unstaffed: false,
+            gate: None,
+            switch_forbidden: vec![],
         }
     }
 }

@@ -2,10 +2,13 @@
 
 mod calls;
 mod clients;
+mod devices;
 mod limits;
+mod parking;
 mod phones;
 mod queues;
 mod recovery;
+mod supervision;
 mod torture;
 mod trunks;
 mod world;

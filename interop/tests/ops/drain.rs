@@ -30,7 +30,7 @@ fn a_draining_node_lets_calls_end_and_takes_no_new_ones() {
 fn the_drain_has_a_limit() {
     let mut server = server(&[("CROSSPOINT_DRAIN_MS_MAX", "1500")]);
     let mut probe = carrier();
-    let _dialog = call(&mut probe, &server, CALLED);
+    let dialog = call(&mut probe, &server, CALLED);
     let begun = Instant::now();
     signal(&server, "TERM");
     let status = server.process().wait(Duration::from_secs(15));
@@ -41,6 +41,16 @@ fn the_drain_has_a_limit() {
         "it waits for the call: {took:?}"
     );
     assert!(took < Duration::from_secs(8), "and not for ever: {took:?}");
+    // Whoever still talked was told, and the log says why.
+    let bye = probe.answer_next("BYE").expect("a BYE");
+    assert_eq!(bye.header("Call-ID"), dialog.call_id);
+    let log = server.log();
+    assert!(!log.contains("changed its health"), "{log}");
+    server.crash_and_restart();
+    let trail = server.wait_only_trail();
+    assert_eq!(trail.end_reason(), "node_lost");
+    let detail = &trail.find("interaction.ended").expect("an end")["detail"];
+    assert_eq!(detail, "stopped", "{:?}", trail.kinds());
 }
 
 #[test]

@@ -118,6 +118,40 @@ export interface paths {
         patch: operations["changeAgent"];
         trace?: never;
     };
+    "/v1/agents/{id}/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Devices an agent's call can be moved to */
+        get: operations["listDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{id}/fetch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring the agent's call to this device */
+        post: operations["fetchCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/agents/{id}/presence": {
         parameters: {
             query?: never;
@@ -132,6 +166,26 @@ export interface paths {
          */
         put: operations["setPresence"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{id}/spoken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a voice assistant heard its owner say
+         * @description “Take the call”, “bring my call here”; with several calls the answer is a question to be spoken, and “the second one” goes on from there.
+         */
+        post: operations["spokenToDevice"];
         delete?: never;
         options?: never;
         head?: never;
@@ -246,6 +300,26 @@ export interface paths {
         put?: never;
         /** Place a call */
         post: operations["placeCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/calls/{id}/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move the call to another device of the same person
+         * @description The device is rung; the leg lives until it answers, and goes on when it does not. The other parties are asked nothing.
+         */
+        post: operations["switchCall"];
         delete?: never;
         options?: never;
         head?: never;
@@ -760,6 +834,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/legs/{id}/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move the call to another device of the same person
+         * @description The device is rung; the leg lives until it answers, and goes on when it does not. The other parties are asked nothing.
+         */
+        post: operations["switchLeg"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/legs/{id}/take-over": {
         parameters: {
             query?: never;
@@ -928,6 +1022,69 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/persons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every person, oldest first */
+        get: operations["listPersons"];
+        put?: never;
+        /** Make a person */
+        post: operations["createPerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/persons/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a person */
+        get: operations["getPerson"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a person
+         * @description 409 while others name it.
+         */
+        delete: operations["removePerson"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a person
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changePerson"];
+        trace?: never;
+    };
+    "/v1/persons/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take another person into this one
+         * @description Identities, fields that this one lacks, and credentials move; the other's id leads here from then on.
+         */
+        post: operations["mergePersons"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/phones": {
         parameters: {
             query?: never;
@@ -982,6 +1139,78 @@ export interface paths {
         get: operations["getPhoneSettings"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/push-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The key that a browser subscribes with */
+        get: operations["pushKey"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/push-subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own browsers that ring */
+        get: operations["listPushSubscriptions"];
+        put?: never;
+        /**
+         * Let this browser ring when no tab is open
+         * @description The same endpoint again replaces what was kept. A person has eight at most; a ninth drops the oldest. An endpoint that leads to an address inside the house is refused.
+         */
+        post: operations["createPushSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/push-subscriptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Let a browser ring no more */
+        delete: operations["removePushSubscription"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/push-subscriptions/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a message to try it */
+        post: operations["testPushSubscription"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1456,6 +1685,16 @@ export interface components {
             /** @description `cp_…`; null when this is the answer to a repeated request. */
             secret?: string | null;
         };
+        /** @description What is waited for. */
+        Awaited: {
+            /** @enum {string} */
+            for: "proof";
+            /** Format: int32 */
+            level: number;
+        } | {
+            /** @enum {string} */
+            for: "expected_caller";
+        };
         /**
          * @description Without `destination`: rings the agent's phone, then the target (click to call). With one:
          *     dials the target and leads it there when it answers.
@@ -1582,6 +1821,53 @@ export interface components {
             timeout_ms: number;
             /** @enum {string} */
             to: "menu";
+        } | {
+            /** @description When it is not met, or not in time. */
+            otherwise: components["schemas"]["Destination"];
+            then: components["schemas"]["Destination"];
+            /** Format: int64 */
+            timeout_ms?: number;
+            /** @enum {string} */
+            to: "await";
+            what: components["schemas"]["Awaited"];
+        };
+        /** @description What moving a call to this device needs to know. */
+        Device: {
+            /** @default desk */
+            kind: components["schemas"]["DeviceKind"];
+            /**
+             * @description A mobile without an account here is reached by this number through a trunk.
+             * @default
+             */
+            number: string;
+            /**
+             * @description Where it stands; devices of one place are near each other.
+             * @default
+             */
+            place: string;
+        };
+        /**
+         * @description What kind of thing a device is; rules about moving calls name kinds.
+         * @enum {string}
+         */
+        DeviceKind: "desk" | "softphone" | "browser" | "mobile" | "speaker";
+        DevicesView: {
+            calls: components["schemas"]["MovableCall"][];
+            /** @description Nearest first. */
+            devices: components["schemas"]["DeviceView"][];
+        };
+        DeviceView: {
+            /** @description Why the call may not go there; absent when it may. */
+            forbidden?: string | null;
+            in_call: boolean;
+            kind: components["schemas"]["DeviceKind"];
+            name: string;
+            /** @description In the same place as the device that has the call, or speaking from the same address. */
+            near: boolean;
+            phone: components["schemas"]["PhoneId"];
+            place: string;
+            /** @description Registered, or reached by its number. */
+            reachable: boolean;
         };
         /** @description Whom to dial. */
         DialTarget: {
@@ -1625,6 +1911,29 @@ export interface components {
             /** Format: int64 */
             by_ms: number;
         };
+        Fact: string | number | boolean;
+        /** @description The call comes, or the question which one is meant. */
+        FetchDone: {
+            /** @description To be shown or spoken to the person. */
+            ask?: string | null;
+            choices?: components["schemas"]["MovableCall"][];
+            interaction?: null | components["schemas"]["InteractionId"];
+            leg?: null | components["schemas"]["LegId"];
+        };
+        FetchInput: {
+            /** @description The device that wants the call. */
+            device: components["schemas"]["PhoneId"];
+            leg?: null | components["schemas"]["LegId"];
+        };
+        /** @description A line of a customer's record. */
+        Field: {
+            class?: components["schemas"]["FieldClass"];
+            label: string;
+            name: string;
+            value: string;
+        };
+        /** @enum {string} */
+        FieldClass: "open" | "secure";
         /** @description One thing wrong with a body or a parameter. */
         FieldError: {
             /**
@@ -1637,6 +1946,20 @@ export interface components {
             /** @description JSON pointer (RFC 6901) into the body, or the name of the parameter. */
             pointer: string;
         };
+        /** @description What a caller must have met before a place in a queue is taken. */
+        Gate: {
+            otherwise?: null | components["schemas"]["Destination"];
+            /** Format: int64 */
+            timeout_ms: number;
+            what: components["schemas"]["Awaited"];
+        };
+        /** @description One way a person is known. */
+        Identity: {
+            kind: components["schemas"]["IdentityKind"];
+            value: string;
+        };
+        /** @enum {string} */
+        IdentityKind: "phone" | "email" | "account" | "device";
         /** @description An interaction as it is published; built from the store's row. */
         Interaction: {
             /** @description Agents who answered, in order. */
@@ -1720,8 +2043,20 @@ export interface components {
             /** Format: int32 */
             waiting: number;
         };
+        /** @description Which person is the same one. */
+        MergeInput: {
+            /** @description Goes away; its identities, credentials and interactions become the other's. */
+            from: components["schemas"]["PersonId"];
+        };
         ModeInput: {
             mode: components["schemas"]["SuperviseMode"];
+        };
+        /** @description One of the agent's calls that could be moved. */
+        MovableCall: {
+            interaction: components["schemas"]["InteractionId"];
+            leg: components["schemas"]["LegId"];
+            /** @description Who is at the other end. */
+            with: string;
         };
         MuteInput: {
             muted: boolean;
@@ -1789,10 +2124,46 @@ export interface components {
             current: string;
             new: string;
         };
+        Person: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description What routing may use once the caller is proven: flags, numbers, words by name. */
+            facts: {
+                [key: string]: components["schemas"]["Fact"];
+            };
+            /** @description What agents see. Secure fields are marked until the caller is proven. */
+            fields: components["schemas"]["Field"][];
+            id: string;
+            /** @description How the person is known; each belongs to one person of the tenant. */
+            identities: components["schemas"]["Identity"][];
+            name: string;
+            /** @description Where the picture is kept that an agent compares with. */
+            photo?: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        PersonId: string;
+        PersonInput: {
+            /** @description What routing may use once the caller is proven: flags, numbers, words by name. */
+            facts?: {
+                [key: string]: components["schemas"]["Fact"];
+            };
+            /** @description What agents see. Secure fields are marked until the caller is proven. */
+            fields?: components["schemas"]["Field"][];
+            /** @description How the person is known; each belongs to one person of the tenant. */
+            identities?: components["schemas"]["Identity"][];
+            name: string;
+            /** @description Where the picture is kept that an agent compares with. */
+            photo?: string | null;
+        };
         Phone: {
             agent?: null | components["schemas"]["AgentId"];
             /** Format: date-time */
             created_at: string;
+            /** @description What moving a call here needs to know. */
+            device: components["schemas"]["Device"];
             id: string;
             /** @description Whether it may dial out through trunks. */
             may_dial_out: boolean;
@@ -1809,6 +2180,8 @@ export interface components {
         PhoneId: string;
         PhoneInput: {
             agent?: null | components["schemas"]["AgentId"];
+            /** @description What moving a call here needs to know. */
+            device?: components["schemas"]["Device"];
             /** @description Whether it may dial out through trunks. */
             may_dial_out?: boolean;
             name?: string;
@@ -1865,6 +2238,38 @@ export interface components {
             /** @description Names the kind of problem: `/docs#<code>`. */
             type: string;
         };
+        PushId: string;
+        /** @description What `PushSubscription.toJSON()` gives, and a name for the browser. */
+        PushInput: {
+            endpoint: string;
+            keys: components["schemas"]["PushKeys"];
+            /** @description What the person calls this browser. */
+            label?: string;
+        };
+        PushKey: {
+            /** @description Give it to `pushManager.subscribe` as `applicationServerKey`. */
+            public_key: string;
+        };
+        PushKeys: {
+            /** @description 16 bytes in URL-safe Base64. */
+            auth: string;
+            /** @description The browser's public key: 65 bytes in URL-safe Base64. */
+            p256dh: string;
+        };
+        /** @description A browser that rings. Its endpoint is not told again: who has it can send. */
+        PushSubscription: {
+            created_at: string;
+            id: components["schemas"]["PushId"];
+            label: string;
+            /** @description Host of the browser maker's push service. */
+            service: string;
+        };
+        PushTest: {
+            /** @description One sentence for a person. */
+            detail: string;
+            /** @description Whether the push service took it. What it no longer knows was forgotten here too. */
+            taken: boolean;
+        };
         Queue: {
             /**
              * Format: int64
@@ -1879,6 +2284,8 @@ export interface components {
              * @default true
              */
             demote_on_no_answer: boolean;
+            /** @default null */
+            gate: null | components["schemas"]["Gate"];
             /** @default null */
             greeting: null | components["schemas"]["Sound"];
             id: string;
@@ -1929,6 +2336,11 @@ export interface components {
             service_level_pct: number;
             /** @default [] */
             skills: components["schemas"]["SkillLevel"][];
+            /**
+             * @description Kinds of device its calls may not be moved to.
+             * @default []
+             */
+            switch_forbidden: components["schemas"]["DeviceKind"][];
             /** Format: date-time */
             updated_at: string;
             /** @description Rises with each change; the `ETag` without quotes. */
@@ -1951,6 +2363,11 @@ export interface components {
             wrap_up_ms: number;
         };
         QueueChoice: {
+            /**
+             * Format: int32
+             * @description In the new queue.
+             */
+            priority?: number;
             queue: components["schemas"]["QueueId"];
         };
         QueueId: string;
@@ -1967,6 +2384,8 @@ export interface components {
              * @default true
              */
             demote_on_no_answer: boolean;
+            /** @default null */
+            gate: null | components["schemas"]["Gate"];
             /** @default null */
             greeting: null | components["schemas"]["Sound"];
             /**
@@ -2016,6 +2435,11 @@ export interface components {
             service_level_pct: number;
             /** @default [] */
             skills: components["schemas"]["SkillLevel"][];
+            /**
+             * @description Kinds of device its calls may not be moved to.
+             * @default []
+             */
+            switch_forbidden: components["schemas"]["DeviceKind"][];
             /**
              * Format: int64
              * @default 900000
@@ -2139,12 +2563,22 @@ export interface components {
             /** Format: int32 */
             ms: number;
         };
+        SpokenInput: {
+            /** @description The device that heard it, and wants the call. */
+            device: components["schemas"]["PhoneId"];
+            /** @description What its recogniser understood. */
+            text: string;
+        };
         SuperviseInput: {
             agent?: null | components["schemas"]["AgentId"];
             mode: components["schemas"]["SuperviseMode"];
         };
         /** @enum {string} */
         SuperviseMode: "listen" | "whisper" | "barge";
+        SwitchInput: {
+            /** @description A phone bound to the same agent. */
+            target_device: components["schemas"]["PhoneId"];
+        };
         Tenant: {
             /** Format: date-time */
             created_at: string;
@@ -2618,6 +3052,75 @@ export interface operations {
             };
         };
     };
+    listDevices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Devices, nearest first, and the calls there are */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DevicesView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetchCall: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FetchInput"];
+            };
+        };
+        responses: {
+            /** @description It comes, or which one is asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     setPresence: {
         parameters: {
             query?: never;
@@ -2643,6 +3146,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    spokenToDevice: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpokenInput"];
+            };
+        };
+        responses: {
+            /** @description It comes, or what to say to the person */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchDone"];
                 };
             };
             /** @description What went wrong */
@@ -2971,6 +3512,44 @@ export interface operations {
         responses: {
             /** @description The call is being set up */
             201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switchCall: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchInput"];
+            };
+        };
+        responses: {
+            /** @description The device rings */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4202,6 +4781,44 @@ export interface operations {
             };
         };
     };
+    switchLeg: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchInput"];
+            };
+        };
+        responses: {
+            /** @description The device rings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     takeOver: {
         parameters: {
             query?: never;
@@ -4637,6 +5254,231 @@ export interface operations {
             };
         };
     };
+    listPersons: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Person"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mergePersons: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeInput"];
+            };
+        };
+        responses: {
+            /** @description The person as it is now */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listPhones: {
         parameters: {
             query?: {
@@ -4840,6 +5682,167 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PhoneSettings"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pushKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushKey"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPushSubscriptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The browsers, oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["PushSubscription"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPushSubscription: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PushInput"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushSubscription"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePushSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testPushSubscription: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How it went */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushTest"];
                 };
             };
             /** @description What went wrong */

@@ -61,6 +61,17 @@ permissions! {
     LiveReadOwn = "live:read-own" [Agent] "See live state of agents, queues and one's own interactions";
     EventsRead = "events:read" [Supervisor Administrator Operator] "Follow all events of the tenant";
     EventsReadOwn = "events:read-own" [Agent] "Follow events that concern oneself";
+    PersonsRead = "persons:read" [Supervisor Administrator Operator] "See customers' records whole";
+    PersonsWrite = "persons:write" [Administrator Operator] "Make, change, merge and remove customers, and what they prove themselves with";
+    ProofsRead = "proofs:read" [Supervisor Administrator Operator] "See the customer and the proof of any interaction";
+    ProofsReadOwn = "proofs:read-own" [Agent] "See the customer and the proof of one's own interactions";
+    ProofsAsk = "proofs:ask" [Supervisor Administrator] "Ask the customer of any interaction for proof";
+    ProofsAskOwn = "proofs:ask-own" [Agent] "Ask the customer of one's own interactions for proof";
+    ProofPolicyRead = "proof-policy:read" [Supervisor Administrator Operator] "See the rules of proof";
+    ProofPolicyWrite = "proof-policy:write" [Administrator Operator] "Change the rules of proof";
+    PrecallsRead = "precalls:read" [Supervisor Administrator Operator] "See announced calls and who may announce";
+    PrecallsWrite = "precalls:write" [Administrator Operator] "Let others announce calls, and take announcements back";
+    PrecallsSend = "precalls:send" [Supervisor Administrator Operator] "Announce calls of the house to those who will be called";
     NodeDrain = "node:drain" [Operator] "Drain this node before a restart";
     MetricsRead = "metrics:read" [Operator] "Read metrics from afar";
 }

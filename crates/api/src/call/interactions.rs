@@ -13,6 +13,10 @@ use utoipa::ToSchema;
 struct QueueChoice {
     #[schema(value_type = published::QueueId)]
     queue: QueueId,
+    /// In the new queue.
+    #[serde(default)]
+    #[schema(minimum = -1000, maximum = 1000)]
+    priority: i32,
 }
 
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -84,6 +88,7 @@ fn add_with_body(api: &mut Api) {
         |interaction: Id, b: QueueChoice| Command::Requeue {
             interaction,
             queue: b.queue,
+            priority: b.priority,
         },
     );
     add_command(

@@ -2,8 +2,10 @@
 
 mod agents;
 mod calls;
+mod devices;
 mod interactions;
 mod legs;
+mod spoken;
 mod supervise;
 
 use crate::auth::Caller;
@@ -30,6 +32,7 @@ pub(crate) fn add(api: &mut Api) {
     calls::add(api);
     interactions::add(api);
     legs::add(api);
+    devices::add(api);
     supervise::add(api);
     agents::add(api);
 }

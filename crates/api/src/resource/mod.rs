@@ -4,6 +4,7 @@ mod agents;
 pub(crate) mod api_keys;
 mod conferences;
 mod numbers;
+mod persons;
 mod phones;
 mod queues;
 mod skills;
@@ -32,6 +33,7 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<conferences::Conferences>(api);
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
     api_keys::add(api);
+    persons::add(api);
 }
 
 /// For `skip_serializing_if` of what is written and never read back.
@@ -71,7 +73,8 @@ fn link(
     for p in snapshot.phones.iter().filter(|p| p.tenant == tenant) {
         let wanted = match () {
             () if Some(p.id) == phone => agent,
-            () if agent.is_some() && p.agent == agent => None,
+            // Without a phone of its own an agent has no devices; with one, the others stay bound.
+            () if phone.is_none() && agent.is_some() && p.agent == agent => None,
             () => p.agent,
         };
         if written != Written::Phone(p.id) && wanted != p.agent {
@@ -84,7 +87,8 @@ fn link(
     }
     for a in snapshot.agents.iter().filter(|a| a.tenant == tenant) {
         let wanted = match () {
-            () if Some(a.id) == agent => phone,
+            // A further device does not take the place of the agent's own phone.
+            () if Some(a.id) == agent => a.phone.or(phone),
             () if phone.is_some() && a.phone == phone => None,
             () => a.phone,
         };

@@ -79,6 +79,13 @@ impl Resource for Numbers {
 
 /// Menus are chosen from by what a telephone can send.
 pub(crate) fn check_menus(destination: &Destination, at: &str, errors: &mut Vec<FieldError>) {
+    if let Destination::Await {
+        then, otherwise, ..
+    } = destination
+    {
+        check_menus(then, &format!("{at}/then"), errors);
+        check_menus(otherwise, &format!("{at}/otherwise"), errors);
+    }
     let Destination::Menu {
         choices, fallback, ..
     } = destination

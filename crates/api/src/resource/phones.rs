@@ -16,7 +16,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use cp_store::{Change, StoreExt};
 use cp_vocab::id::TypedId;
-use cp_vocab::model::{Phone, Snapshot};
+use cp_vocab::model::{Device, Phone, Snapshot};
 use cp_vocab::{AgentId, PhoneId, Pii};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,6 +44,10 @@ pub(crate) struct PhoneInput {
     /// Whether it may dial out through trunks.
     #[serde(default)]
     pub(crate) may_dial_out: bool,
+    /// What moving a call here needs to know.
+    #[serde(default)]
+    #[schema(value_type = published::Device)]
+    pub(crate) device: Device,
 }
 
 pub(crate) struct Phones;
@@ -76,6 +80,7 @@ impl Resource for Phones {
             agent: row.agent,
             require_srtp: row.require_srtp,
             may_dial_out: row.may_dial_out,
+            device: row.device.clone(),
         }
     }
     fn build(input: PhoneInput, of: &Making<'_, PhoneId, Phone>) -> Result<Phone, Vec<FieldError>> {
@@ -95,6 +100,7 @@ impl Resource for Phones {
             name: input.name,
             require_srtp: input.require_srtp,
             may_dial_out: input.may_dial_out,
+            device: input.device,
         })
     }
     fn visible(caller: &Caller, row: &Phone) -> bool {

@@ -7,7 +7,9 @@ use crate::resource::numbers::check_menus;
 use crate::schema::vocabulary as published;
 use cp_vocab::id::TypedId;
 use cp_vocab::media::Sound;
-use cp_vocab::model::{Destination, Queue, Relaxation, SelectionRule, SkillLevel};
+use cp_vocab::model::{
+    Destination, DeviceKind, Gate, Queue, Relaxation, SelectionRule, SkillLevel,
+};
 use cp_vocab::{QueueId, TenantId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -56,6 +58,12 @@ pub(crate) struct QueueInput {
     pub(crate) record: bool,
     /// Refuse at once when no agent is signed in.
     pub(crate) refuse_when_unstaffed: bool,
+    /// What callers must have met before they wait here, and before any agent is offered them.
+    #[schema(value_type = Option<published::Gate>)]
+    pub(crate) gate: Option<Gate>,
+    /// Kinds of device its calls may not be moved to.
+    #[schema(value_type = Vec<published::DeviceKind>, max_items = 5)]
+    pub(crate) switch_forbidden: Vec<DeviceKind>,
 }
 
 impl Default for QueueInput {
@@ -107,6 +115,8 @@ impl Resource for Queues {
             announce_every_ms: row.announce_every_ms,
             record: row.record,
             refuse_when_unstaffed: row.refuse_when_unstaffed,
+            gate: row.gate.clone(),
+            switch_forbidden: row.switch_forbidden.clone(),
         }
     }
     fn build(input: QueueInput, of: &Making<'_, QueueId, Queue>) -> Result<Queue, Vec<FieldError>> {
@@ -135,6 +145,8 @@ impl Resource for Queues {
             announce_every_ms: input.announce_every_ms,
             record: input.record,
             refuse_when_unstaffed: input.refuse_when_unstaffed,
+            gate: input.gate,
+            switch_forbidden: input.switch_forbidden,
         })
     }
 }
@@ -146,6 +158,16 @@ fn faults(input: &QueueInput, id: QueueId) -> Vec<FieldError> {
         if matches!(d, Destination::Queue { queue } if *queue == id) {
             let detail = "a queue cannot overflow into itself";
             errors.push(FieldError::new("/overflow/queue", "conflict", detail));
+        }
+    }
+    if let Some(Gate {
+        otherwise: Some(d), ..
+    }) = &input.gate
+    {
+        check_menus(d, "/gate/otherwise", &mut errors);
+        if matches!(&**d, Destination::Queue { queue } if *queue == id) {
+            let detail = "leave otherwise out to let them into this queue all the same";
+            errors.push(FieldError::new("/gate/otherwise/queue", "conflict", detail));
         }
     }
     if !input.relaxations.is_sorted_by_key(|r| r.after_ms) {

@@ -2,7 +2,7 @@
 //! vocabulary itself, these say in OpenAPI what that looks like. The tests below hold the two together.
 #![allow(dead_code)]
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
@@ -29,6 +29,8 @@ ids! {
     TenantId = "ten"; InteractionId = "int"; LegId = "leg"; Uci = "uci"; AgentId = "agt"; UserId = "usr";
     QueueId = "que"; SkillId = "skl"; NumberId = "num"; TrunkId = "trk"; PhoneId = "phn"; OfferId = "off";
     RecordingId = "rec"; ConferenceId = "cnf"; WrapUpCodeId = "wuc"; ApiKeyId = "key"; SessionId = "ses";
+    PersonId = "per"; CredentialId = "crd"; DataSessionId = "dat"; CallerPartnerId = "cpa"; PrecallId = "pre";
+    PushId = "psh";
 }
 
 /// A prompt, words to speak, a tone, or silence.
@@ -112,6 +114,121 @@ pub(crate) enum Destination {
         #[schema(no_recursion)]
         fallback: Box<Destination>,
     },
+    /// Wait until something is met that is decided beside the call.
+    Await {
+        what: Awaited,
+        #[serde(default)]
+        #[schema(maximum = 600_000)]
+        timeout_ms: u64,
+        #[schema(no_recursion)]
+        then: Box<Destination>,
+        /// When it is not met, or not in time.
+        #[schema(no_recursion)]
+        otherwise: Box<Destination>,
+    },
+}
+
+/// What is waited for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(tag = "for", rename_all = "snake_case")]
+pub(crate) enum Awaited {
+    /// That the caller is proven to this level.
+    Proof {
+        #[schema(minimum = 1, maximum = 4)]
+        level: u8,
+    },
+    /// That the call was announced beforehand by somebody on the caller list.
+    ExpectedCaller,
+}
+
+/// What a caller must have met before a place in a queue is taken.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Gate {
+    pub(crate) what: Awaited,
+    #[schema(minimum = 1_000, maximum = 600_000)]
+    pub(crate) timeout_ms: u64,
+    /// Where those go who did not; without it into the queue all the same.
+    #[serde(default)]
+    #[schema(no_recursion)]
+    pub(crate) otherwise: Option<Box<Destination>>,
+}
+
+/// One way a person is known.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Identity {
+    pub(crate) kind: IdentityKind,
+    #[schema(min_length = 1, max_length = 200)]
+    pub(crate) value: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IdentityKind {
+    /// E.164 with `+`.
+    Phone,
+    Email,
+    /// A number or name the house knows the customer by.
+    Account,
+    Device,
+}
+
+/// A line of a customer's record.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Field {
+    #[schema(min_length = 1, max_length = 100)]
+    pub(crate) name: String,
+    #[schema(min_length = 1, max_length = 100)]
+    pub(crate) label: String,
+    #[schema(max_length = 2000)]
+    pub(crate) value: String,
+    #[serde(default)]
+    pub(crate) class: FieldClass,
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FieldClass {
+    #[default]
+    Open,
+    /// Not to be spoken of before the caller is proven.
+    Secure,
+}
+
+/// A flag, a number or a word.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Fact(serde_json::Value);
+
+impl PartialSchema for Fact {
+    fn schema() -> RefOr<Schema> {
+        use utoipa::openapi::schema::SchemaType;
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([
+                Type::String,
+                Type::Number,
+                Type::Boolean,
+            ]))
+            .build()
+            .into()
+    }
+}
+impl ToSchema for Fact {}
+
+/// A way to prove who one is.
+#[derive(Debug, Deserialize, ToSchema, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ProofMethod {
+    Knowledge,
+    Code,
+    Link,
+    Pin,
+    Totp,
+    DeviceKey,
+    Passkey,
+    Photo,
+    Announced,
 }
 
 /// Whom to dial.
@@ -224,6 +341,41 @@ pub(crate) struct Network {
     pub(crate) addr: std::net::IpAddr,
     #[schema(maximum = 128)]
     pub(crate) prefix: u8,
+}
+
+/// What kind of thing a device is; rules about moving calls name kinds.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeviceKind {
+    Desk,
+    Softphone,
+    Browser,
+    Mobile,
+    Speaker,
+}
+
+/// What moving a call to this device needs to know.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Device {
+    pub(crate) kind: DeviceKind,
+    /// Where it stands; devices of one place are near each other.
+    #[schema(max_length = 100)]
+    pub(crate) place: String,
+    /// A mobile without an account here is reached by this number through a trunk.
+    #[schema(max_length = 32)]
+    pub(crate) number: String,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        let (kind, place, number) = (DeviceKind::Desk, String::new(), String::new());
+        Self {
+            kind,
+            place,
+            number,
+        }
+    }
 }
 
 /// Why an agent is here or away. A reason of the tenant's own is `{"other": "…"}`.

@@ -52,7 +52,10 @@ impl Scope {
             StreamId::Interaction(id) => self.judge_interaction(id, agent, record),
             StreamId::Agent(a) if a == agent => Verdict::Send,
             // Who is here is for all to see; what they are doing is not.
-            StreamId::Agent(_) => send_if(matches!(record.event, Event::PresenceChanged { .. })),
+            StreamId::Agent(_) => send_if(matches!(
+                record.event,
+                Event::PresenceChanged { .. } | Event::NextPresenceSet { .. }
+            )),
             StreamId::Phone(p) => send_if(self.phone == Some(p)),
             StreamId::Trunk(_) | StreamId::Tenant(_) => Verdict::Skip,
         }

@@ -339,27 +339,29 @@ async fn an_agent_and_its_phone_name_each_other() {
     let second = json!({ "user": "301", "password": "long enough", "agent": agent });
     let second = admin.post("/v1/phones", second).await.expect(201);
     let at = |kind: &str, id: &str| format!("/v1/{kind}/{id}");
+    // A second phone is a further device; the agent's own stays what it was.
     assert_eq!(
         admin.get(&at("agents", &agent)).await.json()["phone"],
-        second["id"]
+        json!(phone)
     );
-    assert_eq!(
-        admin.get(&at("phones", &phone)).await.json()["agent"],
-        Value::Null
-    );
+    assert_eq!(second["agent"], json!(agent));
+    let second = second["id"].as_str().unwrap();
+    admin
+        .patch(&at("agents", &agent), json!({ "phone": second }))
+        .await
+        .expect(200);
+    for phone in [&phone, second] {
+        let row = admin.get(&at("phones", phone)).await.json();
+        assert_eq!(row["agent"], json!(agent));
+    }
     admin
         .patch(&at("agents", &agent), json!({ "phone": phone }))
         .await
         .expect(200);
-    assert_eq!(
-        admin.get(&at("phones", &phone)).await.json()["agent"],
-        json!(agent)
-    );
-    let second = second["id"].as_str().unwrap();
-    assert_eq!(
-        admin.get(&at("phones", second)).await.json()["agent"],
-        Value::Null
-    );
+    admin
+        .patch(&at("phones", second), json!({ "agent": null }))
+        .await
+        .expect(200);
     assert_eq!(admin.delete(&at("phones", &phone)).await.status, 204);
     assert_eq!(
         admin.get(&at("agents", &agent)).await.json()["phone"],

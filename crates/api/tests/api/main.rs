@@ -8,5 +8,6 @@ mod crud;
 mod events;
 mod isolation;
 mod operations;
+mod push;
 mod sign_in;
 mod world;

@@ -2,8 +2,8 @@
 
 use crate::client::Client;
 use cp_api::auth::password;
-use cp_api::{ApiState, Backend, Readiness, Settings};
-use cp_store::{Change, Edit, Options, Role, SqliteStore, Store, User};
+use cp_api::{ApiState, Backend, PushRefused, Pusher, Readiness, Settings};
+use cp_store::{Change, Edit, Options, PushRow, Role, SqliteStore, Store, User};
 use cp_vocab::command::{Actor, CommandEnvelope, CommandResult};
 use cp_vocab::event::{Direction, Endpoint, LegRole, LogPosition};
 use cp_vocab::id::TypedId;
@@ -95,6 +95,7 @@ impl Double {
         }
         let document = match &envelope.command {
             Command::Live => Some(serde_json::to_value(self.live(envelope.tenant)).unwrap()),
+            Command::Devices { .. } => Some(json!({ "devices": [], "calls": [] })),
             Command::Explain { .. } => Some(json!({ "chosen": "longest idle" })),
             _ => None,
         };
@@ -182,6 +183,29 @@ impl Backend for Double {
     }
     fn metrics(&self) -> String {
         "crosspoint_calls 3\n".into()
+    }
+    fn pusher(&self) -> Option<&dyn Pusher> {
+        Some(self)
+    }
+}
+
+impl Pusher for Double {
+    fn public_key(&self) -> String {
+        "BKey".into()
+    }
+    fn check<'a>(&'a self, row: &'a PushRow) -> BoxFuture<'a, Result<(), PushRefused>> {
+        let refused = !row.endpoint.expose().starts_with("https://");
+        let result = match refused {
+            true => Err(PushRefused {
+                pointer: "/endpoint",
+                detail: "only https".into(),
+            }),
+            false => Ok(()),
+        };
+        async move { result }.boxed()
+    }
+    fn test(&self, row: PushRow) -> BoxFuture<'_, Result<(), PushRefused>> {
+        async move { self.check(&row).await }.boxed()
     }
 }
 
@@ -319,6 +343,7 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(ConferenceId, 1);
     id!(WrapUpCodeId, 1);
     id!(ApiKeyId, 1);
+    id!(PersonId, 1);
     Rows {
         name,
         tenant: id!(TenantId, 1),
@@ -365,7 +390,26 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
         available_when_registered: false,
         wrap_up_ms: None,
     };
+    let person = person::Person {
+        id: id("per").parse().unwrap(),
+        tenant: r.tenant,
+        name: Pii(marked("person")),
+        identities: vec![person::Identity::canonical(
+            person::IdentityKind::Phone,
+            "+15550100",
+        )],
+        fields: vec![person::Field {
+            name: "balance".into(),
+            label: marked("balance"),
+            value: Pii(marked("1,234.56")),
+            class: person::FieldClass::Secure,
+        }],
+        facts: Default::default(),
+        photo: None,
+        merged: vec![],
+    };
     vec![
+        person.into(),
         Tenant {
             id: r.tenant,
             name: marked("tenant"),
@@ -394,6 +438,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             name: marked("phone"),
             require_srtp: false,
             may_dial_out: false,
+            device: Default::default(),
         }
         .into(),
         agent(r.agent, r.agent_user, "101", Some(r.phone)).into(),
@@ -494,6 +539,7 @@ fn conversation(r: &Rows, recording: String) -> Vec<Event> {
             recording: r.recording,
             left: r.leg,
             right: None,
+            agent: None,
             path: recording,
         },
     ]

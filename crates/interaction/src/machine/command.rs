@@ -74,6 +74,7 @@ impl Interaction {
                 self.live(leg).and_then(|()| self.cancel_consult(ctx, leg))
             }
             Command::AddParty { target, .. } => self.add_party(ctx, &target),
+            Command::Switch { leg, phone, pull } => self.switch(ctx, leg, phone, pull),
             Command::Park { leg, slot } => {
                 self.talking(leg)?;
                 self.park(ctx, leg, slot.as_deref())
@@ -82,7 +83,35 @@ impl Interaction {
             Command::Supervise { agent, mode, .. } => self.supervise(ctx, agent, mode),
             Command::SetSuperviseMode { leg, mode } => self.set_mode(ctx, leg, mode),
             Command::TakeOver { leg } => self.take_over(ctx, leg),
-            Command::Requeue { queue, .. } => self.requeue(ctx, queue),
+            Command::Requeue {
+                queue, priority, ..
+            } => self.requeue(ctx, queue, priority),
+            Command::EndAwait {
+                met,
+                queue,
+                priority,
+                ..
+            } => {
+                if self.awaiting.is_none() {
+                    let detail = "The interaction waits for nothing.";
+                    return Err(Refusal::new(Code::LegState, detail));
+                }
+                self.end_await(ctx, met, queue, priority);
+                Ok(CommandReply::default())
+            }
+            Command::Collect {
+                leg,
+                sounds,
+                digits_max,
+                timeout_ms,
+            } => {
+                self.answered_leg(leg)?;
+                self.collect(ctx, actor, leg, sounds, digits_max, timeout_ms)
+            }
+            Command::Tell { event, .. } => {
+                self.emit(ctx, *event);
+                Ok(CommandReply::default())
+            }
             Command::SetPriority { priority, .. } => {
                 self.ask(ctx, RouteAsk::SetPriority { priority });
                 Ok(CommandReply::default())
@@ -300,7 +329,7 @@ impl Interaction {
         Ok(CommandReply::default())
     }
 
-    fn requeue(&mut self, ctx: &mut Ctx<'_>, queue: QueueId) -> CommandResult {
+    fn requeue(&mut self, ctx: &mut Ctx<'_>, queue: QueueId, priority: i32) -> CommandResult {
         if ctx.directory.queue(queue).is_none() {
             return Err(Refusal::new(Code::NotFound, "There is no such queue."));
         }
@@ -317,7 +346,7 @@ impl Interaction {
                 .0
                 .saturating_sub(ctx.wall.since(w.since).as_micros() as u64),
         );
-        self.enqueue(ctx, queue, 0, since);
+        self.enqueue(ctx, queue, priority, since);
         Ok(CommandReply::default())
     }
 
@@ -506,6 +535,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::Merge { .. } => "merge",
         Command::CancelConsult { .. } => "cancel_consult",
         Command::AddParty { .. } => "add_party",
+        Command::Switch { .. } => "switch",
         Command::Park { .. } => "park",
         Command::Retrieve { .. } => "retrieve",
         Command::Supervise { .. } => "supervise",
@@ -513,6 +543,9 @@ fn name_of(command: &Command) -> &'static str {
         Command::TakeOver { .. } => "take_over",
         Command::Requeue { .. } => "requeue",
         Command::SetPriority { .. } => "set_priority",
+        Command::EndAwait { .. } => "end_await",
+        Command::Collect { .. } => "collect",
+        Command::Tell { .. } => "tell",
         Command::AcceptOffer { .. } => "accept_offer",
         Command::RejectOffer { .. } => "reject_offer",
         Command::WrapUp { .. } => "wrap_up",

@@ -43,8 +43,24 @@ impl Interaction {
         purpose: Purpose,
         ring_ms_max: u64,
     ) -> LegId {
+        self.dial_as(ctx, to, role, cause, purpose, ring_ms_max, false)
+    }
+
+    /// The same, for a phone that may be asked to answer by itself.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn dial_as(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        to: Resolved,
+        role: LegRole,
+        cause: Option<LegId>,
+        purpose: Purpose,
+        ring_ms_max: u64,
+        auto_answer: bool,
+    ) -> LegId {
         let leg: LegId = ctx.ids.next(ctx.now);
-        let by_offer = matches!(purpose, Purpose::Offer(_));
+        // The agent of an offer, or of a call that moves, is busy with this already.
+        let by_offer = matches!(purpose, Purpose::Offer(_) | Purpose::Switch { .. });
         let (agent, endpoint, address) = (to.agent, to.endpoint, to.address.clone());
         self.emit(
             ctx,
@@ -61,15 +77,22 @@ impl Interaction {
         );
         self.purposes.push((leg, purpose));
         if let (Some(agent), false) = (agent, by_offer) {
-            self.ask(ctx, RouteAsk::Occupy { agent });
+            self.occupy(ctx, agent);
         }
-        let (caller, caller_name) = self.shown_to(cause, role);
+        let (caller, caller_name) = match self.purpose(leg) {
+            // Their own number would tell them nothing: the one they talk to is shown.
+            Some(Purpose::Switch { old }) => match self.other_party(*old) {
+                Some(l) if l.id != leg => (l.address.clone(), None),
+                _ => self.shown_to(cause, role),
+            },
+            _ => self.shown_to(cause, role),
+        };
         let command = LegCommand::Dial {
             to,
             caller,
             caller_name,
             ring_ms_max,
-            auto_answer: false,
+            auto_answer,
         };
         ctx.out.push(Output::Leg {
             leg,
@@ -205,6 +228,7 @@ impl Interaction {
             Purpose::Revival => self.revived(ctx, leg),
             Purpose::Supervise(mode) => self.emit(ctx, Event::SuperviseStarted { leg, mode }),
             Purpose::AddParty => self.merge_in(ctx, leg),
+            Purpose::Switch { old } => self.switched(ctx, old, leg),
             Purpose::Retrieve(slot) => self.retrieved(ctx, slot, leg),
             Purpose::ParkReturn(slot) => self.retrieved(ctx, slot, leg),
         }
@@ -307,29 +331,40 @@ impl Interaction {
         for leg in legs {
             self.end_leg(ctx, leg, reason);
         }
-        if reason == EndReason::NodeLost {
-            // The workers and the routing of the lost process are gone with it.
-            self.media.clear();
-            if let Some(r) = self.state.recording.clone() {
-                let error = Some("node_lost".to_string());
-                self.emit(
-                    ctx,
-                    Event::RecordingEnded {
-                        recording: r.id,
-                        duration_ms: 0,
-                        error,
-                    },
-                );
-            }
-            for agent in self.state.wrap_up.clone() {
-                self.emit(
-                    ctx,
-                    Event::WrapUpEnded {
-                        agent,
-                        timed_out: true,
-                    },
-                );
-            }
+    }
+
+    /// The process that carried the call is gone, and its workers and its routing with it: nothing
+    /// more will be heard of recordings and wrap-ups.
+    pub(crate) fn node_lost(&mut self, ctx: &mut Ctx<'_>) {
+        self.end_all(ctx, EndReason::NodeLost, None, None);
+        self.media.clear();
+        if let Some(r) = self.state.recording.clone() {
+            let error = Some("node_lost".to_string());
+            self.emit(
+                ctx,
+                Event::RecordingEnded {
+                    recording: r.id,
+                    duration_ms: 0,
+                    error,
+                },
+            );
+        }
+        for agent in self.state.wrap_up.clone() {
+            self.emit(
+                ctx,
+                Event::WrapUpEnded {
+                    agent,
+                    timed_out: true,
+                },
+            );
+        }
+    }
+
+    /// The process is about to go, and the call cannot go on elsewhere: it ends as calls end.
+    pub(crate) fn node_stops(&mut self, ctx: &mut Ctx<'_>) {
+        if self.state.ended.is_none() {
+            let detail = Some("stopped".to_string());
+            self.end_all(ctx, EndReason::NodeLost, None, detail);
         }
     }
 
@@ -349,7 +384,9 @@ impl Interaction {
         if self.state.ended.is_some() || self.end_reason.is_some() {
             return;
         }
-        if let Some(c) = consult.filter(|c| c.by == leg || c.leg == leg) {
+        let consult = consult.filter(|c| c.by == leg || c.leg == leg);
+        self.mover_gone(ctx, leg, reason, consult.is_some());
+        if let Some(c) = consult {
             return self.consult_side_ended(ctx, c, &was, reason);
         }
         match purpose {
@@ -450,6 +487,7 @@ impl Interaction {
             Purpose::TransferTarget => self.transfer_failed(ctx, reason),
             Purpose::Revival => self.end_all(ctx, EndReason::Unavailable, Some(was.id), detail),
             Purpose::ParkReturn(slot) => self.park_return_failed(ctx, slot),
+            Purpose::Switch { old } => self.switch_failed(ctx, old, was, reason, detail),
             Purpose::Retrieve(_) | Purpose::Consult | Purpose::Supervise(_) | Purpose::AddParty => {
                 let talking = self.state.talkers().count();
                 if talking == 1 || self.state.live_legs().next().is_none() {
@@ -498,7 +536,7 @@ impl Interaction {
     }
 
     /// Somebody is gone, or did not come: whoever is left may be alone, or rung for nobody.
-    fn left_alone(
+    pub(crate) fn left_alone(
         &mut self,
         ctx: &mut Ctx<'_>,
         was: &Leg,
@@ -529,10 +567,9 @@ impl Interaction {
                 .state
                 .live_legs()
                 .any(|l| matches!(l.room, crate::state::Room::Conference(_)));
-        let someone_coming = self
-            .state
-            .live_legs()
-            .any(|l| !l.is_answered() && l.role != LegRole::Supervisor);
+        let someone_coming = self.state.live_legs().any(|l| {
+            !l.is_answered() && l.role != LegRole::Supervisor && !self.moves_live_leg(l.id)
+        });
         if in_room
             || someone_coming
             || self.state.waiting.is_some()

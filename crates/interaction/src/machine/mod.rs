@@ -1,5 +1,7 @@
 //! The deciding half: inputs become events, commands to legs, media and routing.
 
+mod await_;
+mod collect;
 mod command;
 mod consult;
 mod leg;
@@ -8,6 +10,7 @@ mod plan;
 mod queue;
 mod settle;
 mod supervise;
+mod switch;
 mod transfer;
 
 use crate::directory::Directory;
@@ -65,6 +68,10 @@ pub(crate) enum Purpose {
     Revival,
     Supervise(SuperviseMode),
     AddParty,
+    /// Another device of this leg's person: takes its place when it answers.
+    Switch {
+        old: LegId,
+    },
     /// A phone that picks up the parked call in this slot.
     Retrieve(String),
     /// The parker's phone, rung back.
@@ -75,7 +82,7 @@ pub(crate) enum Purpose {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Then {
     Nothing,
-    Enqueue(QueueId),
+    Enqueue(QueueId, i32),
     End(EndReason),
 }
 
@@ -95,6 +102,34 @@ pub(crate) struct Menu {
     pub fallback: Box<Destination>,
 }
 
+/// Waiting for a program to say how to go on.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Awaiting {
+    pub leg: LegId,
+    pub then: Next,
+    pub otherwise: Next,
+}
+
+/// How it goes on after waiting.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Next {
+    Plan(Destination),
+    /// Into the queue, past its gate.
+    Queue(QueueId),
+}
+
+/// Digits asked for in private.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Collecting {
+    pub leg: LegId,
+    pub digits: Pii<String>,
+    pub digits_max: u8,
+    pub wait_ms: u64,
+    /// What was changed so that nobody listens, and is to be undone.
+    pub held: bool,
+    pub paused: bool,
+}
+
 /// One interaction in memory: the durable state and what may be forgotten in a crash.
 pub struct Interaction {
     pub(crate) state: State,
@@ -104,6 +139,8 @@ pub struct Interaction {
     /// One for each leg at most.
     pub(crate) prompts: SmallVec<[Prompt; 1]>,
     pub(crate) menu: Option<Box<Menu>>,
+    pub(crate) awaiting: Option<Box<Awaiting>>,
+    pub(crate) collecting: Option<Box<Collecting>>,
     pub(crate) echo: Option<LegId>,
     pub(crate) sent_paths: SmallVec<[(LegId, Path); 3]>,
     pub(crate) sent_ambient: SmallVec<[(LegId, Ambient, PlaybackId); 2]>,
@@ -115,6 +152,8 @@ pub struct Interaction {
     pub(crate) park_attempts: u32,
     pub(crate) overflows: u8,
     pub(crate) parked_by: Option<(LegId, Endpoint, Option<AgentId>, Address)>,
+    /// The recording was cut because its leg moved; it goes on as a new one.
+    pub(crate) record_again: bool,
     pub(crate) done: bool,
 }
 
@@ -131,6 +170,8 @@ impl Interaction {
             plan: None,
             prompts: SmallVec::new(),
             menu: None,
+            awaiting: None,
+            collecting: None,
             echo: None,
             sent_paths: SmallVec::new(),
             sent_ambient: SmallVec::new(),
@@ -140,6 +181,7 @@ impl Interaction {
             park_attempts: 0,
             overflows: 0,
             parked_by: None,
+            record_again: false,
             done: false,
         }
     }
@@ -208,6 +250,7 @@ impl Interaction {
                             error,
                         },
                     );
+                    self.record_on(ctx);
                 }
             }
             Input::Quality { leg, quality } => {
@@ -235,9 +278,28 @@ impl Interaction {
                     call_id,
                 },
             ),
+            Input::SwitchIn {
+                old,
+                leg,
+                endpoint,
+                agent,
+                address,
+                call_id,
+            } => self.switch_in(
+                ctx,
+                old,
+                NewLeg {
+                    leg,
+                    endpoint,
+                    agent,
+                    address,
+                    call_id,
+                },
+            ),
             Input::Adopt { leg, from, instead } => self.adopt(ctx, *leg, from, instead),
             Input::Release { leg, to } => self.release(ctx, leg, to),
-            Input::NodeLost => self.end_all(ctx, EndReason::NodeLost, None, None),
+            Input::NodeLost => self.node_lost(ctx),
+            Input::NodeStops => self.node_stops(ctx),
             Input::Fault => self.end_all(ctx, EndReason::Internal, None, None),
         }
         self.settle(ctx);
@@ -262,6 +324,12 @@ impl Interaction {
         ctx.out.push(Output::Reply { command, result });
     }
 
+    /// The agent is in this call now, and wraps it up as the queue has it that it came from.
+    pub(crate) fn occupy(&self, ctx: &mut Ctx<'_>, agent: AgentId) {
+        let queue = self.state.served_by;
+        self.ask(ctx, RouteAsk::Occupy { agent, queue });
+    }
+
     pub(crate) fn ask(&self, ctx: &mut Ctx<'_>, ask: RouteAsk) {
         ctx.out.push(Output::Route(ask));
     }
@@ -282,6 +350,8 @@ impl Interaction {
         match kind {
             TimerKind::MenuDigit => self.menu_timeout(ctx),
             TimerKind::ParkReturn => self.park_return(ctx),
+            TimerKind::Await => self.end_await(ctx, false, None, 0),
+            TimerKind::Collect => self.end_collect(ctx, false),
             TimerKind::Farewell => self.end_all(ctx, EndReason::Unavailable, None, None),
         }
     }

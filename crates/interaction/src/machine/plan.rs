@@ -62,7 +62,7 @@ impl Interaction {
             },
         );
         if let Some(agent) = agent {
-            self.ask(ctx, RouteAsk::Occupy { agent });
+            self.occupy(ctx, agent);
         }
         self.run(ctx, leg, plan);
     }
@@ -120,6 +120,19 @@ impl Interaction {
             Destination::Conference { conference } => self.join_conference(ctx, leg, conference),
             Destination::Reject { status } => {
                 self.end_leg_with(ctx, leg, EndReason::Refused, Some(status))
+            }
+            Destination::Await {
+                what,
+                timeout_ms,
+                then,
+                otherwise,
+            } => {
+                let awaiting = Awaiting {
+                    leg,
+                    then: Next::Plan(*then),
+                    otherwise: Next::Plan(*otherwise),
+                };
+                self.begin_await(ctx, awaiting, what, timeout_ms);
             }
             Destination::Menu {
                 prompt,
@@ -199,6 +212,9 @@ impl Interaction {
                 interrupted,
             },
         );
+        if self.collects_from(leg) {
+            self.collect_timer(ctx);
+        }
         if let Some(m) = self.menu.as_ref().filter(|m| m.leg == leg) {
             let at = Some(ctx.now + std::time::Duration::from_millis(m.wait_ms));
             let kind = TimerKind::MenuDigit;
@@ -210,7 +226,7 @@ impl Interaction {
     pub(crate) fn after_prompt(&mut self, ctx: &mut Ctx<'_>, then: Then) {
         match then {
             Then::Nothing => {}
-            Then::Enqueue(queue) => self.enqueue(ctx, queue, 0, ctx.now),
+            Then::Enqueue(queue, priority) => self.enqueue(ctx, queue, priority, ctx.now),
             Then::End(reason) => self.end_all(ctx, reason, None, None),
         }
     }
@@ -254,6 +270,9 @@ impl Interaction {
     }
 
     pub(crate) fn digit(&mut self, ctx: &mut Ctx<'_>, leg: LegId, digit: char) {
+        if self.collects_from(leg) {
+            return self.collect_digit(ctx, digit);
+        }
         self.emit(
             ctx,
             Event::DigitReceived {
@@ -347,12 +366,20 @@ impl Interaction {
         let path = ctx
             .directory
             .recording_path(self.state.tenant, self.state.id, recording);
+        let others = self.state.talkers().filter(|l| l.id != left);
+        let others: SmallVec<[(LegId, Option<AgentId>); 2]> =
+            others.map(|l| (l.id, l.agent)).collect();
+        let (right, agent) = match others[..] {
+            [(leg, agent)] => (Some(leg), agent),
+            _ => (None, None),
+        };
         self.emit(
             ctx,
             Event::RecordingStarted {
                 recording,
                 left,
-                right: None,
+                right,
+                agent,
                 path: path.clone(),
             },
         );
@@ -374,6 +401,9 @@ impl Interaction {
 }
 
 fn needs_answer(plan: &Destination) -> bool {
+    if let Destination::Await { what, .. } = plan {
+        return what.needs_answer();
+    }
     !matches!(
         plan,
         Destination::Agent { .. }

@@ -8,13 +8,39 @@ impl Interaction {
         let Some(config) = ctx.directory.queue(queue) else {
             return self.end_leg_with(ctx, leg, EndReason::NotFound, None);
         };
+        if let Some(gate) = config.gate.clone() {
+            let otherwise = gate
+                .otherwise
+                .map_or(Next::Queue(queue), |d| Next::Plan(*d));
+            let awaiting = Awaiting {
+                leg,
+                then: Next::Queue(queue),
+                otherwise,
+            };
+            return self.begin_await(ctx, awaiting, gate.what, gate.timeout_ms);
+        }
+        self.pass_gate(ctx, leg, queue, 0);
+    }
+
+    /// Past the gate of a queue.
+    pub(crate) fn pass_gate(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        queue: QueueId,
+        priority: i32,
+    ) {
+        let Some(config) = ctx.directory.queue(queue) else {
+            return self.end_leg_with(ctx, leg, EndReason::NotFound, None);
+        };
         // The greeting is heard before the place in line is taken; a transferred or returned caller has heard it.
         if let Some(greeting) = config.greeting.clone()
             && self.state.served_by.is_none()
         {
-            return self.play(ctx, leg, vec![greeting], true, Then::Enqueue(queue));
+            let then = Then::Enqueue(queue, priority);
+            return self.play(ctx, leg, vec![greeting], true, then);
         }
-        self.enqueue(ctx, queue, 0, ctx.now);
+        self.enqueue(ctx, queue, priority, ctx.now);
     }
 
     pub(crate) fn enqueue(

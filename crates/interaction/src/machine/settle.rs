@@ -40,18 +40,21 @@ impl Interaction {
                 .take()
                 .unwrap_or((EndReason::Released, None, None));
         self.emit(ctx, Event::Ended { reason, by, detail });
-        ctx.out.push(Output::Timer {
-            kind: TimerKind::MenuDigit,
-            at: None,
-        });
-        ctx.out.push(Output::Timer {
-            kind: TimerKind::ParkReturn,
-            at: None,
-        });
-        ctx.out.push(Output::Timer {
-            kind: TimerKind::Farewell,
-            at: None,
-        });
+        for kind in [
+            TimerKind::MenuDigit,
+            TimerKind::ParkReturn,
+            TimerKind::Farewell,
+        ] {
+            ctx.out.push(Output::Timer { kind, at: None });
+        }
+        for (kind, set) in [
+            (TimerKind::Await, self.awaiting.take().is_some()),
+            (TimerKind::Collect, self.collecting.take().is_some()),
+        ] {
+            if set {
+                ctx.out.push(Output::Timer { kind, at: None });
+            }
+        }
     }
 
     fn settle_paths(&mut self, ctx: &mut Ctx<'_>) {

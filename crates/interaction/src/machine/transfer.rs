@@ -288,7 +288,30 @@ impl Interaction {
         if let Err(refusal) = self.blind_transfer(ctx, leg, target) {
             self.refer_progress(ctx, refusal.code.sip_status());
             self.referrer = None;
+            // An attempt is an attempt; who asks by API has the refusal in hand.
+            if self.state.op.is_none() && self.state.consult.is_none() {
+                self.emit_failed_transfer(ctx, leg, to, &refusal);
+            }
         }
+    }
+
+    fn emit_failed_transfer(&mut self, ctx: &mut Ctx<'_>, by: LegId, to: &str, refusal: &Refusal) {
+        let kind_of = TransferKind::Blind;
+        let to = Pii(to.to_string());
+        self.emit(ctx, Event::TransferStarted { kind_of, by, to });
+        let reason = match refusal.code {
+            Code::NotFound => EndReason::NotFound,
+            Code::Forbidden => EndReason::Refused,
+            _ => EndReason::Unavailable,
+        };
+        self.emit(
+            ctx,
+            Event::TransferFailed {
+                kind_of,
+                by,
+                reason,
+            },
+        );
     }
 
     pub(crate) fn refer_progress(&mut self, ctx: &mut Ctx<'_>, status: u16) {
@@ -362,7 +385,7 @@ impl Interaction {
             },
         );
         if let Some(agent) = agent {
-            self.ask(ctx, RouteAsk::Occupy { agent });
+            self.occupy(ctx, agent);
         }
         match &was.room {
             _ if ringing => {
@@ -416,7 +439,7 @@ impl Interaction {
         let (id, answered) = (moved.id, moved.is_answered());
         self.media.push(id);
         if let Some(agent) = moved.agent {
-            self.ask(ctx, RouteAsk::Occupy { agent });
+            self.occupy(ctx, agent);
         }
         self.emit(
             ctx,
@@ -513,6 +536,7 @@ fn plan_name(plan: &Destination) -> &'static str {
         Destination::Queue { .. } => "queue",
         Destination::Conference { .. } => "conference",
         Destination::Menu { .. } => "menu",
+        Destination::Await { .. } => "await",
         _ => "announcement",
     }
 }

@@ -290,7 +290,8 @@ impl Node {
         let Some(leg) = self.leg(slot) else {
             return;
         };
-        let works = leg.way == Way::Frames || leg.voice.is_some();
+        // Time passes in a recording while its leg neither sends nor hears.
+        let works = leg.way == Way::Frames || leg.voice.is_some() || leg.recorded > 0;
         let phase = usize::from(leg.phase);
         match (works, leg.placed) {
             (true, None) => {

@@ -157,9 +157,11 @@ impl Sender {
         }
     }
 
-    /// Own frames stop; what follows starts at its own time.
+    /// The way changes: what follows starts at its own time and with its own numbers. A source is
+    /// known by its slot, and a newcomer may have taken the slot of the one who left.
     pub(crate) fn pause(&mut self) {
         self.next_timestamp = None;
+        self.map = None;
     }
 }
 

@@ -54,6 +54,12 @@ fn destination(found: &mut Vec<String>, d: &DestinationSpec) {
         DestinationSpec::Reject { status } if !(300..=699).contains(status) => {
             found.push(format!("status {status} refuses nothing; 300 to 699 do"));
         }
+        DestinationSpec::Await {
+            then, otherwise, ..
+        } => {
+            destination(found, then);
+            destination(found, otherwise);
+        }
         DestinationSpec::Menu {
             choices, fallback, ..
         } => {

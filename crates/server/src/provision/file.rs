@@ -5,6 +5,7 @@ use cp_vocab::media::{Codec, Sound};
 use cp_vocab::model::SelectionRule;
 use cp_vocab::net::Transport;
 use cp_vocab::party::NumberRules;
+use cp_vocab::person::Awaited;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -58,6 +59,8 @@ pub struct PhoneSpec {
     pub require_srtp: bool,
     #[serde(default)]
     pub may_dial_out: bool,
+    #[serde(default)]
+    pub device: cp_vocab::model::Device,
 }
 
 #[derive(Deserialize)]
@@ -99,6 +102,8 @@ pub struct QueueSpec {
     pub refuse_when_unstaffed: Option<bool>,
     pub service_level_ms: Option<u64>,
     pub service_level_pct: Option<u8>,
+    #[serde(default)]
+    pub switch_forbidden: Vec<cp_vocab::model::DeviceKind>,
 }
 
 #[derive(Deserialize)]
@@ -213,5 +218,13 @@ pub enum DestinationSpec {
         #[serde(default)]
         timeout_ms: u64,
         fallback: Box<DestinationSpec>,
+    },
+    /// Wait for what is decided beside the call: `what = { for = "proof", level = 2 }`.
+    Await {
+        what: Awaited,
+        #[serde(default)]
+        timeout_ms: u64,
+        then: Box<DestinationSpec>,
+        otherwise: Box<DestinationSpec>,
     },
 }

@@ -27,6 +27,7 @@ fn holds(text: &str) {
 }
 
 mod calls;
+mod devices;
 mod faults;
 mod queues;
 mod supervision;

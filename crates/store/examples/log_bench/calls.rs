@@ -143,6 +143,7 @@ impl Call {
                 recording: self.recording,
                 left: self.customer,
                 right: Some(self.desk),
+                agent: None,
                 path: "2026/11/20/rec_01JD3X.wav".into(),
             },
             quality(self.customer),

@@ -67,7 +67,11 @@ fn carry_out(tx: &mut Tx<'_>, edit: &Edit, change: &Change) -> Result<Version> {
             tx.watch_changed = true;
             tx.snapshot_changed = true;
         }
-        ConfigKind::User | ConfigKind::ApiKey => {}
+        ConfigKind::User
+        | ConfigKind::ApiKey
+        | ConfigKind::Person
+        | ConfigKind::ProofPolicy
+        | ConfigKind::CallerPartner => {}
         _ => tx.snapshot_changed = true,
     }
     tx.append(EventRecord {
@@ -158,6 +162,8 @@ fn delete(conn: &Connection, edit: &Edit, id: ConfigId, expected: Option<Version
     // What lives only with the row goes with it.
     let rest = match id {
         ConfigId::User(_) => "DELETE FROM session WHERE user = ?1",
+        ConfigId::Person(_) => "DELETE FROM credential WHERE person = ?1",
+        ConfigId::CallerPartner(_) => "DELETE FROM precall WHERE partner = ?1",
         ConfigId::Webhook(_) => "DELETE FROM outbox WHERE kind = 1 AND target = ?1",
         _ => return Ok(()),
     };

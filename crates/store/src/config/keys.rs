@@ -2,7 +2,7 @@
 
 use super::row::{ConfigId, ConfigRow};
 use crate::error::{Result, StoreError};
-use cp_vocab::model::{Agent, Destination, DialTarget, Queue, TrunkAuth};
+use cp_vocab::model::{Agent, Destination, DialTarget, Gate, Queue, TrunkAuth};
 use cp_vocab::*;
 
 /// Menus within menus a destination may have; deeper ones are refused with `Invalid`.
@@ -77,6 +77,18 @@ pub(super) fn of(row: &ConfigRow) -> Result<Vec<Key>> {
         ConfigRow::Conference(r) => vec![lower("conference.name", tenant, &r.name)],
         ConfigRow::WrapUpCode(r) => vec![lower("wrap_up_code.name", tenant, &r.name)],
         ConfigRow::Webhook(_) => vec![],
+        ConfigRow::Person(r) => {
+            let identities = r.identities.iter();
+            let mut keys: Vec<Key> = identities
+                .map(|i| key("person.identity", tenant, &i.key()))
+                .collect();
+            // Those that were merged into this one are found as this one.
+            let merged = r.merged.iter();
+            keys.extend(merged.map(|m| key("person.merged", tenant, &m.to_string())));
+            keys
+        }
+        ConfigRow::ProofPolicy(_) => vec![key("proof_policy.tenant", tenant, "1")],
+        ConfigRow::CallerPartner(r) => vec![lower("caller_partner.name", tenant, &r.name)],
     };
     for k in &keys {
         let problem = match k.text.len() {
@@ -138,7 +150,13 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         ConfigRow::Queue(r) => queue(r, &mut out)?,
         ConfigRow::Number(r) => destination(&r.destination, 0, &mut out)?,
         ConfigRow::Phone(r) => out.extend(r.agent.map(ConfigId::from)),
+        ConfigRow::ProofPolicy(r) => {
+            let named = r.placement.iter().flat_map(|p| [p.from, p.to]);
+            out.extend(named.flatten().map(ConfigId::from));
+        }
+        ConfigRow::CallerPartner(r) => out.extend(r.person.map(ConfigId::from)),
         ConfigRow::Tenant(_)
+        | ConfigRow::Person(_)
         | ConfigRow::User(_)
         | ConfigRow::ApiKey(_)
         | ConfigRow::Skill(_)
@@ -158,6 +176,13 @@ fn queue(r: &Queue, out: &mut Vec<ConfigId>) -> Result<()> {
     for relaxation in &r.relaxations {
         out.extend(relaxation.drop_skills.iter().copied().map(ConfigId::from));
         out.extend(relaxation.widen_to.iter().copied().map(ConfigId::from));
+    }
+    if let Some(Gate {
+        otherwise: Some(otherwise),
+        ..
+    }) = &r.gate
+    {
+        destination(otherwise, 0, out)?;
     }
     match &r.overflow {
         Some(overflow) => destination(overflow, 0, out),
@@ -183,6 +208,12 @@ fn destination(d: &Destination, depth: usize, out: &mut Vec<ConfigId>) -> Result
             DialTarget::Agent { agent } => out.push((*agent).into()),
             DialTarget::Uri { .. } | DialTarget::Extension { .. } => {}
         },
+        Destination::Await {
+            then, otherwise, ..
+        } => {
+            destination(then, depth + 1, out)?;
+            destination(otherwise, depth + 1, out)?;
+        }
         Destination::Menu {
             choices, fallback, ..
         } => {

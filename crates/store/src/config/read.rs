@@ -11,6 +11,8 @@ use crate::log::read::unreadable;
 use crate::page::{Page, PageRequest};
 use crate::sqlite::connect::failed;
 use cp_vocab::model::Tenant;
+use cp_vocab::person::{Identity, Person};
+use cp_vocab::proof::{CallerPartner, ProofPolicy};
 use cp_vocab::*;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -145,6 +147,68 @@ fn holders<T: Entity>(conn: &Connection, space: &str, text: &str) -> Result<Vec<
 
 pub(crate) fn users_by_login(conn: &Connection, login: &str) -> Result<Vec<Versioned<User>>> {
     holders(conn, "user.login", &login.trim().to_lowercase())
+}
+
+/// The person of a tenant that a unique text of it names.
+fn person(
+    conn: &Connection,
+    tenant: TenantId,
+    space: &str,
+    text: &str,
+) -> Result<Option<Versioned<Person>>> {
+    let sql = "SELECT r.version, r.created_at, r.updated_at, r.body
+         FROM config_key k JOIN config_row r ON r.kind = k.kind AND r.id = k.id
+         WHERE k.space = ?1 AND k.key = ?2 AND k.scope = ?3";
+    let found = collect(
+        conn,
+        sql,
+        params![space, text, blob(tenant)],
+        ConfigKind::Person,
+    )?;
+    Ok(found.into_iter().next().map(typed))
+}
+
+pub(crate) fn person_by_identity(
+    conn: &Connection,
+    tenant: TenantId,
+    identity: &Identity,
+) -> Result<Option<Versioned<Person>>> {
+    person(conn, tenant, "person.identity", &identity.key())
+}
+
+/// The person, also by an id that was merged into it.
+pub(crate) fn person_by_id(
+    conn: &Connection,
+    tenant: TenantId,
+    id: PersonId,
+) -> Result<Option<Versioned<Person>>> {
+    match row(conn, tenant, id.into()) {
+        Ok(found) => Ok(Some(typed(found))),
+        Err(StoreError::NotFound { .. }) => person(conn, tenant, "person.merged", &id.to_string()),
+        Err(e) => Err(e),
+    }
+}
+
+/// A tenant's rules of proof, when it has set any.
+pub(crate) fn proof_policy(conn: &Connection, tenant: TenantId) -> Result<Option<ProofPolicy>> {
+    let found = rows(
+        conn,
+        tenant,
+        ConfigKind::ProofPolicy,
+        &PageRequest::first(1),
+    )?;
+    Ok(found.items.into_iter().next().map(|v| typed(v).row))
+}
+
+/// A caller who announces calls, of whatever tenant: its tokens name it.
+pub(crate) fn caller_partner(
+    conn: &Connection,
+    id: CallerPartnerId,
+) -> Result<Option<CallerPartner>> {
+    let sql = format!("SELECT {COLUMNS} FROM config_row WHERE kind = ?1 AND id = ?2");
+    let kind = ConfigKind::CallerPartner;
+    let found = collect(conn, &sql, params![kind.code(), raw(id.into())], kind)?;
+    Ok(found.into_iter().next().map(|v| typed(v).row))
 }
 
 pub(crate) fn api_key_by_hash(

@@ -2,6 +2,8 @@
 
 use crate::auth::{ApiKey, User};
 use cp_vocab::model::{Agent, Conference, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode};
+use cp_vocab::person::Person;
+use cp_vocab::proof::{CallerPartner, ProofPolicy};
 use cp_vocab::*;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -113,6 +115,9 @@ kinds! {
     Conference(ConferenceId) = "conference", 10;
     WrapUpCode(WrapUpCodeId) = "wrap_up_code", 11;
     Webhook(WebhookId) = "webhook", 12;
+    Person(PersonId) = "person", 13;
+    ProofPolicy(ProofPolicyId) = "proof_policy", 14;
+    CallerPartner(CallerPartnerId) = "caller_partner", 15;
 }
 
 impl ConfigRow {
@@ -130,6 +135,9 @@ impl ConfigRow {
             Self::Conference(r) => r.tenant,
             Self::WrapUpCode(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
+            Self::Person(r) => r.tenant,
+            Self::ProofPolicy(r) => r.tenant,
+            Self::CallerPartner(r) => r.tenant,
         }
     }
 }

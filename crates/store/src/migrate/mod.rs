@@ -12,6 +12,8 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("0002_configuration.sql"),
     include_str!("0003_projection.sql"),
     include_str!("0004_push.sql"),
+    include_str!("0005_next_presence.sql"),
+    include_str!("0006_proof.sql"),
 ];
 
 /// Marks a file as ours (`PRAGMA application_id`): "XPNT".

@@ -206,6 +206,7 @@ fn recording(conn: &Connection, record: &EventRecord, id: InteractionId) -> Resu
             recording,
             left,
             right,
+            agent: _,
             path,
         } => {
             run(

@@ -16,7 +16,8 @@ pub(super) fn apply(conn: &Connection, record: &EventRecord) -> Result<()> {
             conn,
             "INSERT INTO agent_state (agent, tenant, presence, presence_since, state, state_since)
              VALUES (?1, ?2, ?3, ?4, ?5, ?4)
-             ON CONFLICT (agent) DO UPDATE SET presence = ?3, presence_since = ?4",
+             ON CONFLICT (agent) DO UPDATE SET presence = ?3, presence_since = ?4,
+                 next_presence = NULL",
             params![
                 blob(*agent),
                 tenant,
@@ -24,6 +25,13 @@ pub(super) fn apply(conn: &Connection, record: &EventRecord) -> Result<()> {
                 now,
                 word(&RoutingState::default())
             ],
+        ),
+        Event::NextPresenceSet {
+            agent, presence, ..
+        } => run(
+            conn,
+            "UPDATE agent_state SET next_presence = ?2 WHERE agent = ?1",
+            params![blob(*agent), presence.as_ref().map(json)],
         ),
         Event::RoutingStateChanged {
             agent,

@@ -371,7 +371,7 @@ pub(crate) fn recording(
 pub(crate) fn agent_states(conn: &Connection, tenant: TenantId) -> Result<Vec<AgentStateRow>> {
     all(
         conn,
-        "SELECT agent, presence, presence_since, state, state_since, interaction
+        "SELECT agent, presence, presence_since, state, state_since, interaction, next_presence
          FROM agent_state WHERE tenant = ?1 ORDER BY agent",
         [blob(tenant)],
         |row| {
@@ -382,6 +382,7 @@ pub(crate) fn agent_states(conn: &Connection, tenant: TenantId) -> Result<Vec<Ag
                 state: word(row, 3)?,
                 state_since: time_at(row, 4)?,
                 interaction: id_maybe(row, 5)?,
+                next_presence: json_maybe(row, 6)?,
             })
         },
     )

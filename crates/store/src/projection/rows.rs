@@ -113,6 +113,8 @@ pub struct RecordingRow {
 pub struct AgentStateRow {
     pub agent: AgentId,
     pub presence: Presence,
+    /// What it becomes after the work at hand.
+    pub next_presence: Option<Presence>,
     pub presence_since: Timestamp,
     pub state: RoutingState,
     pub state_since: Timestamp,

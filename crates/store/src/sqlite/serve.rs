@@ -17,6 +17,7 @@ use crate::projection::{
     AgentStateRow, Figures, InteractionFilter, InteractionRow, LegRow, QueueCounters, RecordingRow,
     RegistrationRow, TrunkStateRow,
 };
+use crate::proof::{precall, ticket, tries};
 use crate::store::Store;
 use cp_vocab::event::LogPosition;
 use cp_vocab::model::{Snapshot, Tenant};
@@ -249,6 +250,9 @@ impl Store for SqliteStore {
     fn sweep(&self, now: Timestamp) -> Result<()> {
         self.write(move |tx| {
             session::sweep(tx.conn, now)?;
+            ticket::sweep(tx.conn, now)?;
+            tries::sweep(tx.conn, now)?;
+            precall::sweep(tx.conn, now)?;
             idempotency::sweep(tx.conn, now)?;
             outbox::sweep(tx.conn, now)
         })

@@ -65,6 +65,7 @@ impl World {
             name: format!("Phone {user}"),
             require_srtp: false,
             may_dial_out: false,
+            device: Default::default(),
         }
     }
 
@@ -197,6 +198,7 @@ impl World {
                     recording,
                     left: customer,
                     right: Some(desk),
+                    agent: None,
                     path: "2026/11/x.wav".into(),
                 },
             ),

@@ -480,6 +480,47 @@ fn recording_of_a_conference_has_what_the_customer_hears() {
     assert!(level(&r, 800.0) > 5_000.0 && level(&r, 1_200.0) > 5_000.0 && level(&r, 500.0) < 50.0);
 }
 
+/// Legs that hear one another through frames share a phase of the clock. What is recorded before
+/// they are connected moves with its leg; and time passes in the file while nobody sends.
+#[test]
+fn a_recording_loses_no_time_when_its_leg_is_connected_or_held() {
+    for (of_left, of_right) in [(0, 1), (1, 0)] {
+        let mut w = World::new();
+        let legs = [w.phone(Codec::Pcmu), w.phone(Codec::Pcma)];
+        let (a, b) = (legs[of_left], legs[of_right]);
+        w.sings(a, 500.0);
+        w.sings(b, 800.0);
+        let recording: RecordingId = w.ids.next(t(0));
+        let (left, right) = (w.leg(a), Some(w.leg(b)));
+        w.command(MediaCommand::Record {
+            recording,
+            left,
+            right,
+            path: "a/b.wav".into(),
+        });
+        w.run(1_000);
+        w.bridge(a, b);
+        w.run(2_000);
+        // Both hold, as `inactive` has it: nothing goes either way.
+        for n in [a, b] {
+            let mut plan = w.phones[n].plan.clone();
+            (plan.send, plan.receive) = (false, false);
+            let leg = w.leg(n);
+            w.command(MediaCommand::Plan { leg, plan });
+        }
+        w.run(1_000);
+        w.command(MediaCommand::StopRecording { recording });
+        w.run(20);
+        let (hz, l, r) = channels(&file(&w, recording));
+        let ms = l.len() * 1_000 / hz as usize;
+        assert!((3_960..=4_040).contains(&ms), "{ms} ms, left is {a}");
+        let level = |c: &[i16], f: f64| (2.0 * power_at(&c[12_000..20_000], f, hz)).sqrt();
+        assert!(level(&l, 500.0) > 5_000.0, "left is {a}");
+        assert!(level(&r, 800.0) > 5_000.0, "left is {a}");
+        assert!(power(&l[28_000..]) < 10.0 && power(&r[28_000..]) < 10.0);
+    }
+}
+
 #[test]
 fn a_recording_whose_disk_fails_ends_and_the_call_goes_on() {
     let mut w = World::new();
@@ -1141,7 +1182,12 @@ fn a_node_moves_to_its_worker_thread() {
 /// A parked party whose music was stopped at once, or before it began, hears who picks it up.
 #[test]
 fn who_picks_up_a_parked_call_is_heard() {
-    for (music, gap_ms) in [(false, 0), (false, 130), (true, 0), (true, 10), (true, 130)] {
+    let music = [(false, 0), (false, 130), (true, 0), (true, 10), (true, 130)];
+    let seqs = [60_000, 65_003, 65_030, 100, 30_000];
+    for ((music, gap_ms), seq) in music
+        .into_iter()
+        .flat_map(|m| seqs.into_iter().map(move |s| (m, s)))
+    {
         let mut w = World::new();
         let a = w.phone(Codec::Pcmu);
         let b = w.phone(Codec::Pcmu);
@@ -1157,6 +1203,8 @@ fn who_picks_up_a_parked_call_is_heard() {
         let playing = music.then(|| play(&mut w, a, vec![samples], |p| p.repeat = true));
         w.run(gap_ms);
         let c = w.phone(Codec::Pcmu);
+        // Sequence numbers start anywhere: below those of the one whose slot the newcomer took.
+        w.phones[c].seq = seq;
         w.hear(a, &[c], None);
         w.hear(c, &[a], None);
         if let Some(playback) = playing {
@@ -1169,8 +1217,9 @@ fn who_picks_up_a_parked_call_is_heard() {
         let new = w.phones[a].heard[before..].to_vec();
         assert!(
             new.len() > 6_000,
-            "music {music}, gap {gap_ms} ms: {} samples",
+            "music {music}, gap {gap_ms} ms, seq {seq}: {} samples",
             new.len()
         );
+        w.assert_continuous(a);
     }
 }

@@ -386,7 +386,7 @@ fn digits_prompts_and_recording_by_command() {
               3.804 call 1 bob answered
               3.804 call 1 alice answered
               3.804 call 1 bridged alice, bob
-              6.000 call 1 recording alice
+              6.000 call 1 recording alice, bob
               6.100 call 1 recording paused
               6.150 call 1 recording goes on
               6.201 call 1 recording over

@@ -58,6 +58,10 @@ fn a_restart_ends_what_it_lost_and_phones_know_it() {
               6.000 call 1 alice ended: node_lost
               6.000 call 1 bob ended: node_lost
               6.000 call 1 ended: node_lost
+              6.000 bob    is Available
+              6.000 dan    is Available
+              6.000 sup    is Available
+              6.000 eve    is Available
               8.001 call 2 started alice -> queue
               8.001 call 2 leg alice.2 Customer
               8.001 call 2 alice.2 answered
@@ -219,5 +223,32 @@ fn no_ports_no_call() {
     // The caller got the last port: the agent cannot be rung.
     holds(
         "ports 1; phones alice bob; call alice -> bob-direct; wait 3s; alice got 503; bob is free",
+    );
+}
+
+#[test]
+fn a_node_that_stops_says_goodbye() {
+    check(
+        "phones alice bob eve kim; call alice -> bob-direct; wait 3s; alice and bob talk; eve never answers; call kim -> 1002; wait 1s; eve rings; node stops; wait 1s; alice is free; bob is free; kim is free; eve is free",
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> bob-direct
+              3.001 call 1 leg alice Customer
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 alice answered
+              3.804 call 1 bridged alice, bob
+              6.003 call 2 started kim -> 1002
+              6.003 call 2 leg kim Customer
+              6.003 call 2 leg eve Agent
+              6.006 call 2 eve rings
+              7.000 call 1 alice ended: node_lost
+              7.000 call 1 bob ended: node_lost
+              7.000 call 1 ended: node_lost
+              7.000 call 2 kim ended: node_lost
+              7.000 call 2 eve ended: node_lost
+              7.000 call 2 ended: node_lost
+        "#]],
     );
 }

@@ -395,12 +395,90 @@ fn recording_by_the_queue_begins_with_the_talk() {
         "phones kim bob dan; bob: presence break; call kim -> greeted; wait 5s; kim hears music",
         expect![[r#"
             log
+              3.000 bob    is Break
               3.053 call 1 started kim -> greeted
               3.053 call 1 leg kim Customer
               3.053 call 1 kim answered
               3.053 call 1 kim hears speech
               4.553 call 1 kim prompt over
               4.553 call 1 queued in greeted at 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_presence_asked_for_at_work_holds_after_it() {
+    // No further call comes in between, and wrap-up counts as work.
+    check(
+        "phones alice anna bob; call alice -> queue; wait 3s; bob: presence break; wait 1s; alice and bob talk; alice hangs up; wait 1s; call anna -> queue; wait 8s; bob is free; bob: presence available; wait 2s; anna and bob talk",
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> queue
+              3.001 call 1 leg alice Customer
+              3.001 call 1 alice answered
+              3.001 call 1 queued in support at 1
+              3.001 call 1 offered to bob
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 offer to bob: Accepted
+              3.804 call 1 left support: Answered after 803 ms
+              3.804 call 1 bridged alice, bob
+              6.000 bob    is Break after the work at hand
+              7.051 call 1 alice ended: hung_up
+              7.051 call 1 bob ended: hung_up
+              7.051 call 1 ended: hung_up by alice
+              7.051 call 1 bob wraps up
+              8.051 call 2 started anna -> queue
+              8.051 call 2 leg anna Customer
+              8.051 call 2 anna answered
+              8.051 call 2 queued in support at 1
+             12.051 call 1 bob done by timer
+             12.051 bob    is Break
+             16.050 bob    is Available
+             16.050 call 2 offered to bob
+             16.050 call 2 leg bob.2 Agent
+             16.053 call 2 bob.2 rings
+             16.853 call 2 bob.2 answered
+             16.853 call 2 offer to bob: Accepted
+             16.853 call 2 left support: Answered after 8802 ms
+             16.853 call 2 bridged anna, bob.2
+        "#]],
+    );
+    // Thought better of it.
+    check(
+        "phones alice anna bob; call alice -> queue; wait 3s; bob: presence break; bob: presence available; alice hangs up; wait 1s; call anna -> queue; wait 8s; anna and bob talk",
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> queue
+              3.001 call 1 leg alice Customer
+              3.001 call 1 alice answered
+              3.001 call 1 queued in support at 1
+              3.001 call 1 offered to bob
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 offer to bob: Accepted
+              3.804 call 1 left support: Answered after 803 ms
+              3.804 call 1 bridged alice, bob
+              6.000 bob    is Break after the work at hand
+              6.050 bob    stays after the work at hand
+              6.101 call 1 alice ended: hung_up
+              6.101 call 1 bob ended: hung_up
+              6.101 call 1 ended: hung_up by alice
+              6.101 call 1 bob wraps up
+              7.101 call 2 started anna -> queue
+              7.101 call 2 leg anna Customer
+              7.101 call 2 anna answered
+              7.101 call 2 queued in support at 1
+             11.101 call 1 bob done by timer
+             11.101 call 2 offered to bob
+             11.101 call 2 leg bob.2 Agent
+             11.104 call 2 bob.2 rings
+             11.904 call 2 bob.2 answered
+             11.904 call 2 offer to bob: Accepted
+             11.904 call 2 left support: Answered after 4803 ms
+             11.904 call 2 bridged anna, bob.2
         "#]],
     );
 }

@@ -834,3 +834,140 @@ fn a_parked_call_comes_back_three_times_and_is_let_go() {
         "#]],
     );
 }
+
+#[test]
+fn an_agent_who_is_handed_a_queue_call_wraps_it_up() {
+    served(
+        "bob: transfer 1002; wait 3s; alice and eve talk; alice hangs up; wait 8s",
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> queue
+              3.001 call 1 leg alice Customer
+              3.001 call 1 alice answered
+              3.001 call 1 queued in support at 1
+              3.001 call 1 offered to bob
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 offer to bob: Accepted
+              3.804 call 1 left support: Answered after 803 ms
+              3.804 call 1 bridged alice, bob
+              6.000 call 1 transfer Blind by bob to eve
+              6.000 call 1 shared: Single -> Pending
+              6.000 call 1 leg eve Agent
+              6.000 call 1 unbridged alice
+              6.000 call 1 bob ended: transferred
+              6.000 call 1 shared: Pending -> OriginalEnded
+              6.000 call 1 bob wraps up
+              6.003 call 1 eve rings
+              6.803 call 1 eve answered
+              6.803 call 1 shared: OriginalEnded -> Succeeded
+              6.803 call 1 bridged alice, eve
+              6.803 call 1 transferred to eve
+              9.051 call 1 alice ended: hung_up
+              9.051 call 1 eve ended: hung_up
+              9.051 call 1 ended: hung_up by alice
+              9.051 call 1 shared: Succeeded -> Ended
+              9.051 call 1 eve wraps up
+             11.000 call 1 bob done by timer
+             14.051 call 1 eve done by timer
+        "#]],
+    );
+    served(
+        "bob: consult 1002; wait 2s; bob: complete; wait 1s; alice and eve talk; alice hangs up; wait 8s",
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> queue
+              3.001 call 1 leg alice Customer
+              3.001 call 1 alice answered
+              3.001 call 1 queued in support at 1
+              3.001 call 1 offered to bob
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 offer to bob: Accepted
+              3.804 call 1 left support: Answered after 803 ms
+              3.804 call 1 bridged alice, bob
+              6.000 call 1 leg eve Consulted
+              6.000 call 1 bob consults eve
+              6.003 call 1 eve rings
+              6.803 call 1 eve answered
+              8.050 call 1 transfer Attended by bob to 1002
+              8.050 call 1 shared: Single -> SuccessPending
+              8.050 call 1 consultation completed
+              8.050 call 1 bridged alice, eve
+              8.050 call 1 transferred to eve
+              8.050 call 1 bob ended: transferred
+              8.050 call 1 shared: SuccessPending -> Succeeded
+              8.050 call 1 bob wraps up
+              9.101 call 1 alice ended: hung_up
+              9.101 call 1 eve ended: hung_up
+              9.101 call 1 ended: hung_up by alice
+              9.101 call 1 shared: Succeeded -> Ended
+              9.101 call 1 eve wraps up
+             13.050 call 1 bob done by timer
+             14.101 call 1 eve done by timer
+        "#]],
+    );
+    // No queue, no wrap-up.
+    talking(
+        "bob: transfer 1002; wait 3s; alice and eve talk; alice hangs up; wait 8s",
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> bob-direct
+              3.001 call 1 leg alice Customer
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 alice answered
+              3.804 call 1 bridged alice, bob
+              6.000 call 1 transfer Blind by bob to eve
+              6.000 call 1 shared: Single -> Pending
+              6.000 call 1 leg eve Agent
+              6.000 call 1 unbridged alice
+              6.000 call 1 bob ended: transferred
+              6.000 call 1 shared: Pending -> OriginalEnded
+              6.003 call 1 eve rings
+              6.803 call 1 eve answered
+              6.803 call 1 shared: OriginalEnded -> Succeeded
+              6.803 call 1 bridged alice, eve
+              6.803 call 1 transferred to eve
+              9.051 call 1 alice ended: hung_up
+              9.051 call 1 eve ended: hung_up
+              9.051 call 1 ended: hung_up by alice
+              9.051 call 1 shared: Succeeded -> Ended
+        "#]],
+    );
+}
+
+#[test]
+fn who_is_left_for_a_consultation_is_on_hold() {
+    holds(&format!(
+        "{TALK} alice is not on hold; bob: consult 1002; alice is on hold; bob is not on hold; wait 2s; bob and eve talk; alice is on hold; eve is not on hold; bob: cancel; wait 1s; alice and bob talk; alice is not on hold"
+    ));
+    // In company nobody waits.
+    holds(&format!(
+        "{TALK} bob: consult 1002; wait 2s; bob: merge; wait 1s; bob: consult 1003; wait 2s; alice is not on hold; alice and eve talk; eve: leave; wait 1s; alice is on hold"
+    ));
+}
+
+#[test]
+fn a_refer_to_nowhere_is_told() {
+    talking(
+        "bob refers to nowhere; wait 1s; alice and bob talk",
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> bob-direct
+              3.001 call 1 leg alice Customer
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 alice answered
+              3.804 call 1 bridged alice, bob
+              6.001 call 1 transfer Blind by bob to nowhere
+              6.001 call 1 shared: Single -> Pending
+              6.001 call 1 transfer failed: not_found
+              6.001 call 1 shared: Pending -> Single
+        "#]],
+    );
+}

@@ -352,17 +352,31 @@ pub(super) fn people_are_projected(make: Make) {
         [AgentStateRow {
             agent,
             presence: Presence::Available,
+            next_presence: None,
             presence_since: since,
             state: RoutingState::Interacting,
             state_since: s.world.now,
             interaction: Some(interaction),
         }]
     );
+    let next = |presence| Event::NextPresenceSet {
+        agent,
+        presence,
+        by: Actor::Agent(agent),
+    };
+    let next_of = |s: &Setting| s.store().agent_states(s.world.tenant).unwrap()[0].clone();
+    say(&s, StreamId::Agent(agent), next(Some(Presence::Break)));
+    assert_eq!(next_of(&s).next_presence, Some(Presence::Break));
+    assert_eq!(next_of(&s).presence, Presence::Available);
+    say(&s, StreamId::Agent(agent), next(None));
+    assert_eq!(next_of(&s).next_presence, None);
+    say(&s, StreamId::Agent(agent), next(Some(Presence::Break)));
     say(
         &s,
         StreamId::Agent(agent),
         presence(Presence::Other("Stocktaking".into())),
     );
+    assert_eq!(next_of(&s).next_presence, None, "it holds now");
     let rows = s.store().agent_states(s.world.tenant).unwrap();
     assert_eq!(rows[0].presence, Presence::Other("Stocktaking".into()));
     assert_eq!(rows[0].state, RoutingState::Interacting);

@@ -1,0 +1,37 @@
+use super::SigningKey;
+use crate::error::Result;
+use crate::log::codec::{micros, time};
+use crate::log::read::unreadable;
+use crate::sqlite::connect::failed;
+use cp_vocab::*;
+use rusqlite::{Connection, params};
+
+/// Keys kept at most: the newest signs, the others verify what is still valid.
+const KEYS_MAX: i64 = 8;
+
+pub(crate) fn list(conn: &Connection) -> Result<Vec<SigningKey>> {
+    let mut statement = conn
+        .prepare_cached(
+            "SELECT id, created_at, pkcs8 FROM signing_key ORDER BY created_at DESC LIMIT ?1",
+        )
+        .map_err(failed)?;
+    let rows = statement
+        .query_map([KEYS_MAX], |r| {
+            Ok(SigningKey {
+                id: r.get(0)?,
+                created_at: time(r.get(1)?),
+                pkcs8: Pii(r.get(2)?),
+            })
+        })
+        .map_err(failed)?;
+    rows.collect::<rusqlite::Result<_>>().map_err(unreadable)
+}
+
+pub(crate) fn put(conn: &Connection, key: &SigningKey) -> Result<()> {
+    conn.execute(
+        "INSERT INTO signing_key (id, created_at, pkcs8) VALUES (?1, ?2, ?3)",
+        params![key.id, micros(key.created_at), key.pkcs8.expose()],
+    )
+    .map(|_| ())
+    .map_err(failed)
+}
