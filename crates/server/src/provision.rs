@@ -134,6 +134,7 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: 0,
                 record_by_default: false,
+                presence_reasons: vec![],
             }
             .realm(),
             unknown: vec![],
@@ -174,6 +175,7 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: spec.interactions_max,
                 record_by_default: spec.record_by_default,
+                presence_reasons: vec![],
             }
             .into(),
         ];

@@ -22,6 +22,9 @@ pub struct Tenant {
     pub interactions_max: u32,
     #[serde(default)]
     pub record_by_default: bool,
+    /// Reasons to be away of the tenant's own, as agents choose them.
+    #[serde(default)]
+    pub presence_reasons: Vec<String>,
 }
 
 impl Tenant {

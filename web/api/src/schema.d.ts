@@ -477,6 +477,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/interactions/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was before with the same customer
+         * @description Newest first. Whoever may read the interaction may read this, also where others answered: a customer should not have to tell everything again.
+         */
+        get: operations["interactionHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/interactions/{id}/parties": {
         parameters: {
             query?: never;
@@ -1314,6 +1334,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reports/interactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Interactions of a span in figures
+         * @description By slot of time, by queue (the last one an interaction was in), by agent. A day begins where you say.
+         */
+        get: operations["reportInteractions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions": {
         parameters: {
             query?: never;
@@ -1644,6 +1684,9 @@ export interface components {
              */
             wrap_up_ms?: number | null;
         };
+        AgentReportView: components["schemas"]["FiguresView"] & {
+            agent: components["schemas"]["AgentId"];
+        };
         ApiKey: {
             /** Format: date-time */
             created_at: string;
@@ -1902,6 +1945,24 @@ export interface components {
             /** @description True: refuse new calls, let running ones end. False: take calls again. */
             on: boolean;
         };
+        /** @description An earlier interaction of the customer, in short. */
+        EarlierInteraction: {
+            agents: components["schemas"]["AgentId"][];
+            direction: components["schemas"]["Direction"];
+            end_reason?: string | null;
+            ended_at?: string | null;
+            id: components["schemas"]["InteractionId"];
+            /** @description What the agents noted, newest last. */
+            note?: string | null;
+            queue?: null | components["schemas"]["QueueId"];
+            /** Format: date-time */
+            started_at: string;
+            /** Format: int64 */
+            talk_ms: number;
+            /** Format: int64 */
+            waited_ms: number;
+            wrap_up_code?: null | components["schemas"]["WrapUpCodeId"];
+        };
         /** @description Why offers went where they went. */
         Explanation: {
             /** @description The routing's own account; its form may grow. */
@@ -1945,6 +2006,47 @@ export interface components {
             detail: string;
             /** @description JSON pointer (RFC 6901) into the body, or the name of the parameter. */
             pointer: string;
+        };
+        /** @description Figures of interactions that have something in common. */
+        FiguresView: {
+            /**
+             * Format: int64
+             * @description Of the queued: the caller left before anybody answered.
+             */
+            abandoned: number;
+            /**
+             * Format: int64
+             * @description Of these: parties were connected.
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Of the answered from a queue: within the queue's service level.
+             */
+            in_time: number;
+            /**
+             * Format: int64
+             * @description Of these: came into a queue.
+             */
+            queued: number;
+            /**
+             * Format: float
+             * @description Share of answered and abandoned that were answered in time, per cent.
+             */
+            service_level_pct?: number | null;
+            /**
+             * Format: int64
+             * @description Interactions that began.
+             */
+            started: number;
+            /** Format: int64 */
+            talk_ms_mean: number;
+            /** Format: int64 */
+            talk_ms_total: number;
+            /** Format: int64 */
+            waited_ms_max: number;
+            /** Format: int64 */
+            waited_ms_mean: number;
         };
         /** @description What a caller must have met before a place in a queue is taken. */
         Gate: {
@@ -2457,6 +2559,9 @@ export interface components {
              */
             wrap_up_ms: number;
         };
+        QueueReportView: components["schemas"]["FiguresView"] & {
+            queue: components["schemas"]["QueueId"];
+        };
         Recording: {
             /** Format: int64 */
             duration_ms?: number | null;
@@ -2484,6 +2589,20 @@ export interface components {
             lower_levels_by?: number;
             /** @description Agents of these queues may be offered it too. */
             widen_to?: components["schemas"]["QueueId"][];
+        };
+        Report: {
+            agents: components["schemas"]["AgentReportView"][];
+            /** Format: date-time */
+            from: string;
+            queues: components["schemas"]["QueueReportView"][];
+            /** Format: int64 */
+            slot_ms: number;
+            slots: components["schemas"]["SlotView"][];
+            total: components["schemas"]["FiguresView"];
+            /** @description More interactions than are counted fell into the span. */
+            truncated: boolean;
+            /** Format: date-time */
+            until: string;
         };
         RetrieveInput: {
             agent?: null | components["schemas"]["AgentId"];
@@ -2543,6 +2662,13 @@ export interface components {
             level: number;
             skill: components["schemas"]["SkillId"];
         };
+        SlotView: components["schemas"]["FiguresView"] & {
+            /**
+             * Format: date-time
+             * @description When it begins.
+             */
+            at: string;
+        };
         /** @description A prompt, words to speak, a tone, or silence. */
         Sound: {
             /** @enum {string} */
@@ -2584,6 +2710,8 @@ export interface components {
             created_at: string;
             id: string;
             name: string;
+            /** @description Reasons to be away of your own, beside break, meal, meeting and training. */
+            presence_reasons: string[];
             record_by_default: boolean;
             /** Format: date-time */
             updated_at: string;
@@ -2594,6 +2722,8 @@ export interface components {
         /** @description What a tenant may change of itself. Its domain is fixed: the secrets of its phones are made with it. */
         TenantInput: {
             name: string;
+            /** @description Reasons to be away of your own, beside break, meal, meeting and training. */
+            presence_reasons?: string[];
             record_by_default?: boolean;
         };
         /** @enum {string} */
@@ -3970,6 +4100,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    interactionHistory: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Earlier interactions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["EarlierInteraction"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
                 };
             };
             /** @description What went wrong */
@@ -6142,6 +6310,42 @@ export interface operations {
                 };
                 content: {
                     "audio/wav": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportInteractions: {
+        parameters: {
+            query?: {
+                /** @description Began at or after; required. */
+                from?: string;
+                /** @description Length of a slot. */
+                slot_ms?: number;
+                /** @description Began before; a day after `from` when left out, 31 days at most. */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
                 };
             };
             /** @description What went wrong */

@@ -6,3 +6,4 @@ export * from "./process.js";
 export * from "./server.js";
 export * from "./tone.js";
 export * from "./wait.js";
+export * from "./shot.js";

@@ -131,6 +131,7 @@ impl Double {
             started: Timestamp::from_secs(1_767_000_000),
             queue: None,
             waiting: false,
+            waiting_since: None,
             priority: 0,
             recording: Default::default(),
             slot: None,
@@ -416,6 +417,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             domain: domain(r.name),
             interactions_max: 0,
             record_by_default: false,
+            presence_reasons: vec![],
         }
         .into(),
         user(r.agent_user, Role::Agent, "agent").into(),

@@ -63,7 +63,7 @@ export function WorkList(props: { chosen: string | null; onChoose: (id: string |
       ) : null}
       {wrapping && me ? (
         <Group title={t("Wrap-up")}>
-          <Item chosen={!props.chosen} onPress={() => props.onChoose(null)} title={t("Wrap-up")} detail={me.wrap_up_until ? <Clock until={me.wrap_up_until} /> : null} badge={<Badge tone="info">{t("To finish")}</Badge>} />
+          <Item chosen={!props.chosen} onPress={() => props.onChoose(null)} title={t("Notes and result")} detail={me.wrap_up_until ? <Clock until={me.wrap_up_until} /> : null} badge={<Badge tone="info">{t("To do")}</Badge>} />
         </Group>
       ) : null}
       {quiet ? <Waiting /> : null}
@@ -127,15 +127,12 @@ function OfferCard(props: { offer: LiveOffer }) {
         </span>
         <div className="min-w-0 flex-1">
           <p className="truncate text-base font-semibold">{i ? customer(i) : t("Caller")}</p>
-          <p className="truncate text-xs text-muted">
-            {offer.queue ? queueName(offer.queue) : t("Direct call")}
-            {i ? (
-              <>
-                {" · "}
-                {t("waiting")} <Clock since={i.waiting_since ?? i.started} />
-              </>
-            ) : null}
-          </p>
+          <p className="truncate text-xs text-muted">{offer.queue ? queueName(offer.queue) : t("Direct call")}</p>
+          {i ? (
+            <p className="text-xs text-muted">
+              {t("waiting")} <Clock since={i.waiting_since ?? i.started} />
+            </p>
+          ) : null}
         </div>
         <Clock until={offer.deadline} className="text-lg font-semibold" />
       </div>

@@ -41,12 +41,12 @@ export function clock(ms: number): string {
 }
 
 export const timeOfDay = (at: string | number): string =>
-  new Intl.DateTimeFormat(formatLocale(), { hour: "2-digit", minute: "2-digit" }).format(new Date(at));
+  new Intl.DateTimeFormat(formatLocale(), { hour: "2-digit", hourCycle: "h23", minute: "2-digit" }).format(new Date(at));
 export const timeWithSeconds = (at: string | number): string =>
-  new Intl.DateTimeFormat(formatLocale(), { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(at));
+  new Intl.DateTimeFormat(formatLocale(), { hour: "2-digit", hourCycle: "h23", minute: "2-digit", second: "2-digit" }).format(new Date(at));
 export const day = (at: string | number): string => new Intl.DateTimeFormat(formatLocale(), { day: "numeric", month: "short", year: "numeric" }).format(new Date(at));
 export const dayTime = (at: string | number): string =>
-  new Intl.DateTimeFormat(formatLocale(), { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(new Date(at));
+  new Intl.DateTimeFormat(formatLocale(), { day: "numeric", month: "short", hour: "2-digit", hourCycle: "h23", minute: "2-digit" }).format(new Date(at));
 export const number = (n: number, digits = 0): string => new Intl.NumberFormat(formatLocale(), { maximumFractionDigits: digits }).format(n);
 export const percent = (n: number | null | undefined): string => (n === null || n === undefined ? "–" : `${number(n)} %`);
 

@@ -60,7 +60,9 @@ async function readDocument(): Promise<string | null> {
   skewMs = Date.parse(doc.at) - Date.now();
   state = fromDocument(doc);
   const from = Number(doc.cursor);
-  for (const event of sinceAsked) if (Number(event.cursor) > from && Date.parse(event.time) > Date.parse(doc.at)) apply(state, event);
+  // The document holds what happened up to `at`; what came later is put on top of it.
+  const later = sinceAsked.filter((e) => Number(e.cursor) > from && Date.parse(e.time) >= Date.parse(doc.at));
+  if (later.map((e) => apply(state, e)).some((touched) => touched.stale)) setTimeout(reloadSoon);
   loaded = true;
   touch({ agents: true, queues: true, interactions: true, phones: true, trunks: true });
   notices.loaded.emit();
@@ -73,7 +75,11 @@ export function reloadSoon(): void {
   const wait = Math.max(0, reloadedAt + RELOAD_MS_MIN - Date.now());
   reloadTimer = setTimeout(() => {
     reloadTimer = undefined;
-    if (reloading) return;
+    if (reloading) {
+      // What asked may be newer than the document on its way.
+      void reloading.then(reloadSoon);
+      return;
+    }
     reloading = readDocument()
       .then(() => {})
       .catch(() => {})

@@ -32,7 +32,7 @@ export function Shell() {
       <TopBar />
       <Lost />
       <div className="flex min-h-0 flex-1 flex-col-reverse sm:flex-row">
-        <nav aria-label={t("Pages")} className="flex shrink-0 justify-around border-t border-line bg-surface p-1.5 sm:w-16 sm:flex-col sm:justify-start sm:gap-1 sm:border-e sm:border-t-0">
+        <nav aria-label={t("Pages")} className="flex shrink-0 justify-around border-t border-line bg-surface p-1.5 sm:w-20 sm:flex-col sm:justify-start sm:gap-1 sm:border-e sm:border-t-0">
           {all.map((p) => (
             <NavLink key={p.path} path={p.path} name={p.name} current={p === current} icon={<p.icon size={19} />} />
           ))}
@@ -54,7 +54,7 @@ function NavLink(props: { path: string; name: string; current: boolean; icon: Re
   return (
     <a
       href={href(props.path)} aria-current={props.current ? "page" : undefined} title={props.name}
-      className={`flex flex-col items-center gap-1 rounded-md px-1 py-2 text-center text-[0.6875rem] leading-tight ${props.current ? "bg-accent-soft font-medium text-accent" : "text-muted hover:bg-sunken hover:text-ink"}`}
+      className={`flex flex-col items-center gap-1 rounded-md px-0.5 py-2 text-center text-[0.6875rem] leading-tight ${props.current ? "bg-accent-soft font-medium text-accent" : "text-muted hover:bg-sunken hover:text-ink"}`}
       onClick={(e) => {
         if (e.metaKey || e.ctrlKey || e.shiftKey) return;
         e.preventDefault();

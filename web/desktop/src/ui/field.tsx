@@ -60,7 +60,7 @@ export function TextField(props: TextProps) {
       validationBehavior="aria"
     >
       <Around {...props}>
-        {lines ? <TextArea rows={lines} placeholder={placeholder} className={`${input} h-auto py-1.5 ${mono ? "font-mono text-xs" : ""}`} /> : <Input placeholder={placeholder} className={`${input} ${mono ? "font-mono" : ""}`} />}
+        {lines ? <TextArea rows={lines} placeholder={placeholder} className={`${input.replace("h-8 ", "")} py-1.5 ${mono ? "font-mono text-xs" : ""}`} /> : <Input placeholder={placeholder} className={`${input} ${mono ? "font-mono" : ""}`} />}
       </Around>
     </AriaTextField>
   );
