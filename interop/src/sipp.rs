@@ -21,6 +21,7 @@ pub struct Sipp {
     service: String,
     calls: u32,
     hold_ms: u32,
+    rate: u32,
     tcp: bool,
     auth: Option<(String, String)>,
 }
@@ -43,6 +44,7 @@ impl Sipp {
             service: "answer".into(),
             calls: 1,
             hold_ms: 300,
+            rate: 50,
             tcp: false,
             auth: None,
         }
@@ -81,6 +83,12 @@ impl Sipp {
         self
     }
 
+    /// New calls a second.
+    pub fn rate(mut self, rate: u32) -> Self {
+        self.rate = rate;
+        self
+    }
+
     pub fn tcp(mut self) -> Self {
         self.tcp = true;
         self
@@ -108,7 +116,8 @@ impl Sipp {
             .args(["-i", &self.local.to_string(), "-p", &self.port.to_string()])
             .args(["-mi", &self.local.to_string(), "-mp", &media.to_string()])
             .args(["-s", &self.service, "-m", &self.calls.to_string()])
-            .args(["-d", &self.hold_ms.to_string(), "-r", "50", "-l", "50"])
+            .args(["-d", &self.hold_ms.to_string(), "-l", "50"])
+            .args(["-r", &self.rate.to_string()])
             .args(["-timeout", &TIMEOUT_S.to_string(), "-timeout_error"])
             .args(["-nostdin", "-trace_err", "-trace_msg", "-aa"])
             .args(["-message_file", "messages.log", "-error_file", "errors.log"])

@@ -397,7 +397,7 @@ pub(crate) fn with_tag(status: StatusCode, version: Version, body: Value) -> Res
     (status, [(header::ETAG, etag(version))], axum::Json(body)).into_response()
 }
 
-async fn settle_snapshot<R: Resource>(state: &ApiState, tenant: TenantId) {
+pub(crate) async fn settle_snapshot<R: Resource>(state: &ApiState, tenant: TenantId) {
     if R::IN_SNAPSHOT {
         state.publish_configuration(tenant).await;
     }

@@ -7,6 +7,7 @@
 
 pub mod auth;
 mod backend;
+mod bans;
 mod call;
 mod crud;
 mod extract;
@@ -55,6 +56,7 @@ pub(crate) fn operations() -> operation::Api {
     stream::socket::add(&mut api);
     resource::add(&mut api);
     ops::add(&mut api);
+    bans::add(&mut api);
     api
 }
 

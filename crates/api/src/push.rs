@@ -232,3 +232,21 @@ async fn test(State(state): State<ApiState>, caller: Caller, Id(id): Id<PushId>)
     };
     Ok(Json(view).into_response())
 }
+
+/// Whether a link can be filled for any call: the fields of `cp_identity::card`, which fills it.
+pub(crate) fn link_is_sound(template: &str) -> bool {
+    let Some(rest) = template.strip_prefix("https://") else {
+        return false;
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let mut fields = template.split('{').skip(1);
+    let known = fields.all(|f| {
+        let name = f.split_once('}').map(|(name, _)| name);
+        matches!(name, Some("caller" | "called" | "ring" | "language"))
+    });
+    known
+        && !host.is_empty()
+        && !host.contains(['@', '{', '}', '\\'])
+        && template.bytes().all(|b| b.is_ascii_graphic())
+        && template.matches('{').count() == template.matches('}').count()
+}

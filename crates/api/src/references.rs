@@ -75,6 +75,8 @@ fn exists(
         "phn" => among!(phones),
         "cnf" => among!(conferences),
         "wuc" => among!(wrap_up_codes),
+        "brd" => among!(brands),
+        "pic" => among!(pictures),
         "per" => match id.parse::<PersonId>() {
             Ok(person) => store
                 .person(tenant, person)?

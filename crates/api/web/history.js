@@ -73,6 +73,21 @@ function list() {
     ui.next ? h("div.body.row.end", {}, h("button.button", { onclick: () => search(true) }, t("More"))) : null);
 }
 
+/** Why the routing did what it did, in words: each decision, and what happened to the wish. */
+function account(why) {
+  const decisions = why.decisions ?? [];
+  const steps = why.steps ?? [];
+  const away = why.not_taken_by ?? [];
+  return h("section.panel.stack.tight", { "aria-label": t("Routing account") },
+    h("p", {}, h("span.strong", {}, queueName(why.queue)), ` · ${t("Priority")} ${why.priority}`, why.position ? ` · ${t("place")} ${why.position}` : ""),
+    decisions.length ? h("div.scroll", {}, h("table", {},
+      h("thead", {}, h("tr", {}, [t("Time"), t("Agent"), t("Why"), t("Outcome")].map((x) => h("th", { scope: "col" }, x)))),
+      h("tbody", {}, decisions.map((d) => h("tr", { "data-key": d.offer },
+        h("td.nowrap", {}, when(d.at)), h("td", {}, agentName(d.chosen.agent)), h("td", {}, d.because), h("td", {}, d.ended ? t(d.ended) : t("ringing"))))))) : h("p.empty", {}, t("No agent has been chosen yet.")),
+    steps.length ? h("ul", {}, steps.map((s) => h("li", {}, `${when(s.at)} ${s.what}`))) : null,
+    away.length ? h("p.small.muted", {}, t("Not chosen"), ": ", away.map((r) => `${r.agents} × ${t(r.reason)}`).join(", ")) : null);
+}
+
 function detail() {
   const r = ui.one;
   if (!ui.open) return h("section.card", {}, h("p.empty", {}, t("Choose an interaction to see what happened in it.")));
@@ -81,7 +96,7 @@ function detail() {
       h("button.button.small", { onclick: explain }, t("Why this agent?"))),
     h("div.body.stack.loose", {},
       h("p.small.muted.mono", {}, ui.open),
-      ui.why ? h("pre.panel.mono", { "aria-label": t("Routing account") }, JSON.stringify(ui.why, null, 2)) : null,
+      ui.why ? account(ui.why) : null,
       ui.recordings.map((rec) => h("div.stack.tight", { "data-key": rec.id }, h("h3", {}, t("Recording"), rec.duration_ms ? ` · ${clock(rec.duration_ms / 1000)}` : ""), h("audio", { controls: true, preload: "none", src: `/v1/recordings/${rec.id}/audio`, "data-keep": true }))),
       r?.legs?.length ? h("div", {}, h("h3", {}, t("Legs")), h("ul.parties", {}, r.legs.map((l) => h("li", { "data-key": l.id },
         h("span.grow.cut", {}, h("span.strong", {}, l.agent ? agentName(l.agent) : address(l.address)), " ", h("span.small.muted", {}, t(l.role))),

@@ -31,16 +31,23 @@ pub(crate) struct Arrival {
 impl Engine {
     pub(crate) fn arrival(
         &self,
+        now: Timestamp,
         principal: Principal,
         invite: &Message,
         replacing: bool,
     ) -> Result<Arrival, u16> {
-        let uri = SipUri::parse(invite.uri()).ok_or(400u16)?;
-        let dialled = uri.user_decoded().into_owned();
+        let dialled = match invite.uri() {
+            // A service rather than somebody's address (RFC 5031).
+            urn if urn.get(..4).is_some_and(|s| s.eq_ignore_ascii_case("urn:")) => urn.to_string(),
+            uri => SipUri::parse(uri)
+                .ok_or(400u16)?
+                .user_decoded()
+                .into_owned(),
+        };
         match principal {
             Principal::Trunk(t) => {
                 let trunk = self.index.trunk(t).ok_or(403u16)?;
-                self.arrival_by_trunk(trunk, &dialled, invite)
+                self.arrival_by_trunk(now, trunk, &dialled, invite)
             }
             Principal::Phone(p) => self.arrival_by_phone(p, &dialled, replacing),
         }
@@ -48,6 +55,7 @@ impl Engine {
 
     pub(crate) fn arrival_by_trunk(
         &self,
+        now: Timestamp,
         trunk: &Trunk,
         dialled: &str,
         invite: &Message,
@@ -58,9 +66,11 @@ impl Engine {
             return Err(503);
         }
         let to = trunk.rules.normalise(dialled);
-        let found = self
-            .index
-            .destination(trunk.tenant, to.user(), true)
+        let called_back = self.called_back(trunk.tenant, to.user(), now);
+        let number = || self.index.destination(trunk.tenant, to.user(), true);
+        let found = called_back
+            .map(|phone| (Destination::Phone { phone }, None))
+            .or_else(number)
             .or_else(|| self.index.destination(trunk.tenant, dialled, true));
         let (plan, number) = found.ok_or(404u16)?;
         let from_header = invite.from().ok_or(400u16)?;
@@ -99,6 +109,8 @@ impl Engine {
         let found = self.index.destination(p.tenant, dialled, false);
         let mut fetch = None;
         let (plan, number) = match (found, slot) {
+            // Help comes before whatever somebody called 112 in the house.
+            (_, None) if self.helps(p.tenant, dialled) => (crate::emergency::plan(dialled), None),
             (Some(f), _) => f,
             (None, _) if let Some(asked) = self.fetch_by_code(p, dialled) => match asked {
                 Fetch::Take(id, leg) => {
@@ -139,13 +151,16 @@ impl Engine {
         phone: &cp_vocab::model::Phone,
         dialled: &str,
     ) -> Result<Destination, u16> {
+        if crate::guard::is_emergency(dialled) {
+            let live = self.emergency_trunk(phone.tenant).is_some();
+            return match live {
+                // Whoever may dial nothing else may dial this.
+                true => Ok(crate::emergency::plan(dialled)),
+                false => Err(EndReason::EmergencyNotLive.sip_status()),
+            };
+        }
         let (trunk, address) = self.index.trunk_for(phone.tenant, dialled).ok_or(404u16)?;
         if !phone.may_dial_out {
-            return Err(403);
-        }
-        let number = trunk.rules.render(&address);
-        let emergency = crate::guard::is_emergency(dialled) || crate::guard::is_emergency(&number);
-        if emergency && !self.config.emergency_live {
             return Err(403);
         }
         let target = DialTarget::Trunk {
@@ -163,7 +178,7 @@ impl Engine {
     pub(crate) fn worker_for(&self, arrival: &Arrival) -> u16 {
         let workers = self.ports.workers().max(1);
         if let Destination::Conference { conference } = &arrival.plan {
-            return (conference.as_u128() % workers as u128) as u16;
+            return self.worker_of_conference(*conference);
         }
         if workers > 1
             && let Endpoint::Phone(_) = arrival.endpoint

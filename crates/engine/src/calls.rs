@@ -110,18 +110,20 @@ impl Engine {
         offer: Option<Bytes>,
         replaces: Option<CallRef>,
     ) -> Result<(), u16> {
-        if self.draining
+        let urgent = self.asks_for_help(principal, invite);
+        let full = self.draining
             || !self.writable
-            || self.interactions.len() >= self.config.interactions_max
-        {
+            || self.interactions.len() >= self.config.interactions_max;
+        if full && !urgent {
             return Err(503);
         }
-        let arrival = self.arrival(principal, invite, replaces.is_some())?;
+        let arrival = self.arrival(now, principal, invite, replaces.is_some())?;
         let limit = self
             .index
             .tenant(arrival.tenant)
             .map_or(0, |t| t.interactions_max);
-        if limit != 0 && self.tenant_calls.get(&arrival.tenant).copied().unwrap_or(0) >= limit {
+        let calls = self.tenant_calls.get(&arrival.tenant).copied().unwrap_or(0);
+        if limit != 0 && calls >= limit && !urgent {
             return Err(503);
         }
         let joins = match replaces {
@@ -276,6 +278,10 @@ impl Engine {
         let id = entry.interaction;
         entry.answered = true;
         entry.confirmed = true;
+        self.costs_from_now(now, leg);
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
         let losers: smallvec::SmallVec<[CallRef; 4]> =
             entry.calls.iter().copied().filter(|c| *c != call).collect();
         entry.calls = smallvec![call];

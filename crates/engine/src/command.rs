@@ -49,6 +49,9 @@ impl Engine {
                 Ok(CommandReply::default())
             }
             Command::Live => Ok(self.live(now, tenant)),
+            Command::Bans => Ok(self.bans(now)),
+            Command::Ban { address, seconds } => self.ban(now, address, seconds),
+            Command::OutboundUsage => Ok(self.outbound_usage(now, tenant)),
             Command::Explain { interaction } => self.explain(now, tenant, interaction),
             command @ (Command::SetPresence { .. }
             | Command::Heartbeat { .. }
@@ -406,7 +409,9 @@ impl Engine {
             })
             .map(|p| p.id)
             .collect();
-        self.index = Index::new(snapshot);
+        let old = std::mem::replace(&mut self.index, Index::new(snapshot)).snapshot;
+        self.tell_lifted(now, &old);
+        self.tell_emergency(now, &old);
         for phone in gone {
             // Deleted, or its password changed: what was registered with the old one is not trusted.
             self.ua.drop_phone(now, phone);

@@ -100,6 +100,11 @@ pub struct Engine {
     /// Last health of each trunk: round trip in ms, or why it is down.
     pub(crate) trunk_states: FxHashMap<TrunkId, Result<u32, String>>,
     pub(crate) tenant_calls: FxHashMap<TenantId, u32>,
+    pub(crate) outbound: crate::outbound::Outbound,
+    /// Interactions in which somebody asks for help; nothing of them waits.
+    pub(crate) urgent: rustc_hash::FxHashSet<InteractionId>,
+    /// Oldest first.
+    pub(crate) call_backs: Vec<crate::emergency::CallBack>,
     timers: BinaryHeap<Reverse<(Timestamp, InteractionId, TimerKind)>>,
     /// Decisions of the routing that are still to be told; it is drained right after each input.
     pub(crate) routed: VecDeque<cp_routing::RouterOutput>,
@@ -150,6 +155,9 @@ impl Engine {
             trunk_calls: FxHashMap::default(),
             trunk_states: FxHashMap::default(),
             tenant_calls: FxHashMap::default(),
+            outbound: crate::outbound::Outbound::default(),
+            urgent: rustc_hash::FxHashSet::default(),
+            call_backs: Vec::new(),
             timers: BinaryHeap::new(),
             routed: VecDeque::new(),
             work: VecDeque::new(),
@@ -215,7 +223,8 @@ impl Engine {
     /// When [`Input::Timeout`] is wanted.
     pub fn next_timeout(&self) -> Option<Timestamp> {
         let own = self.timers.peek().map(|Reverse((at, _, _))| *at);
-        [own, self.ua.next_timeout(), self.router.next_timeout()]
+        let cut = self.outbound.next_cut().map(|at| self.line_of(at));
+        [own, cut, self.ua.next_timeout(), self.router.next_timeout()]
             .into_iter()
             .flatten()
             .min()
@@ -286,6 +295,7 @@ impl Engine {
                     .push_back((id, cp_interaction::Input::Timer(kind)));
             }
         }
+        self.cut_calls(now);
         if self.ua.next_timeout().is_some_and(|t| t <= now) {
             self.ua.handle_timeout(now);
         }
@@ -312,6 +322,14 @@ impl Engine {
 
     pub(crate) fn wall(&self, now: Timestamp) -> Timestamp {
         Timestamp(now.0.saturating_add_signed(self.config.wall_offset_us))
+    }
+
+    /// The driver's time of a wall-clock time.
+    pub(crate) fn line_of(&self, wall: Timestamp) -> Timestamp {
+        Timestamp(
+            wall.0
+                .saturating_add_signed(self.config.wall_offset_us.saturating_neg()),
+        )
     }
 
     /// Puts a record into the log of this input.

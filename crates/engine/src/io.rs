@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cp_vocab::command::{CommandEnvelope, CommandResult};
 use cp_vocab::event::{EventRecord, LogPosition};
-use cp_vocab::media::{MediaCommand, MediaEvent};
+use cp_vocab::media::{MediaCommand, MediaEvent, PortPair};
 use cp_vocab::model::{Presence, Snapshot};
 use cp_vocab::net::{ConnectionId, Flow, Target, Transport};
 use cp_vocab::*;
@@ -49,6 +49,8 @@ pub struct Restore {
     /// Registrations that still hold, as [`cp_vocab::Event::PhoneRegistered`] told them.
     pub bindings: Vec<(PhoneId, String, Timestamp)>,
     pub presence: Vec<(AgentId, Presence, bool)>,
+    /// Spent on outgoing calls by tenant and day (`20261120`), oldest first: this month's at least.
+    pub spent: Vec<(TenantId, u32, u64)>,
 }
 
 /// Everything the engine wants done.
@@ -78,6 +80,12 @@ pub enum Output {
         worker: u16,
         tenant: TenantId,
         command: MediaCommand,
+    },
+    /// The worker of `port` gives the leg, if it has it, and the sockets of the port to another.
+    MoveLeg {
+        leg: LegId,
+        port: PortPair,
+        to: u16,
     },
     /// Bind more ports.
     GrowPorts {

@@ -2,6 +2,7 @@
 //! workers.
 
 use crate::core::{Engine, ring_time};
+use crate::guard;
 use cp_interaction::{Input as IxInput, LegCommand, LegEvent, Resolved};
 use cp_sip::sdp::{self, LocalMedia, SrtpPolicy};
 use cp_sip::ua::{CallRef, ClientCredential, NameAddrOwned, OutgoingCall};
@@ -43,6 +44,13 @@ pub(crate) struct LegEntry {
     /// The worst news of the contacts that failed.
     pub failed_with: Option<u16>,
     pub dialled: Option<Box<Dialled>>,
+}
+
+/// Where a call goes and with what it proves itself there.
+struct Way {
+    targets: SmallVec<[(String, Option<Target>); 2]>,
+    credential: Option<ClientCredential>,
+    via_trunk: Option<TrunkId>,
 }
 
 impl Engine {
@@ -136,10 +144,15 @@ impl Engine {
         };
         if let Endpoint::Trunk(t) = dialled.to.endpoint
             && !self.trunk_has_room(t)
+            && !guard::is_emergency(&dialled.to.dial)
         {
             return self.fail(id, leg, EndReason::Overload);
         }
+        if let Err(reason) = self.let_out(now, id, leg, &dialled.to) {
+            return self.fail(id, leg, reason);
+        }
         let Some(port) = self.ports.take(worker, now) else {
+            self.charge(now, id, leg);
             return self.fail(id, leg, EndReason::Overload);
         };
         let (codecs, srtp) = self.offer_for(id, &dialled.to.endpoint);
@@ -221,47 +234,35 @@ impl Engine {
             return;
         };
         let sdp = sdp::offer(&entry.local);
+        let help = guard::is_emergency(&d.to.dial) && !matches!(d.to.endpoint, Endpoint::Phone(_));
+        let dial = d.to.dial.clone();
+        let dress = if help {
+            self.emergency_dress(now, id, leg, &dial)
+        } else {
+            None
+        };
+        if help && dress.is_none() {
+            self.drop_entry(now, leg);
+            return self.fail(id, leg, EndReason::EmergencyNotLive);
+        }
+        let Some(d) = self.legs.get(&leg).and_then(|l| l.dialled.as_deref()) else {
+            return;
+        };
         let tenant = self.interactions.get(&id).map(|e| e.tenant);
         let host = self.own_host(tenant);
         let from = NameAddrOwned {
             display: d.caller_name.clone(),
-            uri: caller_uri(&d.caller, &host),
+            uri: dress
+                .as_ref()
+                .map_or_else(|| caller_uri(&d.caller, &host), |e| e.from.clone()),
         };
-        let mut targets: SmallVec<[(String, Option<Target>); 2]> = SmallVec::new();
-        let mut credential = None;
-        let mut via_trunk = None;
-        match d.to.endpoint {
-            Endpoint::Phone(phone) => {
-                for b in self.ua.contacts(phone).take(FORKS_MAX) {
-                    targets.push((b.uri.to_string(), Some(b.target.clone())));
-                }
-            }
-            Endpoint::Trunk(t) => {
-                if let Some(trunk) = self.index.trunk(t) {
-                    let user = cp_sip::uri::encode_user(&d.to.dial).into_owned();
-                    let scheme = if trunk.transport.is_secure() {
-                        "sips"
-                    } else {
-                        "sip"
-                    };
-                    let transport = if trunk.transport == cp_vocab::net::Transport::Tcp {
-                        ";transport=tcp"
-                    } else {
-                        ""
-                    };
-                    targets.push((format!("{scheme}:{user}@{}{transport}", trunk.host), None));
-                    via_trunk = Some(t);
-                    if !trunk.user.is_empty() {
-                        credential = Some(ClientCredential {
-                            user: trunk.user.clone(),
-                            password: trunk.password.expose().clone(),
-                        });
-                    }
-                }
-            }
-            Endpoint::Uri => targets.push((d.to.dial.clone(), None)),
-        }
-        let mut headers = Vec::new();
+        let Way {
+            targets,
+            credential,
+            via_trunk,
+        } = self.way(&d.to, dress.as_ref());
+        let mut headers = dress.as_ref().map_or_else(Vec::new, |e| e.headers.clone());
+        let parts = dress.as_ref().map_or_else(Vec::new, |e| e.parts.clone());
         if auto_answer {
             headers.push((
                 "Call-Info".to_string(),
@@ -273,12 +274,10 @@ impl Engine {
             ));
         }
         let ring_timeout = ring_time(d.ring_ms_max);
-        let contact_user = d.caller.user().to_string();
+        let contact_user = dress.map_or_else(|| d.caller.user().to_string(), |e| e.contact_user);
         let calls: SmallVec<[CallRef; 1]> = targets
             .into_iter()
             .map(|(uri, target)| {
-                // Last point before the wire: no rewrite may lead to an emergency service unless the site is live.
-                debug_assert!(self.config.emergency_live || !crate::guard::is_emergency(&uri));
                 let to = NameAddrOwned {
                     display: None,
                     uri: uri.clone(),
@@ -293,6 +292,7 @@ impl Engine {
                         contact_user: contact_user.clone(),
                         sdp: Some(sdp.clone()),
                         headers: headers.clone(),
+                        parts: parts.clone(),
                         credential: credential.clone(),
                         via_trunk,
                         ring_timeout,
@@ -313,8 +313,53 @@ impl Engine {
         }
     }
 
+    /// Where a call goes: each contact of a phone, or one address.
+    fn way(&self, to: &Resolved, dress: Option<&crate::emergency::Dress>) -> Way {
+        let mut targets: SmallVec<[(String, Option<Target>); 2]> = SmallVec::new();
+        let mut credential = None;
+        let mut via_trunk = None;
+        match to.endpoint {
+            Endpoint::Phone(phone) => {
+                for b in self.ua.contacts(phone).take(FORKS_MAX) {
+                    targets.push((b.uri.to_string(), Some(b.target.clone())));
+                }
+            }
+            Endpoint::Trunk(t) => {
+                if let Some(trunk) = self.index.trunk(t) {
+                    let user = cp_sip::uri::encode_user(&to.dial).into_owned();
+                    let scheme = if trunk.transport.is_secure() {
+                        "sips"
+                    } else {
+                        "sip"
+                    };
+                    let transport = if trunk.transport == cp_vocab::net::Transport::Tcp {
+                        ";transport=tcp"
+                    } else {
+                        ""
+                    };
+                    let uri = format!("{scheme}:{user}@{}{transport}", trunk.host);
+                    let uri = dress.map_or(uri, |e| e.uri.clone());
+                    targets.push((uri, None));
+                    via_trunk = Some(t);
+                    if !trunk.user.is_empty() {
+                        credential = Some(ClientCredential {
+                            user: trunk.user.clone(),
+                            password: trunk.password.expose().clone(),
+                        });
+                    }
+                }
+            }
+            Endpoint::Uri => targets.push((to.dial.clone(), None)),
+        }
+        Way {
+            targets,
+            credential,
+            via_trunk,
+        }
+    }
+
     /// The domain of the tenant, or the address we listen on.
-    fn own_host(&self, tenant: Option<TenantId>) -> String {
+    pub(crate) fn own_host(&self, tenant: Option<TenantId>) -> String {
         let domain = tenant
             .and_then(|t| self.index.tenant(t))
             .map(|t| t.domain.as_str())
@@ -458,6 +503,7 @@ impl Engine {
             return;
         };
         self.recent.leg(leg, entry.interaction);
+        self.charge(now, entry.interaction, leg);
         for call in &entry.calls {
             self.calls.remove(call);
             if !self.writable && !entry.confirmed {

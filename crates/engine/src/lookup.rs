@@ -2,8 +2,10 @@
 
 use crate::guard;
 use crate::index::{Dialled, Index};
+use crate::outbound::{Outbound, Wanted};
 use cp_interaction::{Directory, Resolved};
 use cp_sip::ua::UserAgent;
+use cp_sip::uri::SipUri;
 use cp_vocab::event::Endpoint;
 use cp_vocab::model::{Conference, Destination, DialTarget, Phone, Queue};
 use cp_vocab::*;
@@ -18,6 +20,8 @@ pub(crate) struct Lookup<'a> {
     pub router: &'a cp_routing::Router,
     pub rooms: &'a FxHashMap<ConferenceId, u32>,
     pub parked: &'a FxHashMap<(TenantId, String), InteractionId>,
+    pub outbound: &'a Outbound,
+    pub wall: Timestamp,
     /// Whether numbers of emergency services may leave; off in demos and tests.
     pub emergency_live: bool,
 }
@@ -88,15 +92,39 @@ impl Lookup<'_> {
             .filter(|t| t.tenant == tenant)
             .ok_or(EndReason::NotFound)?;
         let dial = t.rules.render(&address);
-        if guard::is_emergency(&dial) && !self.emergency_live {
-            return Err(EndReason::Refused);
+        if guard::is_emergency(&dial) || guard::is_emergency(address.user()) {
+            return self.emergency(tenant, &dial);
         }
+        self.may_leave(tenant, address.user(), false)?;
         Ok(Resolved {
             endpoint: Endpoint::Trunk(trunk),
             address,
             agent: None,
             dial,
         })
+    }
+
+    /// The short path, whatever trunk was meant.
+    fn emergency(&self, tenant: TenantId, dialled: &str) -> Result<Resolved, EndReason> {
+        let t = self.index.tenant(tenant).ok_or(EndReason::NotFound)?;
+        let trunk = crate::emergency::trunk_of(t, self.emergency_live);
+        Ok(Resolved {
+            endpoint: Endpoint::Trunk(trunk.ok_or(EndReason::EmergencyNotLive)?),
+            address: Address::Extension(dialled.to_string()),
+            agent: None,
+            dial: dialled.to_string(),
+        })
+    }
+
+    fn may_leave(&self, tenant: TenantId, number: &str, by_address: bool) -> Result<(), EndReason> {
+        let t = self.index.tenant(tenant).ok_or(EndReason::NotFound)?;
+        let wanted = Wanted {
+            tenant,
+            rules: &t.safety.outbound,
+            number,
+            by_address,
+        };
+        self.outbound.check(self.wall, &wanted)
     }
 }
 
@@ -110,9 +138,11 @@ impl Directory for Lookup<'_> {
                 self.trunk(tenant, *trunk, t.rules.normalise(number))
             }
             DialTarget::Uri { uri } => {
-                if guard::is_emergency(uri) && !self.emergency_live {
-                    return Err(EndReason::Refused);
+                if guard::is_emergency(uri) {
+                    return self.emergency(tenant, uri);
                 }
+                let user = SipUri::parse(uri).map(|u| u.user_decoded().into_owned());
+                self.may_leave(tenant, user.as_deref().unwrap_or(""), true)?;
                 Ok(Resolved {
                     endpoint: Endpoint::Uri,
                     address: Address::Sip(uri.clone()),
@@ -131,8 +161,15 @@ impl Directory for Lookup<'_> {
                         target: t @ (DialTarget::Uri { .. } | DialTarget::Trunk { .. }),
                         ..
                     } => self.resolve(tenant, t),
+                    // Asked for one party, a queue gives its first free agent; waiting is not for who has
+                    // somebody on hold.
+                    Destination::Queue { queue } => {
+                        let free = self.router.free_agent(*queue);
+                        self.agent(tenant, free.ok_or(EndReason::Unavailable)?)
+                    }
                     _ => Err(EndReason::NotFound),
                 },
+                None if guard::is_emergency(extension) => self.emergency(tenant, extension),
                 None => {
                     let (t, address) = self
                         .index

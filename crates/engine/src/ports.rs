@@ -80,6 +80,17 @@ impl Ports {
         }
     }
 
+    /// A port in use goes to another worker for good.
+    pub(crate) fn moved(&mut self, pair: PortPair, to: u16) -> PortPair {
+        if let Some(pool) = self.pools.get_mut(usize::from(pair.worker)) {
+            pool.in_use = pool.in_use.saturating_sub(1);
+        }
+        if let Some(pool) = self.pools.get_mut(usize::from(to)) {
+            pool.in_use += 1;
+        }
+        PortPair { worker: to, ..pair }
+    }
+
     /// The workers that should bind more, each told once until it answers.
     pub(crate) fn hungry(&mut self) -> Option<u16> {
         let w = self

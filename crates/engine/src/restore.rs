@@ -15,8 +15,12 @@ impl Engine {
             open,
             bindings,
             presence,
+            spent,
         } = restore;
         self.configure(now, snapshot);
+        for (tenant, day, micros) in spent {
+            self.outbound.restore(tenant, day, micros);
+        }
         for (agent, presence, not_responding) in presence {
             self.route(
                 now,

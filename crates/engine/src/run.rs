@@ -38,9 +38,14 @@ impl Engine {
                 bytes,
                 call,
             } => {
+                if self.stops(call, &bytes) {
+                    let what = "an emergency number was stopped at the last point";
+                    return self.put(Output::Note(Note::Denied { what }));
+                }
                 let live = !self.writable && call.is_some_and(|c| self.may_pass(c, &bytes));
                 let asks = call.is_some_and(|c| self.asks_outside(c)) && gate::asks(&bytes);
-                let after = if live || asks || !gate::promises(&bytes, call.is_some()) {
+                let urgent = call.is_some_and(|c| self.is_urgent(c));
+                let after = if live || asks || urgent || !gate::promises(&bytes, call.is_some()) {
                     NOW
                 } else {
                     LogPosition::default()
@@ -101,6 +106,8 @@ impl Engine {
             router: &self.router,
             rooms: &self.rooms,
             parked: &self.parked,
+            outbound: &self.outbound,
+            wall,
             emergency_live: self.config.emergency_live,
         };
         let mut seq = entry.seq;
@@ -222,7 +229,8 @@ impl Engine {
                 self.parked.retain(|_, i| *i != id);
             }
             Event::ConferenceJoined { conference, .. } => {
-                *self.rooms.entry(*conference).or_default() += 1
+                *self.rooms.entry(*conference).or_default() += 1;
+                self.move_interaction(id, self.worker_of_conference(*conference));
             }
             Event::ConferenceLeft { conference, .. } => {
                 if let Some(n) = self.rooms.get_mut(conference) {
@@ -285,6 +293,7 @@ impl Engine {
     /// Ends an interaction that cannot end itself, so that its log has an end and nobody waits for it.
     fn abandon(&mut self, now: Timestamp, id: InteractionId) {
         self.end_leftovers(now, id);
+        self.urgent.remove(&id);
         let Some(entry) = self.interactions.remove(&id) else {
             return;
         };
@@ -338,6 +347,7 @@ impl Engine {
 
     /// Nothing of the interaction is left but its log.
     fn forget(&mut self, id: InteractionId) {
+        self.urgent.remove(&id);
         if let Some(entry) = self.interactions.remove(&id) {
             self.recent.interaction(id, entry.tenant);
         }
@@ -355,11 +365,11 @@ impl Engine {
             .interactions
             .get(&from)
             .and_then(|e| far_leg(e.interaction.state(), beside));
-        let same_worker = match (self.interactions.get(&here), self.interactions.get(&from)) {
-            (Some(a), Some(b)) => a.worker == b.worker && a.tenant == b.tenant,
-            _ => false,
+        let worker = match (self.interactions.get(&here), self.interactions.get(&from)) {
+            (Some(a), Some(b)) if a.tenant == b.tenant => Some(a.worker),
+            _ => None,
         };
-        let Some(far) = far.filter(|_| same_worker) else {
+        let (Some(far), Some(worker)) = (far, worker) else {
             self.work.push_back((
                 here,
                 IxInput::Leg(
@@ -373,6 +383,7 @@ impl Engine {
             l.interaction = here;
         }
         let leg = far.id;
+        self.move_leg(leg, worker);
         // Before anything else can happen to the two; and an agent moves without being idle between.
         self.work
             .push_front((from, IxInput::Release { leg, to: here }));

@@ -235,6 +235,8 @@ pub enum Input {
         leg: LegId,
         to: InteractionId,
     },
+    /// Its legs are carried by another media worker, which knows nothing yet of who hears whom.
+    WorkerChanged,
     /// The node that carried this died (restart): end it.
     NodeLost,
     /// This process is about to stop: end politely whatever is up.

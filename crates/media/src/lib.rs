@@ -29,5 +29,5 @@ pub mod tones;
 pub mod wav;
 
 pub use error::MediaError;
-pub use node::{Counters, MediaCommand, Node, NodeConfig, Sink};
+pub use node::{Counters, MediaCommand, MovingLeg, Node, NodeConfig, Sink};
 pub use record::WriteOp;

@@ -198,6 +198,22 @@ impl Router {
     }
 
     /// One agent live; `None` when there is no such agent.
+    /// The member of a queue who has been idle longest and has its skills: whom a colleague reaches who
+    /// asks the queue for help. Looks at every agent, so it is for people's wishes, not for matching.
+    pub fn free_agent(&self, queue: QueueId) -> Option<AgentId> {
+        let number = *self.queue_by.get(&queue)?;
+        let wanted: Vec<(SkillId, u8)> = self.queues[number as usize]
+            .config
+            .skills
+            .iter()
+            .map(|s| (s.skill, s.level))
+            .collect();
+        let agents = self.agents.iter().map(|(_, a)| a);
+        let free =
+            agents.filter(|a| a.listed && a.queues.contains(&number) && a.lacks(&wanted).is_none());
+        free.min_by_key(|a| (a.idle_since, a.order)).map(|a| a.id)
+    }
+
     pub fn agent_view(&self, agent: AgentId, now: Timestamp) -> Option<AgentView> {
         let slot = *self.agent_by.get(&agent)?;
         let who = &self.agents[slot as usize];

@@ -125,6 +125,7 @@ pub struct Candidate {
 /// One offer as it was decided.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Decision {
+    #[serde(with = "cp_vocab::time::rfc3339")]
     pub at: Timestamp,
     pub offer: OfferId,
     pub rule: SelectionRule,
@@ -144,6 +145,7 @@ pub struct Decision {
 /// Something that changed what the ticket wants or where it stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ExplainStep {
+    #[serde(with = "cp_vocab::time::rfc3339")]
     pub at: Timestamp,
     pub what: String,
 }
@@ -154,6 +156,7 @@ pub struct Explain {
     pub interaction: InteractionId,
     pub queue: QueueId,
     pub priority: i32,
+    #[serde(with = "cp_vocab::time::rfc3339")]
     pub since: Timestamp,
     /// What it wants now, after relaxations.
     pub wanted: Vec<SkillLevel>,

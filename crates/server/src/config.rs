@@ -3,6 +3,8 @@
 //! One list of keys drives reading, `crosspoint check` and the sample file. Everything wrong is
 //! found in one go: unknown keys, wrong types, values out of range, values that contradict.
 
+mod file;
+
 use cp_fetch::Allowed;
 use cp_store::Durability;
 use std::collections::BTreeMap;
@@ -16,6 +18,8 @@ use std::str::FromStr;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
     pub key: String,
+    /// Of the file, from 1, when it stands there.
+    pub line: Option<usize>,
     pub what: String,
 }
 
@@ -32,7 +36,10 @@ impl fmt::Display for Problems {
             if n == 1 { "" } else { "s" }
         )?;
         for p in &self.0 {
-            write!(f, "\n  {}: {}", p.key, p.what)?;
+            match p.line {
+                Some(line) => write!(f, "\n  line {line}: {}: {}", p.key, p.what)?,
+                None => write!(f, "\n  {}: {}", p.key, p.what)?,
+            }
         }
         Ok(())
     }
@@ -190,6 +197,8 @@ pub const KEYS: &[(&str, &str, &str)] = &[
 /// Values by key as text, with where each came from.
 struct Reader {
     values: BTreeMap<String, String>,
+    /// Where in the file a value stands.
+    lines: BTreeMap<String, usize>,
     problems: Vec<Problem>,
 }
 
@@ -200,6 +209,7 @@ impl Reader {
     fn problem(&mut self, key: &str, what: impl Into<String>) {
         self.problems.push(Problem {
             key: key.to_string(),
+            line: self.lines.get(key).copied(),
             what: what.into(),
         });
     }
@@ -272,25 +282,11 @@ impl Config {
             .iter()
             .map(|(k, d, _)| (k.to_string(), d.to_string()))
             .collect();
-        let mut problems = Vec::new();
-        match toml.parse::<toml::Table>() {
-            Ok(table) => flatten("", &table, &mut |key, value| match value {
-                Some(v) if values.contains_key(&key) => {
-                    values.insert(key, v);
-                }
-                Some(_) => problems.push(Problem {
-                    what: near(&key),
-                    key,
-                }),
-                None => problems.push(Problem {
-                    key,
-                    what: "has a value of a kind that is not used here".into(),
-                }),
-            }),
-            Err(e) => problems.push(Problem {
-                key: "file".into(),
-                what: e.message().to_string(),
-            }),
+        let (settings, mut problems) = file::read(toml);
+        let mut lines = BTreeMap::new();
+        for s in settings {
+            lines.insert(s.key.clone(), s.line);
+            values.insert(s.key, s.value);
         }
         for (name, value) in env {
             let Some(rest) = name.strip_prefix("CROSSPOINT_") else {
@@ -302,15 +298,21 @@ impl Config {
                 .cloned();
             match key {
                 Some(key) => {
+                    lines.remove(&key);
                     values.insert(key, value);
                 }
                 None => problems.push(Problem {
                     key: name.clone(),
+                    line: None,
                     what: "is not a setting of Crosspoint".into(),
                 }),
             }
         }
-        let mut r = Reader { values, problems };
+        let mut r = Reader {
+            values,
+            lines,
+            problems,
+        };
         let config = Self::build(&mut r);
         if r.problems.is_empty() {
             Ok(config)
@@ -444,62 +446,6 @@ fn ports(r: &mut Reader) -> RangeInclusive<u16> {
             10_000..=30_000
         }
     }
-}
-
-/// Calls back with every leaf as `section.key` and its value as text.
-fn flatten(prefix: &str, table: &toml::Table, found: &mut impl FnMut(String, Option<String>)) {
-    for (name, value) in table {
-        let key = if prefix.is_empty() {
-            name.clone()
-        } else {
-            format!("{prefix}.{name}")
-        };
-        match value {
-            toml::Value::Table(t) => flatten(&key, t, found),
-            toml::Value::String(s) => found(key, Some(s.clone())),
-            toml::Value::Array(list) => {
-                let parts: Option<Vec<String>> = list.iter().map(scalar).collect();
-                found(key, parts.map(|p| p.join(",")));
-            }
-            other => found(key, scalar(other)),
-        }
-    }
-}
-
-fn scalar(value: &toml::Value) -> Option<String> {
-    match value {
-        toml::Value::String(s) => Some(s.clone()),
-        toml::Value::Integer(i) => Some(i.to_string()),
-        toml::Value::Boolean(b) => Some(b.to_string()),
-        toml::Value::Float(f) => Some(f.to_string()),
-        _ => None,
-    }
-}
-
-/// An unknown key, with the nearest known one.
-fn near(key: &str) -> String {
-    let best = KEYS.iter().map(|(k, _, _)| (distance(key, k), *k)).min();
-    match best {
-        Some((d, k)) if d <= 3 => format!("is not a setting; did you mean {k}?"),
-        _ => "is not a setting of Crosspoint".to_string(),
-    }
-}
-
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(ca != *cb))
-                .min(row[j] + 1)
-                .min(row[j + 1] + 1);
-            diagonal = row[j + 1];
-            row[j + 1] = next;
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -383,6 +383,11 @@ impl Driver {
                     self.media_send(worker, command);
                 }
             }
+            Output::MoveLeg { leg, port, to } => {
+                if let Err(error) = self.media.move_leg(leg, port, to) {
+                    tracing::error!(%error, to, "a leg cannot be moved");
+                }
+            }
             Output::GrowPorts { worker } => {
                 if let Err(error) = self.media.grow(worker, crate::serve::PORTS_PER_STEP) {
                     tracing::error!(%error, "no more ports");

@@ -11,6 +11,7 @@ use cp_vocab::command::Actor;
 use cp_vocab::media::Sound;
 use cp_vocab::model::*;
 use cp_vocab::net::Transport;
+use cp_vocab::safety::Safety;
 use cp_vocab::*;
 use std::collections::BTreeMap;
 
@@ -135,6 +136,7 @@ impl<'a> Builder<'a> {
                 interactions_max: 0,
                 record_by_default: false,
                 presence_reasons: vec![],
+                safety: Default::default(),
             }
             .realm(),
             unknown: vec![],
@@ -176,6 +178,12 @@ impl<'a> Builder<'a> {
                 interactions_max: spec.interactions_max,
                 record_by_default: spec.record_by_default,
                 presence_reasons: vec![],
+                safety: Box::new(Safety {
+                    outbound: spec.outbound.clone(),
+                    retention: spec.retention.clone(),
+                    recording: spec.recording_consent.clone(),
+                    ..Safety::default()
+                }),
             }
             .into(),
         ];

@@ -42,6 +42,8 @@ pub struct Running {
     pub handle: Handle,
     pub http: SocketAddr,
     pub sip: Vec<(Transport, SocketAddr)>,
+    /// What people type into a softphone; the same on the page and in the terminal.
+    pub sip_host: String,
     pub store: Arc<dyn Store>,
     runtime: tokio::runtime::Runtime,
     driver: std::thread::JoinHandle<()>,
@@ -147,6 +149,7 @@ pub fn start(config: Config) -> Result<Running> {
     Ok(Running {
         handle,
         http,
+        sip_host: sip_addresses(&sip, own).host,
         sip,
         store,
         runtime,
@@ -358,6 +361,9 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
             .push((r.phone, r.contact.into_inner(), r.expires_at));
     }
     for tenant in &snapshot.tenants {
+        for (day, micros) in store.outbound_spent(tenant.id)? {
+            restore.spent.push((tenant.id, day, micros));
+        }
         for a in store.agent_states(tenant.id)? {
             // What an agent worked on died with the process: what was to come after it holds now.
             restore.presence.push((

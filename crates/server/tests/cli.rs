@@ -62,3 +62,23 @@ fn a_misspelt_variable_is_an_error() {
     let told = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(told.contains("CROSSPOINT_HTPP_LISTEN"), "{told}");
 }
+
+#[test]
+fn a_broken_file_is_told_by_its_lines() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("broken.toml");
+    let text = "data = 3\ndurability = full\n[http]\nlisten = \"here\"\n[sip\n";
+    std::fs::write(&file, text).expect("write");
+    let done = crosspoint(&["check", file.to_str().expect("UTF-8")], &[]);
+    assert!(!done.status.success());
+    let told = String::from_utf8_lossy(&done.stderr).into_owned();
+    for part in [
+        "4 errors",
+        "line 1: data: is the number 3; a text in quotes is wanted",
+        "line 2: file: ",
+        "line 4: http.listen: ",
+        "line 5: file: ",
+    ] {
+        assert!(told.contains(part), "{part:?} is not in:\n{told}");
+    }
+}

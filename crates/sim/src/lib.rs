@@ -19,5 +19,5 @@ mod tests;
 
 pub use check::{Invariant, check_invariants};
 pub use phone::{Answer, Phone};
-pub use scenario::play;
+pub use scenario::{play, play_in};
 pub use world::{Fault, World};

@@ -13,6 +13,8 @@ pub const PROMPT: Duration = Duration::from_millis(1_500);
 
 #[derive(Clone, Debug, Default)]
 pub struct MediaLeg {
+    /// Who carries it; orders to another worker do nothing.
+    pub worker: u16,
     pub hears: Hears,
     pub speaks: Option<MixId>,
     pub muted: bool,
@@ -27,14 +29,16 @@ pub struct MediaLeg {
 #[derive(Default)]
 pub struct Media {
     pub legs: BTreeMap<LegId, MediaLeg>,
-    pub recordings: BTreeMap<RecordingId, Timestamp>,
+    /// When each began, and its left leg.
+    pub recordings: BTreeMap<RecordingId, (Timestamp, LegId)>,
 }
 
 impl Media {
     pub fn ports(n: u16) -> Vec<PortPair> {
         (0..n)
             .map(|i| PortPair {
-                worker: 0,
+                // Two cores, unless there are too few ports for that.
+                worker: u16::from(n > 10) * (i % 2),
                 rtp: ([10, 0, 0, 1], 20_000 + i * 2).into(),
             })
             .collect()
@@ -44,13 +48,20 @@ impl Media {
     pub fn command(
         &mut self,
         now: Timestamp,
+        worker: u16,
         command: MediaCommand,
     ) -> Vec<(Duration, MediaEvent)> {
+        let carried = |l: LegId| self.legs.get(&l).is_none_or(|l| l.worker == worker);
+        let opens = matches!(command, MediaCommand::Open { .. });
+        if !opens && command.leg().is_some_and(|l| !carried(l)) {
+            return vec![];
+        }
         match command {
             MediaCommand::Open { leg, plan, .. } => {
                 self.legs.insert(
                     leg,
                     MediaLeg {
+                        worker,
                         plan,
                         ..MediaLeg::default()
                     },
@@ -85,21 +96,57 @@ impl Media {
                 }
             }),
             MediaCommand::SendDigits { .. } | MediaCommand::PauseRecording { .. } => {}
-            MediaCommand::Record { recording, .. } => {
-                self.recordings.insert(recording, now);
+            MediaCommand::Record {
+                recording, left, ..
+            } => {
+                self.recordings.insert(recording, (now, left));
             }
             MediaCommand::StopRecording { recording } => {
-                let began = self.recordings.remove(&recording).unwrap_or(now);
-                let duration_ms = now.since(began).as_millis() as u64;
-                let event = MediaEvent::RecordingEnded {
-                    recording,
-                    duration_ms,
-                    error: None,
-                };
-                return vec![(Duration::from_millis(1), event)];
+                return vec![self.stop(now, recording)];
             }
         }
         vec![]
+    }
+
+    /// Another worker has the leg from now on.
+    pub fn move_leg(&mut self, now: Timestamp, leg: LegId, to: u16) -> Vec<(Duration, MediaEvent)> {
+        let mut told = vec![];
+        if let Some(l) = self.legs.get_mut(&leg) {
+            let playing = l.playing.take();
+            told.extend(playing.map(|playback| {
+                let interrupted = true;
+                let ended = MediaEvent::PlaybackEnded {
+                    leg,
+                    playback,
+                    interrupted,
+                };
+                (Duration::from_millis(1), ended)
+            }));
+            *l = MediaLeg {
+                worker: to,
+                muted: l.muted,
+                plan: l.plan.take(),
+                ..MediaLeg::default()
+            };
+        }
+        let ended: Vec<RecordingId> = self
+            .recordings
+            .iter()
+            .filter(|(_, (_, left))| *left == leg)
+            .map(|(id, _)| *id)
+            .collect();
+        told.extend(ended.into_iter().map(|id| self.stop(now, id)));
+        told
+    }
+
+    fn stop(&mut self, now: Timestamp, recording: RecordingId) -> (Duration, MediaEvent) {
+        let began = self.recordings.remove(&recording).map_or(now, |r| r.0);
+        let event = MediaEvent::RecordingEnded {
+            recording,
+            duration_ms: now.since(began).as_millis() as u64,
+            error: None,
+        };
+        (Duration::from_millis(1), event)
     }
 
     fn play(&mut self, leg: LegId, playback: Playback) -> Vec<(Duration, MediaEvent)> {
@@ -159,6 +206,6 @@ impl Media {
             return false;
         };
         let by_mix = listener != speaker && l.hears.mix.is_some() && l.hears.mix == s.speaks;
-        !s.muted && (l.hears.legs.contains(&speaker) || by_mix)
+        !s.muted && l.worker == s.worker && (l.hears.legs.contains(&speaker) || by_mix)
     }
 }

@@ -190,6 +190,7 @@ impl Phone {
                 contact_user: from.to_string(),
                 sdp,
                 headers,
+                parts: vec![],
                 credential,
                 via_trunk: None,
                 ring_timeout: Duration::from_secs(180),

@@ -10,7 +10,7 @@ use crate::world::{Fault, START, World};
 use cp_vocab::command::{Actor, Command, SuperviseMode};
 use cp_vocab::event::StreamId;
 use cp_vocab::media::Sound;
-use cp_vocab::model::{Destination, DialTarget, Presence};
+use cp_vocab::model::{Destination, DialTarget, Presence, Snapshot};
 use cp_vocab::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -50,7 +50,15 @@ pub struct Run {
 /// # Panics
 /// When a statement is wrong, an expectation in it does not hold, or a promise is broken.
 pub fn play(text: &str) -> String {
-    let mut run = Run::new(text);
+    play_in(text, false, |_, _| {})
+}
+
+/// The same in a house that was changed beforehand; with `live` its node lets emergency calls out.
+///
+/// # Panics
+/// As [`play`].
+pub fn play_in(text: &str, live: bool, change: impl FnOnce(&House, &mut Snapshot)) -> String {
+    let mut run = Run::new(text, live, change);
     let statements = text.split([';', '\n']).map(str::trim);
     for statement in statements.filter(|s| !s.is_empty() && !s.starts_with('#')) {
         run.line = statement.to_string();
@@ -73,15 +81,16 @@ fn duration(word: &str) -> Duration {
 }
 
 impl Run {
-    fn new(text: &str) -> Self {
-        let (house, snapshot) = House::build();
+    fn new(text: &str, live: bool, change: impl FnOnce(&House, &mut Snapshot)) -> Self {
+        let (house, mut snapshot) = House::build();
+        change(&house, &mut snapshot);
         let ports = text
             .split([';', '\n'])
             .find_map(|s| s.trim().strip_prefix("ports "))
             .map_or(crate::media::PORTS, |n| n.parse().expect("a number"));
         Self {
             house,
-            world: World::with_ports(1, snapshot, ports),
+            world: World::of(1, snapshot, ports, live),
             seen: BTreeMap::new(),
             told: 0,
             line: String::new(),

@@ -100,6 +100,7 @@ pub struct World {
     /// What the next process takes the wall clock to be off from its own line.
     pub wall_off_us: i64,
     ports: u16,
+    live: bool,
     committed: LogPosition,
     held: VecDeque<(LogPosition, Held)>,
     due: BinaryHeap<Reverse<Due>>,
@@ -115,10 +116,16 @@ impl World {
 
     /// A world whose media worker has only so many ports.
     pub fn with_ports(seed: u64, snapshot: Snapshot, ports: u16) -> Self {
+        Self::of(seed, snapshot, ports, false)
+    }
+
+    /// A world that with `live` lets emergency calls out.
+    pub fn of(seed: u64, snapshot: Snapshot, ports: u16, live: bool) -> Self {
         let snapshot = Arc::new(snapshot);
         let mut world = Self {
             now: START,
-            engine: Self::engine(seed, 0),
+            engine: Self::engine(seed, 0, live),
+            live,
             phones: vec![],
             log: Log::default(),
             media: Media::default(),
@@ -144,7 +151,7 @@ impl World {
         world
     }
 
-    fn engine(seed: u64, wall_offset_us: i64) -> Engine {
+    fn engine(seed: u64, wall_offset_us: i64, live: bool) -> Engine {
         let mut key = [0u8; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let local: SocketAddr = SERVER.into();
@@ -155,6 +162,7 @@ impl World {
         }];
         let mut config = EngineConfig::new(key, [9; 32], listen);
         config.wall_offset_us = wall_offset_us;
+        config.emergency_live = live;
         Engine::new(config)
     }
 
@@ -223,13 +231,22 @@ impl World {
         });
         self.committed = LogPosition::default();
         let seed = self.seed.wrapping_add(u64::from(self.restarts) << 48);
-        self.engine = Self::engine(seed, self.wall_off_us);
+        self.engine = Self::engine(seed, self.wall_off_us, self.live);
         let restore = Restore {
             open: self.log.open(),
             bindings: self.bindings(),
+            spent: self.spent(),
             ..Restore::default()
         };
         self.boot(restore);
+    }
+
+    fn spent(&self) -> Vec<(TenantId, u32, u64)> {
+        let charges = self.log.durable.iter().filter_map(|r| match r.event {
+            Event::OutboundCharged { micros, day, .. } => Some((r.tenant, day, micros)),
+            _ => None,
+        });
+        charges.collect()
     }
 
     fn bindings(&self) -> Vec<(PhoneId, String, Timestamp)> {
@@ -475,8 +492,15 @@ impl World {
                 result,
                 after,
             } => self.hold(after, Held::Reply(command, result)),
-            Output::Media { command, .. } => {
-                for (d, event) in self.media.command(self.now, command) {
+            Output::MoveLeg { leg, to, .. } => {
+                for (d, event) in self.media.move_leg(self.now, leg, to) {
+                    self.later(d, Thing::Media(event));
+                }
+            }
+            Output::Media {
+                worker, command, ..
+            } => {
+                for (d, event) in self.media.command(self.now, worker, command) {
                     self.later(d, Thing::Media(event));
                 }
             }

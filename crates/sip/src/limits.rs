@@ -139,6 +139,28 @@ impl Limiter {
         true
     }
 
+    /// The networks that are banned now, each with the end of its ban.
+    pub(crate) fn bans(&self, now: Timestamp) -> Vec<(IpAddr, Timestamp)> {
+        let banned = self.sources.iter().filter(|(_, s)| s.banned_until > now);
+        banned.map(|(ip, s)| (*ip, s.banned_until)).collect()
+    }
+
+    /// Takes a ban back, and what led to it; `false`: there was none.
+    pub(crate) fn unban(&mut self, now: Timestamp, ip: IpAddr) -> bool {
+        match self.sources.get_mut(&network(ip)) {
+            Some(s) if s.banned_until > now => {
+                (s.banned_until, s.failures, s.bans) = (Timestamp::ZERO, 0, 0);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Bans a source because a person says so.
+    pub(crate) fn ban(&mut self, now: Timestamp, ip: IpAddr, until: Timestamp) {
+        self.source(now, ip).banned_until = until;
+    }
+
     /// Whether a `Denied` event may be given for this source now.
     pub(crate) fn may_report(&mut self, now: Timestamp, ip: IpAddr) -> bool {
         let source = self.source(now, ip);
@@ -192,6 +214,20 @@ mod tests {
             t = t + FORGIVE_EVERY;
             assert!(!l.failed(t, A));
         }
+    }
+
+    #[test]
+    fn people_see_bans_and_take_them_back() {
+        let mut l = limiter();
+        let t = Timestamp::from_secs(100);
+        assert!(l.bans(t).is_empty() && !l.unban(t, A));
+        for _ in 0..4 {
+            l.failed(t, A);
+        }
+        assert_eq!(l.bans(t), [(A, t + Duration::from_secs(30))]);
+        assert!(l.unban(t, A) && !l.is_banned(t, A) && !l.unban(t, A));
+        l.ban(t, A, t + Duration::from_secs(3));
+        assert!(l.is_banned(t, A) && !l.is_banned(t + Duration::from_secs(3), A));
     }
 
     #[test]

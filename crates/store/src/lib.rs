@@ -10,6 +10,7 @@
 //! commit callback up to which [`cp_vocab::event::LogPosition`] the log is durable.
 
 pub mod auth;
+mod brand;
 pub mod config;
 mod error;
 pub mod log;
@@ -24,6 +25,7 @@ mod sqlite;
 mod store;
 
 pub use auth::{ApiKey, Idempotency, Idempotent, Role, Session, StoredResponse, User};
+pub use brand::BrandStore;
 pub use config::{
     Change, ConfigId, ConfigKind, ConfigRow, Edit, Entity, StoreExt, Version, Versioned, Webhook,
 };

@@ -2,6 +2,7 @@
 //! where blocking is allowed.
 
 use crate::auth::{ApiKey, Idempotency, Session, StoredResponse, User};
+use crate::brand::BrandStore;
 use crate::config::{Change, ConfigId, ConfigKind, ConfigRow, Edit, Version, Versioned};
 use crate::error::{Health, Result};
 use crate::log::{CommitCallback, HealthCallback, Refused};
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 /// Everything that outlives a process. Object safe; one conformance suite holds every
 /// implementation to what is written here.
-pub trait Store: Send + Sync + PushStore + crate::proof::ProofStore {
+pub trait Store: Send + Sync + PushStore + crate::proof::ProofStore + BrandStore {
     // --- the log
 
     /// Hands over records that became true, in order, and returns at once. The batch is kept whole
@@ -109,6 +110,9 @@ pub trait Store: Send + Sync + PushStore + crate::proof::ProofStore {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<QueueCounters>>;
+
+    /// Spent on outgoing calls by day (`20261120`), oldest first: this month's at least.
+    fn outbound_spent(&self, tenant: TenantId) -> Result<Vec<(u32, u64)>>;
 
     /// Drops all projections and builds them again from the log. Blocks the writer meanwhile.
     fn rebuild_projections(&self) -> Result<()>;

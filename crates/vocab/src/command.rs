@@ -262,6 +262,15 @@ pub enum Command {
     Explain {
         interaction: InteractionId,
     },
+    /// SIP sources that are banned; answered with a JSON text.
+    Bans,
+    /// Bans a SIP source for so long; 0 takes a ban back.
+    Ban {
+        address: std::net::IpAddr,
+        seconds: u64,
+    },
+    /// Calls and money of outgoing calls now; answered with a JSON text.
+    OutboundUsage,
     /// Live state as a JSON text: agents, queues, interactions of the tenant.
     Live,
 }

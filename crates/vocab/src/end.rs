@@ -41,6 +41,16 @@ pub enum EndReason {
     Incompatible,
     /// A fault of ours; the interaction was ended politely.
     Internal,
+    /// The tenant may not dial there.
+    DestinationBlocked,
+    /// The tenant's money for calls is spent.
+    SpendLimit,
+    /// No calls leave at this hour.
+    OutsideHours,
+    /// Too many outgoing calls at a time or within a minute.
+    OutboundLimit,
+    /// An emergency number, and emergency calls are not live here.
+    EmergencyNotLive,
 }
 
 impl EndReason {
@@ -56,7 +66,12 @@ impl EndReason {
             Self::Busy => 486,
             Self::NoAnswer | Self::Unavailable => 480,
             Self::Declined => 603,
-            Self::Refused => 403,
+            Self::Refused
+            | Self::DestinationBlocked
+            | Self::SpendLimit
+            | Self::OutsideHours
+            | Self::EmergencyNotLive => 403,
+            Self::OutboundLimit => 503,
             Self::Incompatible => 488,
             Self::Overload => 503,
             Self::Cancelled | Self::Abandoned => 487,
@@ -86,6 +101,41 @@ impl EndReason {
             Self::Refused => "refused",
             Self::Incompatible => "incompatible",
             Self::Internal => "internal",
+            Self::DestinationBlocked => "destination_blocked",
+            Self::SpendLimit => "spend_limit",
+            Self::OutsideHours => "outside_hours",
+            Self::OutboundLimit => "outbound_limit",
+            Self::EmergencyNotLive => "emergency_not_live",
         }
+    }
+    /// What a command is refused with whose target cannot be dialled for this reason.
+    pub fn refusal(self) -> crate::Refusal {
+        use crate::Code;
+        let (code, detail) = match self {
+            Self::NotFound => (Code::NotFound, "Nothing has that number or extension."),
+            Self::DestinationBlocked => (
+                Code::DestinationBlocked,
+                "Your outbound rules do not allow that destination.",
+            ),
+            Self::SpendLimit => (
+                Code::SpendLimit,
+                "The limit of spending on calls is reached; an administrator can raise or lift it.",
+            ),
+            Self::OutsideHours => (
+                Code::OutsideHours,
+                "Your outbound rules allow no calls at this hour.",
+            ),
+            Self::OutboundLimit => (
+                Code::OutboundLimit,
+                "Too many outgoing calls at this moment. Try again in a minute.",
+            ),
+            Self::EmergencyNotLive => (
+                Code::EmergencyNotLive,
+                "Emergency calls are not live here. Use another telephone.",
+            ),
+            Self::Refused => (Code::Forbidden, "That target may not be dialled."),
+            _ => (Code::NoAgent, "That target cannot be reached."),
+        };
+        crate::Refusal::new(code, detail)
     }
 }

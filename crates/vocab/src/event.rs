@@ -322,6 +322,18 @@ events! {
     TrunkDown = "trunk.down" { trunk: TrunkId, why: String }
     ConfigurationChanged = "tenant.configuration_changed" { by: Actor, what: String, id: String }
     AccessDenied = "tenant.access_denied" { what: String, detail: String }
+    /// A call was not let out; `why` is the code of the reason.
+    OutboundRefused = "tenant.outbound_refused" { interaction: InteractionId, to: Pii<String>, why: EndReason }
+    /// Something about outgoing calls that a person should look at: `spend`, `calls`, `rate`, `same_number`, `refusals`.
+    OutboundAlert = "tenant.outbound_alert" { what: String, detail: String }
+    /// What an answered outgoing call cost, in millionths of the tenant's currency; `day` is `20261120`.
+    OutboundCharged = "tenant.outbound_charged" { interaction: InteractionId, leg: LegId, prefix: String, seconds: u64, micros: u64, day: u32 }
+    /// Somebody lifted the limits of outgoing calls, or (without `until`) let them hold again.
+    OutboundLifted = "tenant.outbound_lifted" { by: String, reason: String, until: Option<Timestamp> }
+    /// An emergency call left on the short path.
+    EmergencyCalled = "tenant.emergency_called" { interaction: InteractionId, leg: LegId, phone: Option<PhoneId>, callback: Pii<String> }
+    /// A step towards emergency calls being live, or away from it: `requested`, `live`, `off`.
+    EmergencyChanged = "tenant.emergency_changed" { what: String, by: String }
 }
 
 impl Event {

@@ -120,6 +120,8 @@ typed_ids! {
     /// A mix inside a media worker.
     MixId = "mix";
     WrapUpCodeId = "wuc";
+    /// Business hours.
+    ScheduleId = "sch";
     ApiKeyId = "key";
     SessionId = "ses";
     /// A customer, over all numbers, addresses and devices.
@@ -134,6 +136,9 @@ typed_ids! {
     PrecallId = "pre";
     /// A tenant's rules of proof.
     ProofPolicyId = "ppo";
+    /// How a business shows itself when it calls.
+    BrandId = "brd";
+    PictureId = "pic";
     /// A browser that is reached by Web Push.
     PushId = "psh";
     /// A receiver of events by HTTP.

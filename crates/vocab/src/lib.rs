@@ -4,7 +4,9 @@
 //! Pure data: nothing here reads a clock, draws a random number or opens a socket. Ids are drawn
 //! from an [`id::IdSource`] that the caller seeds.
 
+pub mod brand;
 pub mod command;
+pub mod dialling;
 pub mod end;
 pub mod event;
 pub mod id;
@@ -17,6 +19,8 @@ pub mod person;
 pub mod pii;
 pub mod proof;
 pub mod refusal;
+pub mod safety;
+pub mod schedule;
 pub mod time;
 pub mod trust;
 

@@ -263,6 +263,25 @@ pub enum MediaCommand<S = Sound> {
     },
 }
 
+impl<S> MediaCommand<S> {
+    /// The leg that carries the command out; of a recording the left one.
+    pub fn leg(&self) -> Option<LegId> {
+        match self {
+            Self::Open { leg, .. }
+            | Self::Plan { leg, .. }
+            | Self::Close { leg }
+            | Self::Hear { leg, .. }
+            | Self::Speak { leg, .. }
+            | Self::Mute { leg, .. }
+            | Self::Play { leg, .. }
+            | Self::Stop { leg, .. }
+            | Self::SendDigits { leg, .. }
+            | Self::Record { left: leg, .. } => Some(*leg),
+            Self::PauseRecording { .. } | Self::StopRecording { .. } => None,
+        }
+    }
+}
+
 /// How a leg sounded, from RTP and RTCP.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Quality {

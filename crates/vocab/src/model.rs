@@ -1,12 +1,14 @@
 //! The configuration snapshot the engine works from: immutable, replaced whole, so that an
 //! interaction never sees half of a change. The store keeps it as rows; the API edits it.
 
+use crate::brand::{Brand, Picture};
 use crate::id::*;
 use crate::media::{Codec, Sound};
 use crate::net::Transport;
 use crate::party::NumberRules;
 use crate::person::Awaited;
 use crate::pii::Pii;
+use crate::safety::Safety;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -25,6 +27,8 @@ pub struct Tenant {
     /// Reasons to be away of the tenant's own, as agents choose them.
     #[serde(default)]
     pub presence_reasons: Vec<String>,
+    #[serde(default)]
+    pub safety: Box<Safety>,
 }
 
 impl Tenant {
@@ -74,6 +78,12 @@ pub enum Destination {
     /// Refuse with this SIP status.
     Reject {
         status: u16,
+    },
+    /// By business hours; where a number leads, nowhere deeper.
+    Hours {
+        schedule: ScheduleId,
+        open: Box<Destination>,
+        closed: Box<Destination>,
     },
     /// Read one digit against a menu.
     Menu {
@@ -413,6 +423,10 @@ pub struct Snapshot {
     pub queues: Vec<Queue>,
     pub conferences: Vec<Conference>,
     pub wrap_up_codes: Vec<WrapUpCode>,
+    #[serde(default)]
+    pub brands: Vec<Brand>,
+    #[serde(default)]
+    pub pictures: Vec<Picture>,
 }
 
 /// Why an agent is here or away.

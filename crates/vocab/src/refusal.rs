@@ -23,6 +23,14 @@ codes! {
     Unauthenticated = "unauthenticated", 401, 401;
     Forbidden = "forbidden", 403, 403;
     NotFound = "not_found", 404, 404;
+    /// The tenant's outbound rules do not allow the destination.
+    DestinationBlocked = "destination_blocked", 403, 403;
+    /// The tenant's money for calls is spent.
+    SpendLimit = "spend_limit", 403, 403;
+    /// The tenant's outbound rules allow no calls at this hour.
+    OutsideHours = "outside_hours", 403, 403;
+    /// An emergency number, and emergency calls are not live.
+    EmergencyNotLive = "emergency_not_live", 403, 403;
     Conflict = "conflict", 409, 491;
     /// The interaction named by a command has ended.
     InteractionEnded = "interaction_ended", 409, 481;
@@ -39,6 +47,8 @@ codes! {
     NotAcceptable = "not_acceptable", 422, 488;
     IdempotencyMismatch = "idempotency_mismatch", 422, 400;
     TooManyRequests = "too_many_requests", 429, 503;
+    /// Too many outgoing calls of the tenant at a time or within a minute.
+    OutboundLimit = "outbound_limit", 429, 503;
     Internal = "internal", 500, 500;
     QueueFull = "queue_full", 503, 480;
     NoAgent = "no_agent", 503, 480;

@@ -11,4 +11,5 @@ mod recovery;
 mod supervision;
 mod torture;
 mod trunks;
+mod workers;
 mod world;

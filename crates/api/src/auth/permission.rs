@@ -72,7 +72,14 @@ permissions! {
     PrecallsRead = "precalls:read" [Supervisor Administrator Operator] "See announced calls and who may announce";
     PrecallsWrite = "precalls:write" [Administrator Operator] "Let others announce calls, and take announcements back";
     PrecallsSend = "precalls:send" [Supervisor Administrator Operator] "Announce calls of the house to those who will be called";
+    OutboundRead = "outbound:read" [Supervisor Administrator Operator] "See the rules for outgoing calls and what is spent";
+    OutboundWrite = "outbound:write" [Administrator Operator] "Change them, lift limits for a while";
+    EmergencyRead = "emergency:read" [Supervisor Administrator Operator] "See where emergency calls go";
+    EmergencyWrite = "emergency:write" [Administrator] "Change it, ask and agree that they go live";
+    PrivacyRead = "privacy:read" [Supervisor Administrator Operator] "See how long things are kept, consents and erasures";
+    PrivacyWrite = "privacy:write" [Administrator] "Change it, erase people";
     NodeDrain = "node:drain" [Operator] "Drain this node before a restart";
+    NodeBans = "node:bans" [Operator] "See and change which SIP sources are banned";
     MetricsRead = "metrics:read" [Operator] "Read metrics from afar";
 }
 

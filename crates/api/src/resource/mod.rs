@@ -2,11 +2,13 @@
 
 mod agents;
 pub(crate) mod api_keys;
+mod brands;
 mod conferences;
 mod numbers;
 mod persons;
 mod phones;
 mod queues;
+mod safety;
 mod skills;
 mod tenant;
 mod trunks;
@@ -22,6 +24,7 @@ use cp_vocab::{AgentId, PhoneId, TenantId};
 
 pub(crate) fn add(api: &mut Api) {
     tenant::add(api);
+    safety::add(api);
     crud::add::<users::Users>(api);
     crud::add::<agents::Agents>(api);
     crud::add::<queues::Queues>(api);
@@ -32,6 +35,7 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<trunks::Trunks>(api);
     crud::add::<conferences::Conferences>(api);
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
+    brands::add(api);
     api_keys::add(api);
     persons::add(api);
 }

@@ -10,7 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! ids {
     ($($name:ident = $prefix:literal;)*) => {$(
-        #[derive(Debug, Deserialize)]
+        #[derive(Debug, Serialize, Deserialize)]
         pub(crate) struct $name(pub(crate) String);
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
@@ -30,7 +30,7 @@ ids! {
     QueueId = "que"; SkillId = "skl"; NumberId = "num"; TrunkId = "trk"; PhoneId = "phn"; OfferId = "off";
     RecordingId = "rec"; ConferenceId = "cnf"; WrapUpCodeId = "wuc"; ApiKeyId = "key"; SessionId = "ses";
     PersonId = "per"; CredentialId = "crd"; DataSessionId = "dat"; CallerPartnerId = "cpa"; PrecallId = "pre";
-    PushId = "psh";
+    PushId = "psh"; BrandId = "brd"; PictureId = "pic";
 }
 
 /// A prompt, words to speak, a tone, or silence.

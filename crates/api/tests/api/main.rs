@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on says so by panicking.
 
+mod brands;
 mod client;
 mod crud;
 mod events;
 mod isolation;
 mod operations;
 mod push;
+mod safety;
 mod sign_in;
 mod world;

@@ -4,6 +4,7 @@ use crate::client::Client;
 use cp_api::auth::password;
 use cp_api::{ApiState, Backend, PushRefused, Pusher, Readiness, Settings};
 use cp_store::{Change, Edit, Options, PushRow, Role, SqliteStore, Store, User};
+use cp_vocab::brand::{Brand, Picture, PictureKind};
 use cp_vocab::command::{Actor, CommandEnvelope, CommandResult};
 use cp_vocab::event::{Direction, Endpoint, LegRole, LogPosition};
 use cp_vocab::id::TypedId;
@@ -95,6 +96,8 @@ impl Double {
         }
         let document = match &envelope.command {
             Command::Live => Some(serde_json::to_value(self.live(envelope.tenant)).unwrap()),
+            Command::OutboundUsage => Some(json!({ "calls": 0 })),
+            Command::Bans => Some(json!({ "items": [] })),
             Command::Devices { .. } => Some(json!({ "devices": [], "calls": [] })),
             Command::Explain { .. } => Some(json!({ "chosen": "longest idle" })),
             _ => None,
@@ -343,6 +346,8 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(TrunkId, 1);
     id!(ConferenceId, 1);
     id!(WrapUpCodeId, 1);
+    id!(BrandId, 1);
+    id!(PictureId, 1);
     id!(ApiKeyId, 1);
     id!(PersonId, 1);
     Rows {
@@ -418,6 +423,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             interactions_max: 0,
             record_by_default: false,
             presence_reasons: vec![],
+            safety: Default::default(),
         }
         .into(),
         user(r.agent_user, Role::Agent, "agent").into(),
@@ -486,6 +492,27 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             id: id("wuc").parse().unwrap(),
             tenant: r.tenant,
             name: marked("code"),
+        }
+        .into(),
+        Picture {
+            id: id("pic").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("picture"),
+            kind: PictureKind::Png,
+            digest: "0".repeat(64),
+            bytes: 1,
+        }
+        .into(),
+        Brand {
+            id: id("brd").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("brand"),
+            reason: String::new(),
+            picture: None,
+            link: String::new(),
+            incentive: None,
+            numbers: vec![],
+            disabled: false,
         }
         .into(),
         cp_store::ApiKey {

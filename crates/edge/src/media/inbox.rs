@@ -1,8 +1,9 @@
 //! Orders to one worker.
 
+use super::ports::Pair;
 use crate::wake::Wake;
-use cp_media::MediaCommand;
-use cp_vocab::RecordingId;
+use cp_media::{MediaCommand, MovingLeg};
+use cp_vocab::{LegId, RecordingId};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,11 +15,28 @@ const ORDERS_MAX: usize = 65_536;
 pub(super) enum Order {
     Command(MediaCommand),
     Grow(usize),
+    /// This leg is on its way from another worker: orders for it wait until it is here.
+    Expect(LegId),
+    /// Give this leg, and the sockets of its port, to another worker.
+    Give {
+        leg: LegId,
+        port: u16,
+        to: u16,
+    },
+    /// A leg from another worker.
+    Arrive(Box<Arrival>),
     /// A step on the file of a recording failed.
     RecordingFailed(RecordingId, String),
     /// Stands for a bug in the node.
     #[cfg(test)]
     Panic,
+}
+
+/// What one worker hands to another: sockets always, the leg's state when it was open.
+pub(super) struct Arrival {
+    pub(super) leg: LegId,
+    pub(super) pair: Option<Pair>,
+    pub(super) state: Option<MovingLeg>,
 }
 
 #[derive(Default)]

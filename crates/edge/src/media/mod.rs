@@ -7,6 +7,7 @@
 
 mod events;
 mod inbox;
+mod moving;
 mod ports;
 mod worker;
 mod writer;
@@ -21,6 +22,8 @@ pub use worker::WorkerCounters;
 use crate::clock::Clock;
 use crate::error::EdgeError;
 use crate::sys::process::usable_cores;
+use cp_vocab::LegId;
+use cp_vocab::media::PortPair;
 use inbox::{Inbox, Order};
 use ports::PortRange;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -110,6 +113,7 @@ impl MediaWorkers {
             threads: Vec::new(),
             writer: Some(writer),
         };
+        let peers: Arc<[Arc<Inbox>]> = media.inboxes.clone().into();
         let seed = RandomState::new().build_hasher().finish();
         for (index, inbox) in media.inboxes.iter().enumerate() {
             let node = NodeConfig {
@@ -122,7 +126,7 @@ impl MediaWorkers {
             let mut worker = Worker::new(
                 node,
                 clock,
-                Arc::clone(inbox),
+                (Arc::clone(inbox), Arc::clone(&peers)),
                 Arc::clone(&range),
                 events.clone(),
                 queue,
@@ -149,6 +153,20 @@ impl MediaWorkers {
     /// it was not taken: there is no such worker, or it is stuck and its inbox full.
     pub fn send(&self, worker: u16, command: MediaCommand) -> Result<(), EdgeError> {
         self.order(worker, Order::Command(command))
+    }
+
+    /// Have a leg carried by another worker, with the sockets of its `port`; the far side notices
+    /// nothing. Whom it hears and what plays to it is to be said anew, to the new worker; such orders
+    /// may follow at once. An error means that it stays where it is.
+    pub fn move_leg(&self, leg: LegId, port: PortPair, to: u16) -> Result<(), EdgeError> {
+        self.order(to, Order::Expect(leg))?;
+        let port = (port.worker, port.rtp.port());
+        let given = Order::Give {
+            leg,
+            port: port.1,
+            to,
+        };
+        self.order(port.0, given)
     }
 
     /// Ask a worker to bind `pairs` more port pairs; answered by `MediaEvent::Ports` in pieces, and

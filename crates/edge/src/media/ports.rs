@@ -72,7 +72,8 @@ impl std::fmt::Display for Shortage {
     }
 }
 
-struct Pair {
+/// The two sockets of a leg.
+pub(super) struct Pair {
     port: u16,
     rtp: UdpSocket,
     rtcp: UdpSocket,
@@ -83,7 +84,9 @@ const NO_PAIR: u32 = u32::MAX;
 /// The sockets of one worker. The epoll token of a socket is twice its pair's index, plus one for
 /// RTCP.
 pub(super) struct Sockets {
-    pairs: Vec<Pair>,
+    pairs: Vec<Option<Pair>>,
+    /// Places of pairs that went to another worker.
+    vacant: Vec<usize>,
     /// Index of the pair by RTP port.
     by_port: Box<[u32]>,
 }
@@ -92,6 +95,7 @@ impl Sockets {
     pub(super) fn new() -> Self {
         Self {
             pairs: Vec::new(),
+            vacant: Vec::new(),
             by_port: vec![NO_PAIR; 1 << 16].into_boxed_slice(),
         }
     }
@@ -135,23 +139,50 @@ impl Sockets {
             rtp: open(port)?,
             rtcp: open(port + 1)?,
         };
-        let index = self.pairs.len();
-        epoll.add(&pair.rtp, token(index, false), Interest::Read)?;
-        epoll.add(&pair.rtcp, token(index, true), Interest::Read)?;
-        self.by_port[usize::from(port)] = index as u32;
-        self.pairs.push(pair);
+        self.put(pair, epoll)
+    }
+
+    /// Watch the sockets of a pair, new or from another worker.
+    pub(super) fn put(&mut self, pair: Pair, epoll: &Epoll) -> io::Result<()> {
+        let index = self.vacant.pop().unwrap_or(self.pairs.len());
+        let watched = epoll
+            .add(&pair.rtp, token(index, false), Interest::Read)
+            .and_then(|()| epoll.add(&pair.rtcp, token(index, true), Interest::Read));
+        if index == self.pairs.len() {
+            self.pairs.push(None);
+        }
+        if let Err(error) = watched {
+            self.vacant.push(index);
+            return Err(error);
+        }
+        self.by_port[usize::from(pair.port)] = index as u32;
+        self.pairs[index] = Some(pair);
         Ok(())
+    }
+
+    /// Give up the sockets of a port, for another worker.
+    pub(super) fn take(&mut self, port: u16, epoll: &Epoll) -> Option<Pair> {
+        let index = std::mem::replace(&mut self.by_port[usize::from(port)], NO_PAIR) as usize;
+        let pair = self.pairs.get_mut(index)?.take()?;
+        self.vacant.push(index);
+        for socket in [&pair.rtp, &pair.rtcp] {
+            if let Err(error) = epoll.remove(socket) {
+                tracing::error!(%error, "a socket that goes to another worker stays watched");
+            }
+        }
+        Some(pair)
     }
 
     /// RTP port, whether it is the RTCP socket, and the socket of an epoll token.
     pub(super) fn by_token(&self, token: u64) -> Option<(u16, bool, &UdpSocket)> {
-        let pair = self.pairs.get((token >> 1) as usize)?;
+        let pair = self.pairs.get((token >> 1) as usize)?.as_ref()?;
         let rtcp = token & 1 == 1;
         Some((pair.port, rtcp, if rtcp { &pair.rtcp } else { &pair.rtp }))
     }
 
     pub(super) fn by_port(&self, port: u16, rtcp: bool) -> Option<&UdpSocket> {
-        let pair = self.pairs.get(self.by_port[usize::from(port)] as usize)?;
+        let index = self.by_port[usize::from(port)] as usize;
+        let pair = self.pairs.get(index)?.as_ref()?;
         Some(if rtcp { &pair.rtcp } else { &pair.rtp })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::events::EventSink;
 use super::inbox::{Inbox, Order};
-use super::ports::{PortRange, Sockets};
+use super::ports::{Pair, PortRange, Sockets};
 use super::writer::WriteQueue;
 use crate::clock::Clock;
 use crate::error::EdgeError;
@@ -12,7 +12,7 @@ use crate::sys::process::prefer_this_thread;
 use cp_media::{MediaCommand, Node, NodeConfig, Sink, WriteOp};
 use cp_vocab::media::MediaEvent;
 use cp_vocab::{LegId, RecordingId, Timestamp};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -80,12 +80,14 @@ impl Gauge {
 
 pub(super) struct Worker {
     config: NodeConfig,
-    clock: Clock,
-    epoll: Epoll,
+    pub(super) clock: Clock,
+    pub(super) epoll: Epoll,
     inbox: Arc<Inbox>,
+    /// The inboxes of all workers, by number.
+    pub(super) peers: Arc<[Arc<Inbox>]>,
     range: Arc<PortRange>,
-    node: Node,
-    out: Output,
+    pub(super) node: Node,
+    pub(super) out: Output,
     /// Taken from the inbox; what a panic leaves here is carried out by the next node.
     orders: VecDeque<Order>,
     /// Pairs still to bind for `Grow` orders.
@@ -95,7 +97,9 @@ pub(super) struct Worker {
     paused_until: Timestamp,
     rounds: u32,
     /// What is lost when the node panics.
-    legs: FxHashSet<LegId>,
+    pub(super) legs: FxHashSet<LegId>,
+    /// Legs on their way here, with the orders that wait for them.
+    pub(super) expected: FxHashMap<LegId, Vec<MediaCommand>>,
     gauge: Arc<Gauge>,
 }
 
@@ -103,7 +107,7 @@ impl Worker {
     pub(super) fn new(
         config: NodeConfig,
         clock: Clock,
-        inbox: Arc<Inbox>,
+        (inbox, peers): (Arc<Inbox>, Arc<[Arc<Inbox>]>),
         range: Arc<PortRange>,
         events: EventSink,
         writes: Arc<WriteQueue>,
@@ -128,6 +132,7 @@ impl Worker {
             clock,
             epoll,
             inbox,
+            peers,
             range,
             orders: VecDeque::new(),
             to_bind: 0,
@@ -135,6 +140,7 @@ impl Worker {
             paused_until: Timestamp::ZERO,
             rounds: 0,
             legs: FxHashSet::default(),
+            expected: FxHashMap::default(),
             gauge,
         })
     }
@@ -276,10 +282,13 @@ impl Worker {
         }
     }
 
-    fn take_order(&mut self, order: Order) {
+    pub(super) fn take_order(&mut self, order: Order) {
         let now = self.clock.now();
         match order {
             Order::Command(command) => {
+                let Some(command) = self.unless_expected(command) else {
+                    return;
+                };
                 match &command {
                     MediaCommand::Open { leg, .. } => {
                         self.legs.insert(*leg);
@@ -291,6 +300,9 @@ impl Worker {
                 }
                 self.node.command(now, command);
             }
+            Order::Expect(leg) => self.expect(leg),
+            Order::Give { leg, port, to } => self.give(leg, port, to),
+            Order::Arrive(arrival) => self.arrive(*arrival),
             Order::Grow(pairs) => self.to_bind = self.to_bind.saturating_add(pairs),
             Order::RecordingFailed(recording, error) => {
                 self.node.recording_failed(now, recording, error);
@@ -393,7 +405,7 @@ fn is_icmp(error: &io::Error) -> bool {
 }
 
 /// Where the node's results go.
-struct Output {
+pub(super) struct Output {
     worker: u16,
     sockets: Sockets,
     sink: EventSink,
@@ -405,6 +417,20 @@ struct Output {
     failed: Vec<(RecordingId, String)>,
     sent: u64,
     send_errors: u64,
+}
+
+impl Output {
+    pub(super) fn take_pair(&mut self, port: u16, epoll: &Epoll) -> Option<Pair> {
+        self.sockets.take(port, epoll)
+    }
+
+    pub(super) fn put_pair(&mut self, pair: Pair, epoll: &Epoll) -> io::Result<()> {
+        self.sockets.put(pair, epoll)
+    }
+
+    pub(super) fn tell(&mut self, event: MediaEvent) {
+        self.events.push(event);
+    }
 }
 
 impl Sink for Output {

@@ -90,6 +90,10 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_MOD, fd, token, interest)
     }
 
+    pub(crate) fn remove(&self, fd: impl AsFd) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_DEL, fd, 0, Interest::Read)
+    }
+
     /// Wait for reports, at most `timeout` (`None`: for ever). An interrupted wait gives none.
     pub(crate) fn wait(&self, ready: &mut [Ready], timeout: Option<Duration>) -> usize {
         let n = if self.coarse.load(Relaxed) {

@@ -215,6 +215,96 @@ fn packets_are_relayed_both_ways_from_the_ports_that_were_named() {
     );
 }
 
+/// Two calls that are to become one may have begun on different cores.
+#[test]
+fn a_leg_goes_to_another_worker_with_its_sockets_and_numbers() {
+    let mut house = House::new(31_640..=31_699, |c| c.workers = Some(2));
+    let ((a, a_addr), (b, b_addr)) = (phone(), phone());
+    let port_of = |house: &House, worker: u16| {
+        let port = house.ports.iter().find(|p| p.worker == worker);
+        *port.expect("a port of the worker")
+    };
+    let ports = [port_of(&house, 0), port_of(&house, 1)];
+    for (worker, phone) in [(0, a_addr), (1, b_addr)] {
+        let open = MediaCommand::Open {
+            leg: leg(u128::from(worker) + 1),
+            port: ports[usize::from(worker)],
+            plan: Some(plan(phone)),
+        };
+        house.media.send(worker, open).expect("taken");
+    }
+    let hear = |house: &House, worker: u16, hearer: u128, heard: u128| {
+        let order = MediaCommand::Hear {
+            leg: leg(hearer),
+            hears: Hears::leg(leg(heard)),
+        };
+        house.media.send(worker, order).expect("taken");
+    };
+    // Each hears itself, so that numbers have been used on both workers.
+    let own = [(0, 1, &a, ports[0].rtp), (1, 2, &b, ports[1].rtp)];
+    for (worker, n, phone, port) in own {
+        hear(&house, worker, n, n);
+        phone.send_to(&rtp(1, 7), port).expect("send");
+        assert_eq!(audio_of(phone), (vec![1; 160], port));
+    }
+    // To and fro; orders for the leg need not wait for it.
+    let mut port = ports[0];
+    let mut last = None;
+    for (turn, to) in [1, 0, 1].into_iter().enumerate() {
+        house.media.move_leg(leg(1), port, to).expect("taken");
+        port.worker = to;
+        hear(&house, to, 1, if to == 1 { 2 } else { 1 });
+        hear(&house, 1, 2, 1);
+        let n = 10 * (turn as u16 + 1);
+        a.send_to(&rtp(n, 7), ports[0].rtp).expect("send");
+        let (hearer, speaker) = if to == 1 { (&b, &b) } else { (&a, &a) };
+        let from = if to == 1 { ports[1].rtp } else { ports[0].rtp };
+        assert_eq!(audio_of(hearer), (vec![n as u8; 160], from), "turn {turn}");
+        if to == 1 {
+            speaker.send_to(&rtp(n, 8), ports[1].rtp).expect("send");
+            let mut buffer = [0; 2_000];
+            let (length, from) = a.recv_from(&mut buffer).expect("a packet");
+            assert_eq!(
+                (&buffer[12..length], from),
+                (&[n as u8; 160][..], ports[0].rtp)
+            );
+            // One stream to the far side, whoever carries it.
+            let ssrc = buffer[8..12].to_vec();
+            assert_eq!(*last.get_or_insert(ssrc.clone()), ssrc);
+        }
+    }
+    // It ends where it is.
+    house
+        .media
+        .send(1, MediaCommand::Close { leg: leg(1) })
+        .expect("taken");
+    let quality = house.until(
+        "last quality",
+        |e| match e {
+            MediaEvent::Quality {
+                leg: l,
+                quality,
+                last: true,
+            } if *l == leg(1) => Some(*quality),
+            _ => None,
+        },
+        || {},
+    );
+    assert_eq!(quality.packets_received, 4);
+    // A port without a leg goes too: its call is still ringing.
+    let free = *house.ports.iter().rfind(|p| p.worker == 0).expect("a port");
+    house.media.move_leg(leg(3), free, 1).expect("taken");
+    let open = MediaCommand::Open {
+        leg: leg(3),
+        port: PortPair { worker: 1, ..free },
+        plan: Some(plan(a_addr)),
+    };
+    house.media.send(1, open).expect("taken");
+    hear(&house, 1, 3, 2);
+    b.send_to(&rtp(90, 8), ports[1].rtp).expect("send");
+    assert_eq!(audio_of(&a), (vec![90; 160], free.rtp));
+}
+
 #[test]
 fn nobody_at_the_far_side_is_seen_by_icmp() {
     let mut house = House::new(31_100..=31_163, |config| {

@@ -402,16 +402,7 @@ impl Interaction {
             }
             (Err(reason), _) => {
                 self.never_began(ctx);
-                let code = if reason == EndReason::NotFound {
-                    Code::NotFound
-                } else {
-                    Code::NoAgent
-                };
-                return self.reply(
-                    ctx,
-                    command,
-                    Err(Refusal::new(code, "That target cannot be reached.")),
-                );
+                return self.reply(ctx, command, Err(reason.refusal()));
             }
         };
         self.start_outbound(ctx, phone.address.clone(), to.address);
@@ -485,16 +476,9 @@ impl Interaction {
                     }),
                 );
             }
-            Err(_) => {
+            Err(reason) => {
                 self.never_began(ctx);
-                self.reply(
-                    ctx,
-                    command,
-                    Err(Refusal::new(
-                        Code::NotFound,
-                        "That target cannot be reached.",
-                    )),
-                );
+                self.reply(ctx, command, Err(reason.refusal()));
             }
         }
     }

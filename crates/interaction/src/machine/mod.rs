@@ -298,6 +298,7 @@ impl Interaction {
             ),
             Input::Adopt { leg, from, instead } => self.adopt(ctx, *leg, from, instead),
             Input::Release { leg, to } => self.release(ctx, leg, to),
+            Input::WorkerChanged => self.worker_changed(),
             Input::NodeLost => self.node_lost(ctx),
             Input::NodeStops => self.node_stops(ctx),
             Input::Fault => self.end_all(ctx, EndReason::Internal, None, None),

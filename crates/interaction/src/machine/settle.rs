@@ -24,6 +24,14 @@ impl Interaction {
         }
     }
 
+    /// Everything is said anew, to another worker. A recording does not follow: it ends with the old
+    /// worker, and goes on in another file.
+    pub(crate) fn worker_changed(&mut self) {
+        self.sent_paths.clear();
+        self.sent_ambient.clear();
+        self.record_again |= self.state.recording.is_some();
+    }
+
     fn finish_if_empty(&mut self, ctx: &mut Ctx<'_>) {
         if !self.state.started
             || self.state.ended.is_some()

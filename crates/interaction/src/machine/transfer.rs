@@ -43,26 +43,11 @@ impl Interaction {
                 record,
             } => match ctx.directory.dialled(self.state.tenant, &extension) {
                 Some(d) => d,
-                None if ctx
-                    .directory
-                    .resolve(
-                        self.state.tenant,
-                        &DialTarget::Extension {
-                            extension: extension.clone(),
-                        },
-                    )
-                    .is_ok() =>
-                {
-                    Destination::Dial {
-                        target: DialTarget::Extension { extension },
-                        record,
-                    }
-                }
                 None => {
-                    return Err(Refusal::new(
-                        Code::NotFound,
-                        "Nothing has that number or extension.",
-                    ));
+                    let target = DialTarget::Extension { extension };
+                    let known = ctx.directory.resolve(self.state.tenant, &target);
+                    known.map_err(unreachable_target)?;
+                    Destination::Dial { target, record }
                 }
             },
             other => other,
@@ -86,16 +71,7 @@ impl Interaction {
         let to = ctx
             .directory
             .resolve(self.state.tenant, &dial)
-            .map_err(|reason| {
-                Refusal::new(
-                    if reason == EndReason::NotFound {
-                        Code::NotFound
-                    } else {
-                        Code::NoAgent
-                    },
-                    "The target of the transfer cannot be reached.",
-                )
-            })?;
+            .map_err(unreachable_target)?;
         let shown = Pii(to.dial.clone());
         self.emit(
             ctx,
@@ -511,13 +487,11 @@ impl Interaction {
 
 pub(super) fn unreachable_target(reason: EndReason) -> Refusal {
     match reason {
-        EndReason::NotFound => {
-            Refusal::new(Code::NotFound, "Nothing has that number or extension.")
-        }
-        EndReason::Refused => {
-            Refusal::new(Code::Forbidden, "That number may not be dialled from here.")
-        }
-        _ => Refusal::new(Code::NoAgent, "The phone of that party is not registered."),
+        EndReason::Unavailable => Refusal::new(
+            Code::NoAgent,
+            "The phone of that party is not registered, or nobody of that queue is free.",
+        ),
+        other => other.refusal(),
     }
 }
 

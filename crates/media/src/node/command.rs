@@ -95,14 +95,7 @@ impl Node {
         let phase = (self.opened % PHASES as u64) as u8;
         self.opened += 1;
         let leg = Box::new(Leg::new(now, id, number, phase, sender));
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                self.legs.push(None);
-                (self.legs.len() - 1) as Slot
-            }
-        };
-        self.legs[slot as usize] = Some(leg);
+        let slot = self.slot_for(leg);
         self.by_id.insert(id, slot);
         self.by_port[usize::from(number)] = slot;
         self.count_recordings(slot);
@@ -148,7 +141,7 @@ impl Node {
         self.rewire(slot);
     }
 
-    fn close(&mut self, now: Timestamp, slot: Slot) {
+    pub(super) fn close(&mut self, now: Timestamp, slot: Slot) {
         let Some(id) = self.leg(slot).map(|l| l.id) else {
             return;
         };

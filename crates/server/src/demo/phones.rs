@@ -23,6 +23,29 @@ use std::time::Duration;
 const CALLS_MAX: usize = 40;
 /// A caller who is not served hangs up after this long.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Who calls. Each has a number of its own, from the range that is nobody's (555-01xx).
+const CALLERS: &[&str] = &[
+    "Maria Lopez",
+    "James Carter",
+    "Aisha Khan",
+    "Tom Becker",
+    "Yuki Tanaka",
+    "Olga Petrova",
+    "Samuel Okoye",
+    "Claire Dubois",
+    "Ivan Horvat",
+    "Priya Nair",
+    "Lars Nilsson",
+    "Fatima Zahra",
+    "Daniel Kim",
+    "Emma Rossi",
+    "Pedro Alves",
+    "Hannah Weiss",
+    "Omar Haddad",
+    "Grace Mwangi",
+    "Liam Murphy",
+    "Sofie Jansen",
+];
 
 pub(super) enum Role {
     Callers { number: String, every: Duration },
@@ -301,7 +324,9 @@ impl Phones {
         let Some((port, local)) = self.local() else {
             return;
         };
-        let caller = format!("+1555{:07}", self.ids.random() % 10_000_000);
+        let who = (self.ids.random() % CALLERS.len() as u64) as usize;
+        let area = 201 + 37 * who % 700;
+        let caller = format!("+1{area}55501{:02}", 10 + 4 * who);
         let server = self.server;
         let uri = format!("sip:{number}@{server}");
         let call = self.ua.invite(
@@ -314,13 +339,14 @@ impl Phones {
                     server_name: None,
                 }),
                 from: NameAddrOwned {
-                    display: Some("Virtual caller".into()),
+                    display: Some(CALLERS[who].into()),
                     uri: format!("sip:{caller}@{}", self.own.ip()),
                 },
                 to: NameAddrOwned { display: None, uri },
                 contact_user: caller,
                 sdp: Some(sdp::offer(&local)),
                 headers: vec![],
+                parts: vec![],
                 credential: None,
                 via_trunk: None,
                 ring_timeout: Duration::from_secs(120),

@@ -25,7 +25,12 @@ pub(super) fn print_welcome(running: &Running, people: &People) {
     println!("  Crosspoint is running.\n");
     println!("  Desktop        {url}/");
     println!("  API            {url}/docs    {url}/openapi.json");
-    println!("  SIP            127.0.0.1:{port} (UDP and TCP), domain demo.example\n");
+    let host = &running.sip_host;
+    let here = match host.as_str() {
+        "127.0.0.1" => String::new(),
+        _ => format!("; on this machine also 127.0.0.1:{port}"),
+    };
+    println!("  SIP            {host}:{port} (UDP and TCP), domain demo.example{here}\n");
     println!(
         "  {:<19} {:<20} {:<20} {:<10} SIP password",
         "Who", "Sign in as", "Password", "Extension"
@@ -41,7 +46,7 @@ pub(super) fn print_welcome(running: &Running, people: &People) {
         );
     }
     println!("\n  Try this");
-    println!("   1. Register any softphone as 1001 at 127.0.0.1:{port} with Anna's SIP password.");
+    println!("   1. Register any softphone as 1001 at {host}:{port} with Anna's SIP password.");
     println!(
         "   2. Sign in as Anna at {url}/ and set yourself available: virtual callers ring your phone."
     );

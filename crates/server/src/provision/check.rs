@@ -1,6 +1,8 @@
 //! What is wrong with a provisioning file by itself, before anything of it is written.
 
 use super::{DestinationSpec, File, TenantSpec};
+use cp_vocab::dialling::is_country;
+use cp_vocab::safety::{Outbound, is_time_zone};
 use std::collections::BTreeSet;
 
 /// Everything that is wrong, in words that name it; names that point nowhere are found when the
@@ -19,6 +21,7 @@ fn one(found: &mut Vec<String>, t: &TenantSpec) {
     if t.name.is_empty() {
         found.push("a tenant has no name".into());
     }
+    outbound(found, &t.outbound);
     let people = || t.users.iter().chain(&t.admin);
     twice(found, "phone", t.phones.iter().map(|p| p.user.as_str()));
     twice(found, "agent", t.agents.iter().map(|a| a.name.as_str()));
@@ -46,6 +49,39 @@ fn one(found: &mut Vec<String>, t: &TenantSpec) {
     let overflows = t.queues.iter().filter_map(|q| q.overflow.as_ref());
     for d in destinations.chain(overflows) {
         destination(found, d);
+    }
+}
+
+/// Rules for outgoing calls that would mean something else than was meant.
+fn outbound(found: &mut Vec<String>, rules: &Outbound) {
+    let lists = [&rules.countries, &rules.blocked_countries];
+    for unknown in lists.into_iter().flatten().filter(|c| !is_country(c)) {
+        found.push(format!(
+            "outbound: {unknown:?} is no country (two capital letters)"
+        ));
+    }
+    if !is_time_zone(&rules.time_zone) {
+        let zone = &rules.time_zone;
+        found.push(format!(
+            "outbound: {zone:?} is no time zone; use a name such as Europe/Berlin"
+        ));
+    }
+    if !rules.international && rules.home_country.is_empty() {
+        found.push("outbound: say the home_country when nothing may leave it".into());
+    }
+    let is_prefix = |p: &&String| {
+        let digits = p.strip_prefix('+').unwrap_or(p);
+        digits.bytes().all(|b| b.is_ascii_digit())
+    };
+    let rates = rules.rates.iter().map(|r| &r.prefix);
+    for wrong in rules
+        .allow
+        .iter()
+        .chain(&rules.block)
+        .chain(rates)
+        .filter(|p| !is_prefix(p))
+    {
+        found.push(format!("outbound: {wrong:?} is no prefix of a number"));
     }
 }
 

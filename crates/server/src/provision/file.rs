@@ -6,6 +6,7 @@ use cp_vocab::model::SelectionRule;
 use cp_vocab::net::Transport;
 use cp_vocab::party::NumberRules;
 use cp_vocab::person::Awaited;
+use cp_vocab::safety::{Outbound, RecordingConsent, Retention};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -22,6 +23,9 @@ pub struct TenantSpec {
     pub domain: String,
     pub record_by_default: bool,
     pub interactions_max: u32,
+    pub outbound: Outbound,
+    pub retention: Retention,
+    pub recording_consent: RecordingConsent,
     pub admin: Option<UserSpec>,
     pub users: Vec<UserSpec>,
     pub phones: Vec<PhoneSpec>,

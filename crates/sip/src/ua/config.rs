@@ -141,6 +141,14 @@ pub struct NameAddrOwned {
     pub uri: String,
 }
 
+/// A part of a body of several, referred to by `cid:` and its id (RFC 2392).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BodyPart {
+    pub content_type: String,
+    pub content_id: String,
+    pub body: String,
+}
+
 /// A call to make.
 #[derive(Clone, Debug)]
 pub struct OutgoingCall {
@@ -155,6 +163,8 @@ pub struct OutgoingCall {
     pub sdp: Option<String>,
     /// Further headers. `Max-Forwards` replaces the default of 70.
     pub headers: Vec<(String, String)>,
+    /// What travels beside the offer; with any the body is `multipart/mixed` (RFC 5621).
+    pub parts: Vec<BodyPart>,
     pub credential: Option<ClientCredential>,
     pub via_trunk: Option<TrunkId>,
     /// Without a final response for so long, the call is cancelled and fails with 408.

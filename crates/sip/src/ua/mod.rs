@@ -24,8 +24,8 @@ mod uas;
 pub use crate::registrar::Binding;
 pub use crate::transaction::Timers;
 pub use config::{
-    Admission, ClientCredential, Credential, Directory, Listen, NameAddrOwned, OutgoingCall,
-    Principal, TrunkConfig, UaConfig, UaLimits,
+    Admission, BodyPart, ClientCredential, Credential, Directory, Listen, NameAddrOwned,
+    OutgoingCall, Principal, TrunkConfig, UaConfig, UaLimits,
 };
 pub use event::{
     CallRef, DialogEnd, ReferReplaces, ResolveError, UaError, UaEvent, UaOutput, Unregistration,
@@ -243,6 +243,19 @@ impl UserAgent {
     /// The Call-ID of a call, for the log.
     pub fn call_id(&self, call: CallRef) -> Option<&str> {
         self.calls.get(call.handle()).map(|c| &*c.call_id)
+    }
+
+    /// Source networks that are banned now, each with the end of its ban.
+    pub fn bans(&self, now: Timestamp) -> Vec<(std::net::IpAddr, Timestamp)> {
+        self.limiter.bans(now)
+    }
+    /// Takes a ban back; `false`: there was none.
+    pub fn unban(&mut self, now: Timestamp, ip: std::net::IpAddr) -> bool {
+        self.limiter.unban(now, ip)
+    }
+    /// Bans a source until then.
+    pub fn ban(&mut self, now: Timestamp, ip: std::net::IpAddr, until: Timestamp) {
+        self.limiter.ban(now, ip, until);
     }
 
     pub fn table_sizes(&self) -> TableSizes {

@@ -2,7 +2,7 @@
 
 use super::UserAgent;
 use super::call::{Call, CallState, Cancel, FORKS_MAX, Offer, Peer, SentAck, UacInvite, sdp_hash};
-use super::config::OutgoingCall;
+use super::config::{BodyPart, OutgoingCall};
 use super::draft::{Draft, name_addr_of};
 use super::event::{CallRef, DialogEnd, UaError, UaEvent};
 use super::reply::{ALLOW, SUPPORTED};
@@ -23,6 +23,29 @@ use smallvec::smallvec;
 
 /// What we offer without reliable provisional responses.
 const SUPPORTED_NO_100REL: &str = "timer, replaces, norefersub, path, outbound";
+
+/// Of our bodies of several parts. No part we write has a line that begins so.
+const MULTIPART: &str = "multipart/mixed;boundary=part-of-crosspoint";
+
+/// The offer and what travels beside it (RFC 2046 5.1).
+fn multipart(sdp: &str, parts: &[BodyPart]) -> String {
+    let mut body = String::with_capacity(sdp.len() + 512);
+    if !sdp.is_empty() {
+        body.push_str("--part-of-crosspoint\r\nContent-Type: application/sdp\r\n\r\n");
+        body.push_str(sdp);
+    }
+    for part in parts {
+        let head = format!(
+            "\r\n--part-of-crosspoint\r\nContent-Type: {}\r\nContent-ID: <{}>\r\n\
+             Content-Disposition: by-reference;handling=optional\r\n\r\n",
+            part.content_type, part.content_id
+        );
+        body.push_str(&head);
+        body.push_str(&part.body);
+    }
+    body.push_str("\r\n--part-of-crosspoint--\r\n");
+    body
+}
 
 impl UserAgent {
     /// Starts a call. Its INVITE is sent at once when the target is known. Ends in `Failed` or,
@@ -123,7 +146,12 @@ impl UserAgent {
             others: Vec::new(),
             auth: None,
             content_type: "application/sdp",
-            body: outgoing.sdp.map(Bytes::from).unwrap_or_default(),
+            body: Bytes::new(),
+        };
+        let sdp = outgoing.sdp.unwrap_or_default();
+        (draft.content_type, draft.body) = match outgoing.parts.as_slice() {
+            [] => ("application/sdp", sdp.into()),
+            parts => (MULTIPART, multipart(&sdp, parts).into()),
         };
         let session_expires_s = self.config.session_expires_s;
         if session_expires_s > 0 {

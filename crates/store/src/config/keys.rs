@@ -77,6 +77,14 @@ pub(super) fn of(row: &ConfigRow) -> Result<Vec<Key>> {
         ConfigRow::Conference(r) => vec![lower("conference.name", tenant, &r.name)],
         ConfigRow::WrapUpCode(r) => vec![lower("wrap_up_code.name", tenant, &r.name)],
         ConfigRow::Webhook(_) => vec![],
+        ConfigRow::Brand(r) => {
+            let mut keys = vec![lower("brand.name", tenant, &r.name)];
+            // A call shows one brand.
+            let numbers = r.numbers.iter();
+            keys.extend(numbers.map(|n| key("brand.numbers", tenant, &n.to_string())));
+            keys
+        }
+        ConfigRow::Picture(r) => vec![lower("picture.name", tenant, &r.name)],
         ConfigRow::Person(r) => {
             let identities = r.identities.iter();
             let mut keys: Vec<Key> = identities
@@ -155,7 +163,12 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
             out.extend(named.flatten().map(ConfigId::from));
         }
         ConfigRow::CallerPartner(r) => out.extend(r.person.map(ConfigId::from)),
-        ConfigRow::Tenant(_)
+        ConfigRow::Brand(r) => {
+            out.extend(r.picture.map(ConfigId::from));
+            out.extend(r.numbers.iter().copied().map(ConfigId::from));
+        }
+        ConfigRow::Tenant(r) => out.extend(r.safety.emergency.trunk.map(ConfigId::from)),
+        ConfigRow::Picture(_)
         | ConfigRow::Person(_)
         | ConfigRow::User(_)
         | ConfigRow::ApiKey(_)

@@ -1,6 +1,7 @@
 //! The kinds of configuration rows: what is unique among them and what each names.
 
 use crate::auth::{ApiKey, User};
+use cp_vocab::brand::{Brand, Picture};
 use cp_vocab::model::{Agent, Conference, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode};
 use cp_vocab::person::Person;
 use cp_vocab::proof::{CallerPartner, ProofPolicy};
@@ -118,6 +119,8 @@ kinds! {
     Person(PersonId) = "person", 13;
     ProofPolicy(ProofPolicyId) = "proof_policy", 14;
     CallerPartner(CallerPartnerId) = "caller_partner", 15;
+    Brand(BrandId) = "brand", 31;
+    Picture(PictureId) = "picture", 32;
 }
 
 impl ConfigRow {
@@ -135,6 +138,8 @@ impl ConfigRow {
             Self::Conference(r) => r.tenant,
             Self::WrapUpCode(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
+            Self::Brand(r) => r.tenant,
+            Self::Picture(r) => r.tenant,
             Self::Person(r) => r.tenant,
             Self::ProofPolicy(r) => r.tenant,
             Self::CallerPartner(r) => r.tenant,

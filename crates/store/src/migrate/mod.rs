@@ -14,6 +14,8 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("0004_push.sql"),
     include_str!("0005_next_presence.sql"),
     include_str!("0006_proof.sql"),
+    include_str!("0007_safety.sql"),
+    include_str!("0008_brand.sql"),
 ];
 
 /// Marks a file as ours (`PRAGMA application_id`): "XPNT".

@@ -4,6 +4,7 @@
 //! Only the kinds that change a row cost a statement; there is no read on the way.
 
 mod call;
+pub(crate) mod outbound;
 mod people;
 mod queue;
 pub(crate) mod read;
@@ -78,7 +79,7 @@ fn project(conn: &Connection, watch: &Watch, record: &EventRecord) -> Result<()>
             queue::apply(conn, watch, record)
         }
         StreamId::Agent(_) | StreamId::Phone(_) | StreamId::Trunk(_) => people::apply(conn, record),
-        StreamId::Tenant(_) => Ok(()),
+        StreamId::Tenant(_) => outbound::apply(conn, record),
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) const TABLES: &[&str] = &[
     "registration",
     "trunk_state",
     "queue_interval",
+    "outbound_spend",
 ];
 
 /// Records read at a time.

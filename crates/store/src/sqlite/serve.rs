@@ -128,6 +128,11 @@ impl Store for SqliteStore {
             .with(|c| projections::queue_counters(c, tenant, from, until))
     }
 
+    fn outbound_spent(&self, tenant: TenantId) -> Result<Vec<(u32, u64)>> {
+        self.readers
+            .with(|c| projection::outbound::spent(c, tenant))
+    }
+
     fn rebuild_projections(&self) -> Result<()> {
         self.write(|tx| projection::rebuild(tx.conn, tx.watch()))
     }

@@ -971,3 +971,125 @@ fn a_refer_to_nowhere_is_told() {
         "#]],
     );
 }
+
+/// The house has two media workers, and calls begin on the one with less to do: these come together
+/// from both.
+#[test]
+fn calls_of_different_workers_become_one() {
+    holds(
+        "phones alice anna bob; call alice -> bob-direct; wait 3s; alice and bob talk; call anna -> bob-direct; wait 3s; anna and bob talk; bob refers both; wait 1s; alice and anna talk; bob hangs up; wait 1s; alice and anna talk; bob is free",
+    );
+    holds(
+        "phones alice anna bob; call alice -> bob-direct; wait 3s; bob: transfer room; wait 1s; call anna -> bob-direct; wait 3s; bob: transfer room; wait 1s; alice and anna talk",
+    );
+}
+
+#[test]
+fn a_recording_goes_on_where_the_call_goes() {
+    check(
+        "phones alice anna bob eve kim; call kim -> 1002; wait 2s; call anna -> bob-direct; wait 3s; bob: record; bob: transfer room; wait 1s; bob: presence available; call alice -> bob-direct; wait 3s; bob: record; bob: transfer room; wait 1s; alice and anna talk; wait 1s; anna hangs up; alice hangs up; wait 1s",
+        expect![[r#"
+            log
+              3.003 call 1 started kim -> 1002
+              3.003 call 1 leg kim Customer
+              3.003 call 1 leg eve Agent
+              3.006 call 1 eve rings
+              3.806 call 1 eve answered
+              3.806 call 1 kim answered
+              3.806 call 1 bridged kim, eve
+              5.001 call 2 started anna -> bob-direct
+              5.001 call 2 leg anna Customer
+              5.001 call 2 leg bob Agent
+              5.004 call 2 bob rings
+              5.804 call 2 bob answered
+              5.804 call 2 anna answered
+              5.804 call 2 bridged anna, bob
+              8.000 call 2 recording anna, bob
+              8.050 call 2 transfer Blind by bob to conference
+              8.050 call 2 shared: Single -> Pending
+              8.050 call 2 unbridged anna
+              8.050 call 2 transferred
+              8.050 call 2 shared: Pending -> Single
+              8.050 call 2 bob ended: transferred
+              8.050 call 2 anna joined the room of 1
+              8.051 call 2 recording over
+              8.051 call 2 recording anna
+              9.151 call 3 started alice -> bob-direct
+              9.151 call 3 leg alice Customer
+              9.151 call 3 leg bob.2 Agent
+              9.154 call 3 bob.2 rings
+              9.954 call 3 bob.2 answered
+              9.954 call 3 alice answered
+              9.954 call 3 bridged alice, bob.2
+             12.150 call 3 recording alice, bob.2
+             12.200 call 3 transfer Blind by bob.2 to conference
+             12.200 call 3 shared: Single -> Pending
+             12.200 call 3 unbridged alice
+             12.200 call 3 transferred
+             12.200 call 3 shared: Pending -> Single
+             12.200 call 3 bob.2 ended: transferred
+             12.200 call 3 alice joined the room of 2
+             12.201 call 3 recording over
+             12.201 call 3 recording alice
+             14.251 call 2 anna left the room to 1
+             14.251 call 2 anna ended: hung_up
+             14.251 call 2 ended: hung_up by anna
+             14.251 call 3 alice left the room to 0
+             14.251 call 3 alice ended: hung_up
+             14.251 call 3 ended: hung_up by alice
+             14.252 call 2 recording over
+             14.252 call 3 recording over
+        "#]],
+    );
+}
+
+#[test]
+fn a_consultation_goes_to_queues_and_out_by_trunks() {
+    // A queue gives its first free agent, who takes the call as their own.
+    served(
+        "bob: consult sales; alice is on hold; wait 2s; bob and dan talk; bob: complete; wait 1s; alice and dan talk; alice hangs up; wait 8s",
+        expect![[r#"
+            log
+              3.001 call 1 started alice -> queue
+              3.001 call 1 leg alice Customer
+              3.001 call 1 alice answered
+              3.001 call 1 queued in support at 1
+              3.001 call 1 offered to bob
+              3.001 call 1 leg bob Agent
+              3.004 call 1 bob rings
+              3.804 call 1 bob answered
+              3.804 call 1 offer to bob: Accepted
+              3.804 call 1 left support: Answered after 803 ms
+              3.804 call 1 bridged alice, bob
+              6.000 call 1 leg dan Consulted
+              6.000 call 1 bob consults dan
+              6.003 call 1 dan rings
+              6.803 call 1 dan answered
+              8.050 call 1 transfer Attended by bob to 1003
+              8.050 call 1 shared: Single -> SuccessPending
+              8.050 call 1 consultation completed
+              8.050 call 1 bridged alice, dan
+              8.050 call 1 transferred to dan
+              8.050 call 1 bob ended: transferred
+              8.050 call 1 shared: SuccessPending -> Succeeded
+              8.050 call 1 bob wraps up
+              9.101 call 1 alice ended: hung_up
+              9.101 call 1 dan ended: hung_up
+              9.101 call 1 ended: hung_up by alice
+              9.101 call 1 shared: Succeeded -> Ended
+              9.101 call 1 dan wraps up
+             13.050 call 1 bob done by timer
+             14.101 call 1 dan done by timer
+        "#]],
+    );
+    holds(
+        "phones alice bob; call alice -> bob-direct; wait 3s; bob: consult sales = no_agent; bob: consult support = no_agent; alice and bob talk",
+    );
+    // A number outside.
+    holds(
+        "phones alice bob far; call alice -> bob-direct; wait 3s; bob: consult +493012345; wait 3s; alice is on hold; bob and far talk; bob: complete; wait 1s; alice and far talk; bob is free",
+    );
+    holds(
+        "phones alice bob far; call alice -> bob-direct; wait 3s; bob: consult +493012345; wait 3s; bob and far talk; far hangs up; wait 1s; alice and bob talk",
+    );
+}

@@ -303,6 +303,7 @@ impl World {
             contact_user: "alice".into(),
             sdp: Some(sdp("offer")),
             headers: vec![("X-Trace".into(), "1".into())],
+            parts: vec![],
             credential: None,
             via_trunk: None,
             ring_timeout: Duration::from_secs(60),
