@@ -95,7 +95,7 @@ pub(crate) fn add(api: &mut Api) {
         operation::get("/v1/reports/interactions", "reportInteractions", "Reports", "Interactions of a span in figures")
             .describe("By slot of time, by queue (the last one an interaction was in), by agent. A day begins where you say.")
             .needs(&[Permission::InteractionsRead])
-            .query("from", time(), "Began at or after; required.")
+            .query("from", time(), "Began at or after; 24 hours ago when left out.")
             .query("until", time(), "Began before; a day after `from` when left out, 31 days at most.")
             .query("slot_ms", slot, "Length of a slot.")
             .replies::<ReportView>(200, "The figures"),
@@ -115,8 +115,8 @@ async fn report(State(state): State<ApiState>, caller: Caller, query: Query) -> 
     let wrong = |name: &str, detail: &str| {
         Problem::invalid(vec![FieldError::new(format!("/{name}"), "format", detail)])
     };
-    let from =
-        from.ok_or_else(|| wrong("from", "say when the span begins, as 2026-01-31T00:00:00Z"))?;
+    // Without a beginning: the last 24 hours.
+    let from = from.unwrap_or_else(|| Timestamp(state.now().0.saturating_sub(86_400_000_000)));
     let until = until.unwrap_or(from + Duration::from_secs(86_400));
     let slot_ms = slot_ms.unwrap_or(SLOT_DEFAULT_MS);
     if until <= from || until.since(from) > SPAN_MAX {

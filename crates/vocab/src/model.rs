@@ -424,6 +424,8 @@ pub struct Snapshot {
     pub conferences: Vec<Conference>,
     pub wrap_up_codes: Vec<WrapUpCode>,
     #[serde(default)]
+    pub schedules: Vec<crate::schedule::Schedule>,
+    #[serde(default)]
     pub brands: Vec<Brand>,
     #[serde(default)]
     pub pictures: Vec<Picture>,

@@ -58,6 +58,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/pictures/{digest}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a picture */
+        get: operations["showPicture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -289,6 +306,49 @@ export interface paths {
         patch: operations["changeApiKey"];
         trace?: never;
     };
+    "/v1/brands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every brand, oldest first */
+        get: operations["listBrands"];
+        put?: never;
+        /** Make a brand */
+        post: operations["createBrand"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/brands/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a brand */
+        get: operations["getBrand"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a brand
+         * @description 409 while others name it.
+         */
+        delete: operations["removeBrand"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a brand
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changeBrand"];
+        trace?: never;
+    };
     "/v1/calls": {
         parameters: {
             query?: never;
@@ -367,6 +427,87 @@ export interface paths {
          * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeConference"];
+        trace?: never;
+    };
+    "/v1/emergency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read where emergency calls go */
+        get: operations["getEmergency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change where emergency calls go
+         * @description Switches them off: two people must agree anew.
+         */
+        patch: operations["changeEmergency"];
+        trace?: never;
+    };
+    "/v1/emergency/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agree as the second person
+         * @description A person must do it: keys of programs may not.
+         */
+        post: operations["approveEmergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/emergency/off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch emergency calls off
+         * @description A person must do it: keys of programs may not.
+         */
+        post: operations["stopEmergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/emergency/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask that emergency calls go live
+         * @description A person must do it: keys of programs may not.
+         */
+        post: operations["requestEmergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/events": {
@@ -931,6 +1072,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/node/bans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List SIP sources that are banned */
+        get: operations["listBans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/node/bans/{address}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Ban a SIP source
+         * @description It gets no answer meanwhile. Calls that run go on.
+         */
+        put: operations["ban"];
+        post?: never;
+        /** Take a ban back */
+        delete: operations["unban"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/node/drain": {
         parameters: {
             query?: never;
@@ -1019,6 +1198,65 @@ export interface paths {
         put?: never;
         /** Leave it to others */
         post: operations["rejectOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/outbound": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the rules for outgoing calls */
+        get: operations["getOutbound"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change the rules for outgoing calls
+         * @description They hold for the next call; what runs goes on, unless its money is spent.
+         */
+        patch: operations["changeOutbound"];
+        trace?: never;
+    };
+    "/v1/outbound/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lift the limits for a while
+         * @description Calls, rates and money are not limited until then; what may be dialled is. Who, why and how long is told as `tenant.outbound_lifted`.
+         */
+        post: operations["liftOutbound"];
+        /** Let the limits hold again */
+        delete: operations["lowerOutbound"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/outbound/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls and money now */
+        get: operations["getOutboundUsage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1165,6 +1403,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every picture, oldest first */
+        get: operations["listPictures"];
+        put?: never;
+        /**
+         * Make a picture
+         * @description What it is, is told by its bytes. It can be seen by anybody who knows its address.
+         */
+        post: operations["createPicture"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/pictures/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a picture */
+        get: operations["getPicture"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a picture
+         * @description 409 while others name it.
+         */
+        delete: operations["removePicture"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a picture
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changePicture"];
+        trace?: never;
+    };
     "/v1/push-key": {
         parameters: {
             query?: never;
@@ -1280,6 +1564,24 @@ export interface paths {
         patch: operations["changeQueue"];
         trace?: never;
     };
+    "/v1/recording-consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read who is told of recordings */
+        get: operations["getRecordingConsent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change who is told of recordings */
+        patch: operations["changeRecordingConsent"];
+        trace?: never;
+    };
     "/v1/recordings": {
         parameters: {
             query?: never;
@@ -1346,6 +1648,101 @@ export interface paths {
          * @description By slot of time, by queue (the last one an interaction was in), by agent. A day begins where you say.
          */
         get: operations["reportInteractions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read how long things are kept */
+        get: operations["getRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change how long things are kept */
+        patch: operations["changeRetention"];
+        trace?: never;
+    };
+    "/v1/schedule-trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try hours before they are kept */
+        post: operations["trySchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every schedule, oldest first */
+        get: operations["listSchedules"];
+        put?: never;
+        /** Make a schedule */
+        post: operations["createSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a schedule */
+        get: operations["getSchedule"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a schedule
+         * @description 409 while others name it.
+         */
+        delete: operations["removeSchedule"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a schedule
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changeSchedule"];
+        trace?: never;
+    };
+    "/v1/schedules/{id}/opening": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether it is open at an instant */
+        get: operations["getOpening"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1738,6 +2135,58 @@ export interface components {
             /** @enum {string} */
             for: "expected_caller";
         };
+        Ban: {
+            /** @description An IPv4 address, or the /64 of an IPv6 one. */
+            address: string;
+            /** Format: date-time */
+            until: string;
+        };
+        BanMaking: {
+            /** Format: int64 */
+            minutes: number;
+        };
+        Bans: {
+            items: components["schemas"]["Ban"][];
+        };
+        Brand: {
+            /** Format: date-time */
+            created_at: string;
+            disabled: boolean;
+            id: string;
+            incentive?: null | components["schemas"]["IncentiveInput"];
+            /**
+             * @description Address of a page with more. `{caller}`, `{called}`, `{ring}` and `{language}` are filled in
+             *     for each call.
+             */
+            link: string;
+            /** @description Shown as the caller. */
+            name: string;
+            /** @description Calls that leave with one of these as caller id carry the brand. */
+            numbers: components["schemas"]["NumberId"][];
+            picture?: null | components["schemas"]["PictureId"];
+            /** @description Why we call, in a few words. */
+            reason: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        BrandInput: {
+            disabled?: boolean;
+            incentive?: null | components["schemas"]["IncentiveInput"];
+            /**
+             * @description Address of a page with more. `{caller}`, `{called}`, `{ring}` and `{language}` are filled in
+             *     for each call.
+             */
+            link?: string;
+            /** @description Shown as the caller. */
+            name: string;
+            /** @description Calls that leave with one of these as caller id carry the brand. */
+            numbers: components["schemas"]["NumberId"][];
+            picture?: null | components["schemas"]["PictureId"];
+            /** @description Why we call, in a few words. */
+            reason?: string;
+        };
         /**
          * @description Without `destination`: rings the agent's phone, then the target (click to call). With one:
          *     dials the target and leads it there when it answers.
@@ -1855,6 +2304,12 @@ export interface components {
             /** @enum {string} */
             to: "reject";
         } | {
+            closed: components["schemas"]["Destination"];
+            open: components["schemas"]["Destination"];
+            schedule: components["schemas"]["ScheduleId"];
+            /** @enum {string} */
+            to: "hours";
+        } | {
             choices: {
                 [key: string]: components["schemas"]["Destination"];
             };
@@ -1963,6 +2418,70 @@ export interface components {
             waited_ms: number;
             wrap_up_code?: null | components["schemas"]["WrapUpCodeId"];
         };
+        /** @description The short path of emergency calls. Any change of it switches them off. */
+        Emergency: {
+            /** @description In E.164; who calls it back within a day reaches the caller. */
+            callback: string;
+            location: components["schemas"]["EmergencyLocation"];
+            /** @description What is asked for there; empty: `urn:service:sos`. */
+            number: string;
+            phones: components["schemas"]["EmergencyPhone"][];
+            trunk?: null | components["schemas"]["TrunkId"];
+        };
+        /** @description A place as RFC 5139 and RFC 5491 write it. */
+        EmergencyLocation: {
+            /** @default  */
+            building: string;
+            /** @default  */
+            city: string;
+            /** @default  */
+            country: string;
+            /** @default  */
+            floor: string;
+            /** @default  */
+            house_number: string;
+            /**
+             * Format: double
+             * @default null
+             */
+            latitude: number | null;
+            /**
+             * Format: double
+             * @default null
+             */
+            longitude: number | null;
+            /** @default  */
+            postal_code: string;
+            /**
+             * Format: int32
+             * @default null
+             */
+            radius_m: number | null;
+            /** @default  */
+            room: string;
+            /** @default  */
+            state: string;
+            /** @default  */
+            street: string;
+        };
+        EmergencyPhone: {
+            location: components["schemas"]["EmergencyLocation"];
+            phone: components["schemas"]["PhoneId"];
+        };
+        /** @description The path, and who switched it on. */
+        EmergencyState: {
+            approved_by?: null | components["schemas"]["UserId"];
+            callback: string;
+            location: components["schemas"]["EmergencyLocation"];
+            number: string;
+            phones: components["schemas"]["EmergencyPhone"][];
+            requested_by?: null | components["schemas"]["UserId"];
+            /** Format: date-time */
+            since?: string | null;
+            /** @description `off`, `requested`, or `on`. */
+            state: string;
+            trunk?: null | components["schemas"]["TrunkId"];
+        };
         /** @description Why offers went where they went. */
         Explanation: {
             /** @description The routing's own account; its form may grow. */
@@ -2062,6 +2581,17 @@ export interface components {
         };
         /** @enum {string} */
         IdentityKind: "phone" | "email" | "account" | "device";
+        /** @description Something for who answers; given out only once the call was accepted. */
+        IncentiveInput: {
+            /**
+             * Format: int32
+             * @description How many there are in all; none: as many as are wanted.
+             */
+            stock?: number | null;
+            text: string;
+            /** Format: date-time */
+            until?: string | null;
+        };
         /** @description An interaction as it is published; built from the store's row. */
         Interaction: {
             /** @description Agents who answered, in order. */
@@ -2215,6 +2745,101 @@ export interface components {
             /** @default false */
             send_plus: boolean;
         };
+        /** @description Whether it is open at an instant. */
+        Opening: {
+            /** Format: date-time */
+            at: string;
+            /** @description The instant as the clock on the wall shows it. */
+            local: string;
+            open: boolean;
+            /** @description Name of the special day that decides. */
+            special_day?: string | null;
+            /** @description When it changes next; none when it does not within a year. */
+            until?: string | null;
+        };
+        /** @description What may be dialled outside, and how much of it. Empty lists and 0 limit nothing. */
+        Outbound: {
+            /** Format: int32 */
+            alert_pct: number;
+            /** @description Prefixes in E.164 that may be dialled; the longest of `allow` and `block` decides. */
+            allow: string[];
+            at_limit: components["schemas"]["OutboundAtLimit"];
+            block: string[];
+            blocked_countries: string[];
+            /** Format: int32 */
+            calls_max: number;
+            /** Format: int32 */
+            calls_per_minute_max: number;
+            /** @description ISO 3166-1 alpha-2. */
+            countries: string[];
+            home_country: string;
+            hours: components["schemas"]["OutboundHours"][];
+            international: boolean;
+            /** @description Satellites and networks without a country. */
+            networks: boolean;
+            premium: boolean;
+            rates: components["schemas"]["OutboundRate"][];
+            /**
+             * Format: int32
+             * @description Calls to one number within an hour that raise an alert.
+             */
+            same_number_alert: number;
+            sip_addresses: boolean;
+            /**
+             * Format: int64
+             * @description Millionths of your currency. With a limit, numbers without a rate are refused.
+             */
+            spend_daily_max_micros: number;
+            /** Format: int64 */
+            spend_monthly_max_micros: number;
+            /** @description IANA name; empty: UTC. */
+            time_zone: string;
+        };
+        /**
+         * @description Running calls when the money is spent: `cut` ends them, `finish` lets them go on.
+         * @enum {string}
+         */
+        OutboundAtLimit: "cut" | "finish";
+        OutboundHours: {
+            /** @description 1 (Monday) to 7; empty: every day. */
+            days?: number[];
+            /** Format: int32 */
+            from_minute: number;
+            /** Format: int32 */
+            to_minute: number;
+        };
+        OutboundLift: {
+            /** Format: int32 */
+            minutes: number;
+            reason: string;
+        };
+        OutboundRate: {
+            /** Format: int64 */
+            connect_micros?: number;
+            /** Format: int64 */
+            per_minute_micros: number;
+            prefix: string;
+            /**
+             * Format: int32
+             * @description Begun steps of so many seconds are counted whole.
+             */
+            step_s?: number;
+        };
+        /** @description Calls now, and what is spent with them, in millionths of your currency. */
+        OutboundUsage: {
+            /** Format: int32 */
+            calls: number;
+            /** Format: int32 */
+            calls_max: number;
+            /** Format: int64 */
+            spend_daily_max_micros: number;
+            /** Format: int64 */
+            spend_monthly_max_micros: number;
+            /** Format: int64 */
+            spent_this_month_micros: number;
+            /** Format: int64 */
+            spent_today_micros: number;
+        };
         ParkInput: {
             /** @description A slot of your choice; a free one when left out. */
             slot?: string | null;
@@ -2309,6 +2934,28 @@ export interface components {
             /** Format: int32 */
             udp_port?: number | null;
             user: string;
+        };
+        Picture: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description PNG, JPEG or WebP in Base64, at most 96 KiB; phones show 256 by 256 pixels. Written only. */
+            data?: string | null;
+            /** @description SHA-256 of the bytes: it is shown at `/pictures/{digest}`. Read only. */
+            digest: string;
+            id: string;
+            name: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        PictureId: string;
+        PictureInput: {
+            /** @description PNG, JPEG or WebP in Base64, at most 96 KiB; phones show 256 by 256 pixels. Written only. */
+            data?: string | null;
+            /** @description SHA-256 of the bytes: it is shown at `/pictures/{digest}`. Read only. */
+            digest?: string;
+            name: string;
         };
         PlayInput: {
             /** @description A digit of the listener stops it. */
@@ -2576,7 +3223,21 @@ export interface components {
             /** Format: date-time */
             started_at: string;
         };
+        /** @description Who must know of a recording before it begins. */
+        RecordingConsent: {
+            /** @description What is said; empty: a beep. */
+            announcement: string;
+            /** @description Where your people are: `DE`, `US-CA`. */
+            home: string;
+            policy: components["schemas"]["RecordingPolicy"];
+        };
         RecordingId: string;
+        /**
+         * @description `silent`: you see to consent by other means. `by_place`: the stricter of both places decides.
+         *     `announce`: everybody is told.
+         * @enum {string}
+         */
+        RecordingPolicy: "silent" | "by_place" | "announce";
         /** @description What is asked for less strictly after some waiting. */
         Relaxation: {
             /** Format: int64 */
@@ -2604,6 +3265,23 @@ export interface components {
             /** Format: date-time */
             until: string;
         };
+        /** @description Days things are kept after an interaction ended; 0: for ever. */
+        Retention: {
+            /**
+             * Format: int32
+             * @description Then nothing of the interaction is left.
+             */
+            events_days: number;
+            /** @description Nothing is deleted while it is set, whoever asks. */
+            legal_hold?: string | null;
+            /**
+             * Format: int32
+             * @description Then numbers, names and words are taken out of the log; the rest stays.
+             */
+            personal_days: number;
+            /** Format: int32 */
+            recordings_days: number;
+        };
         RetrieveInput: {
             agent?: null | components["schemas"]["AgentId"];
         };
@@ -2611,6 +3289,64 @@ export interface components {
         Role: "agent" | "supervisor" | "administrator" | "operator";
         /** @enum {string} */
         RoutingState: "idle" | "offered" | "interacting" | "wrap_up" | "not_responding";
+        Schedule: {
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            name: string;
+            /** @description Holidays and other days that are not like the week. */
+            special_days: {
+                /** Format: date */
+                date: string;
+                name?: string;
+                /** @description None: closed all day. */
+                open?: {
+                    from: string;
+                    until: string;
+                }[];
+            }[];
+            /** @description IANA name, as `Europe/Berlin`. */
+            time_zone: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+            /** @description Hours of the week; a day without any is closed, a day may have several. */
+            week: {
+                /** @enum {string} */
+                day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+                /** @description HH:MM, local. */
+                from: string;
+                /** @description HH:MM; 24:00 is midnight, and what is not later than `from` is on the next day. */
+                until: string;
+            }[];
+        };
+        ScheduleId: string;
+        ScheduleInput: {
+            name: string;
+            /** @description Holidays and other days that are not like the week. */
+            special_days?: {
+                /** Format: date */
+                date: string;
+                name?: string;
+                /** @description None: closed all day. */
+                open?: {
+                    from: string;
+                    until: string;
+                }[];
+            }[];
+            /** @description IANA name, as `Europe/Berlin`. */
+            time_zone: string;
+            /** @description Hours of the week; a day without any is closed, a day may have several. */
+            week: {
+                /** @enum {string} */
+                day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+                /** @description HH:MM, local. */
+                from: string;
+                /** @description HH:MM; 24:00 is midnight, and what is not later than `from` is on the next day. */
+                until: string;
+            }[];
+        };
         /** @enum {string} */
         SelectionRule: "longest_idle" | "least_occupied" | "least_flexible" | "best_score" | "round_robin";
         /** @description Who is signed in, and what they may. */
@@ -2816,6 +3552,12 @@ export interface components {
             /** @description What we answer its challenges with. */
             user?: string;
         };
+        /** @description Hours to try before they are kept. */
+        TryInput: {
+            /** @description RFC 3339; now when left out. */
+            at?: string | null;
+            schedule: components["schemas"]["ScheduleInput"];
+        };
         Uci: string;
         User: {
             /** Format: date-time */
@@ -2946,6 +3688,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    showPicture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture; it never changes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": unknown;
                 };
             };
             /** @description What went wrong */
@@ -3624,6 +4397,191 @@ export interface operations {
             };
         };
     };
+    listBrands: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Brand"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createBrand: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BrandInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brand"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBrand: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brand"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeBrand: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeBrand: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brand"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     placeCall: {
         parameters: {
             query?: never;
@@ -3870,6 +4828,168 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Conference"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getEmergency: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The path */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` you read. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approveEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stopEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestEmergency: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmergencyState"];
                 };
             };
             /** @description What went wrong */
@@ -5092,6 +6212,97 @@ export interface operations {
             };
         };
     };
+    listBans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bans"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ban: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BanMaking"];
+            };
+        };
+        responses: {
+            /** @description Banned */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unban: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Taken back */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     drainNode: {
         parameters: {
             query?: never;
@@ -5371,6 +6582,166 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOutbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outbound"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeOutbound: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` you read. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outbound"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    liftOutbound: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutboundLift"];
+            };
+        };
+        responses: {
+            /** @description Lifted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outbound"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lowerOutbound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They hold */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outbound"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOutboundUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundUsage"];
                 };
             };
             /** @description What went wrong */
@@ -5863,6 +7234,191 @@ export interface operations {
             };
         };
     };
+    listPictures: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Picture"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPicture: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PictureInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Picture"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPicture: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Picture"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePicture: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePicture: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Picture"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     pushKey: {
         parameters: {
             query?: never;
@@ -6209,6 +7765,72 @@ export interface operations {
             };
         };
     };
+    getRecordingConsent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingConsent"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeRecordingConsent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` you read. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingConsent"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listRecordings: {
         parameters: {
             query?: {
@@ -6326,7 +7948,7 @@ export interface operations {
     reportInteractions: {
         parameters: {
             query?: {
-                /** @description Began at or after; required. */
+                /** @description Began at or after; 24 hours ago when left out. */
                 from?: string;
                 /** @description Length of a slot. */
                 slot_ms?: number;
@@ -6346,6 +7968,324 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Days */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeRetention: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` you read. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trySchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryInput"];
+            };
+        };
+        responses: {
+            /** @description Open or closed, and until when */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opening"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSchedules: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Schedule"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOpening: {
+        parameters: {
+            query?: {
+                /** @description The instant; now when left out. */
+                at?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Open or closed, and until when */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opening"];
                 };
             };
             /** @description What went wrong */

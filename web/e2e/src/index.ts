@@ -7,3 +7,4 @@ export * from "./server.js";
 export * from "./tone.js";
 export * from "./wait.js";
 export * from "./shot.js";
+export * from "./axe.js";

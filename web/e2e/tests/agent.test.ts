@@ -57,6 +57,7 @@ test("an offer is accepted, held, resumed, ended and wrapped up", async () => {
   await offer.getByText("Support").waitFor();
   await shot(page, "desk-offer");
   await offer.getByRole("button", { name: "Accept" }).click();
+  await phone.expect("CALL_INCOMING");
   phone.answer();
   await phone.expect("CALL_ESTABLISHED");
   const bar = page.getByRole("toolbar", { name: "Call" });

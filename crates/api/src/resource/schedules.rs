@@ -11,7 +11,9 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use cp_store::StoreExt;
 use cp_vocab::id::TypedId;
-use cp_vocab::schedule::{ClockTime, DayHours, Interval, Opening, Schedule, SpecialDay, is_time_zone};
+use cp_vocab::schedule::{
+    ClockTime, DayHours, Interval, Opening, Schedule, SpecialDay, is_time_zone,
+};
 use cp_vocab::{ScheduleId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -172,7 +174,11 @@ impl Resource for Schedules {
     }
 }
 
-fn build(input: ScheduleInput, id: ScheduleId, tenant: TenantId) -> Result<Schedule, Vec<FieldError>> {
+fn build(
+    input: ScheduleInput,
+    id: ScheduleId,
+    tenant: TenantId,
+) -> Result<Schedule, Vec<FieldError>> {
     let mut errors = Vec::new();
     if !is_time_zone(&input.time_zone) {
         let detail = "no time zone of this name; names are like Europe/Berlin or America/New_York";
@@ -182,18 +188,30 @@ fn build(input: ScheduleInput, id: ScheduleId, tenant: TenantId) -> Result<Sched
     let detail = "opens and closes at the same time; a whole day is 00:00 to 24:00";
     for (n, h) in input.week.iter().enumerate() {
         if same(h.from, h.until) {
-            errors.push(FieldError::new(format!("/week/{n}/until"), "format", detail));
+            errors.push(FieldError::new(
+                format!("/week/{n}/until"),
+                "format",
+                detail,
+            ));
         }
     }
     let mut dates = BTreeSet::new();
     for (n, day) in input.special_days.iter().enumerate() {
         if !dates.insert(day.date) {
             let detail = "this day is there already; a day may have several hours";
-            errors.push(FieldError::new(format!("/special_days/{n}/date"), "duplicate", detail));
+            errors.push(FieldError::new(
+                format!("/special_days/{n}/date"),
+                "duplicate",
+                detail,
+            ));
         }
         let empty = |i: &Interval| same(i.from, i.until);
         if let Some(k) = day.open.iter().position(empty) {
-            errors.push(FieldError::new(format!("/special_days/{n}/open/{k}/until"), "format", detail));
+            errors.push(FieldError::new(
+                format!("/special_days/{n}/open/{k}/until"),
+                "format",
+                detail,
+            ));
         }
     }
     if !errors.is_empty() {
@@ -213,18 +231,28 @@ pub(crate) fn add_opening(api: &mut Api) {
     let tag = "Business hours";
     let at = json!({ "type": "string", "format": "date-time" });
     api.add(
-        operation::get("/v1/schedules/{id}/opening", "getOpening", tag, "Whether it is open at an instant")
-            .needs(READ)
-            .path_id(ScheduleId::PREFIX)
-            .query("at", at, "The instant; now when left out.")
-            .replies::<OpeningView>(200, "Open or closed, and until when"),
+        operation::get(
+            "/v1/schedules/{id}/opening",
+            "getOpening",
+            tag,
+            "Whether it is open at an instant",
+        )
+        .needs(READ)
+        .path_id(ScheduleId::PREFIX)
+        .query("at", at, "The instant; now when left out.")
+        .replies::<OpeningView>(200, "Open or closed, and until when"),
         opening,
     );
     api.add(
-        operation::post("/v1/schedule-trials", "trySchedule", tag, "Try hours before they are kept")
-            .needs(READ)
-            .body::<TryInput>()
-            .replies::<OpeningView>(200, "Open or closed, and until when"),
+        operation::post(
+            "/v1/schedule-trials",
+            "trySchedule",
+            tag,
+            "Try hours before they are kept",
+        )
+        .needs(READ)
+        .body::<TryInput>()
+        .replies::<OpeningView>(200, "Open or closed, and until when"),
         attempt,
     );
 }
@@ -248,7 +276,13 @@ async fn attempt(
     caller: Caller,
     Body(input): Body<TryInput>,
 ) -> Reply {
-    let wrong = || vec![FieldError::new("/at", "format", "a time as 2026-01-31T09:00:00Z")];
+    let wrong = || {
+        vec![FieldError::new(
+            "/at",
+            "format",
+            "a time as 2026-01-31T09:00:00Z",
+        )]
+    };
     let at = match input.at.as_deref() {
         Some(text) => Timestamp::parse_rfc3339(text).ok_or_else(|| Problem::invalid(wrong()))?,
         None => state.now(),

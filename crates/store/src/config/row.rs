@@ -5,6 +5,7 @@ use cp_vocab::brand::{Brand, Picture};
 use cp_vocab::model::{Agent, Conference, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode};
 use cp_vocab::person::Person;
 use cp_vocab::proof::{CallerPartner, ProofPolicy};
+use cp_vocab::schedule::Schedule;
 use cp_vocab::*;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -119,6 +120,7 @@ kinds! {
     Person(PersonId) = "person", 13;
     ProofPolicy(ProofPolicyId) = "proof_policy", 14;
     CallerPartner(CallerPartnerId) = "caller_partner", 15;
+    Schedule(ScheduleId) = "schedule", 41;
     Brand(BrandId) = "brand", 31;
     Picture(PictureId) = "picture", 32;
 }
@@ -137,6 +139,7 @@ impl ConfigRow {
             Self::Phone(r) => r.tenant,
             Self::Conference(r) => r.tenant,
             Self::WrapUpCode(r) => r.tenant,
+            Self::Schedule(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
             Self::Brand(r) => r.tenant,
             Self::Picture(r) => r.tenant,

@@ -14,19 +14,34 @@ interface Known {
   at: string | null;
 }
 
-/** The newest word on who calls. Unknown kinds are left to the trail. */
+const LEVELS: Record<string, [Tone, () => string]> = {
+  refuted: ["bad", () => t("Claim refuted")],
+  unknown: ["plain", () => t("Not proven")],
+  asserted: ["warn", () => t("Vouched for on the way")],
+  number: ["info", () => t("Number proven")],
+  person: ["good", () => t("Person proven")],
+  strong: ["good", () => t("Person strongly proven")],
+};
+const RANK = ["unknown", "asserted", "number", "person", "strong"];
+
+const methods = (d: Record<string, unknown>): string => ((d.methods as string[] | undefined) ?? []).map((m) => m.replaceAll("_", " ")).join(", ");
+
+/** The strongest that is known: proofs of the person, else what the network proved about the number. */
 export function knownOf(events: StreamEvent[]): Known {
-  for (const event of [...events].reverse()) {
-    if (!/^(identity|caller|customer|proof)\./.test(event.type)) continue;
-    const d = event.data;
-    const level = d.level ?? d.trust ?? d.verdict ?? d.attestation;
-    if (typeof level !== "string" && typeof level !== "number") continue;
-    const detail = [d.method, d.reason, d.detail].filter((x) => typeof x === "string").join(" · ");
-    const strong = /high|full|verified|proven|^a$|^[3-9]$/i.test(String(level));
-    const bad = /fail|spoof|forged|untrusted|suspect/i.test(String(level));
-    return { tone: bad ? "bad" : strong ? "good" : "warn", level: String(level).replaceAll("_", " "), detail, at: event.time };
+  let known: Known & { rank: number } = { tone: "plain", level: t("Not proven"), detail: t("The number is as the network told it. Ask before you give anything away."), at: null, rank: 0 };
+  for (const event of events) {
+    const trust = (event.data.trust ?? event.data) as Record<string, unknown>;
+    if (event.type === "proof.changed") {
+      const level = Number(event.data.level ?? 0);
+      const until = event.data.expires_at ? t("until {time}", { time: when(String(event.data.expires_at)) }) : "";
+      known = { tone: level ? "good" : "plain", level: level ? t("Proven, level {level}", { level }) : t("Not proven"), detail: [methods(event.data), until].filter(Boolean).join(" · "), at: event.time, rank: level ? 9 : 0 };
+    } else if (typeof trust.level === "string" && trust.level in LEVELS) {
+      const [tone, word] = LEVELS[trust.level]!;
+      const rank = RANK.indexOf(trust.level);
+      if (trust.level === "refuted" || rank > known.rank) known = { tone, level: word(), detail: [methods(trust), typeof trust.by === "string" ? trust.by : ""].filter(Boolean).join(" · "), at: event.time, rank };
+    }
   }
-  return { tone: "plain", level: t("Not proven"), detail: t("The number is as the network told it. Ask before you give anything away."), at: null };
+  return known;
 }
 
 export function Proof(props: { interaction: string }) {

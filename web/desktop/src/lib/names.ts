@@ -23,7 +23,7 @@ onEvent((event) => {
 
 /** A collection of configuration rows. */
 export type Collection =
-  | "agents" | "queues" | "skills" | "numbers" | "phones" | "trunks" | "conferences" | "wrap-up-codes" | "users" | "api-keys" | "schedules";
+  | "agents" | "queues" | "skills" | "numbers" | "phones" | "trunks" | "conferences" | "wrap-up-codes" | "users" | "api-keys" | "schedules" | "roles";
 
 interface RowOf {
   agents: Schemas["Agent"];
@@ -36,6 +36,7 @@ interface RowOf {
   "wrap-up-codes": Schemas["WrapUpCode"];
   users: Schemas["User"];
   "api-keys": Schemas["ApiKey"];
+  roles: { id: string; name: string; version: number } & Record<string, unknown>;
   schedules: { id: string; name: string; version: number } & Record<string, unknown>;
 }
 export type Row<C extends Collection> = RowOf[C];
@@ -50,7 +51,8 @@ export async function rows<C extends Collection>(collection: C): Promise<Row<C>[
   });
 }
 
-const mayRead = (collection: Collection): boolean => may(`${collection}:read`) || may(`${collection}:read-own`);
+// Hours are part of where numbers lead.
+const mayRead = (collection: Collection): boolean => (collection === "schedules" ? may("numbers:read") : false) || may(`${collection}:read`) || may(`${collection}:read-own`);
 
 export function useRows<C extends Collection>(collection: C) {
   return useQuery({ queryKey: ["config", collection, session()?.user], queryFn: () => rows(collection), enabled: mayRead(collection) });

@@ -5,6 +5,7 @@ import { useState } from "react";
 import { api, type Schemas } from "../lib/api";
 import { clock, number, percent, timeOfDay } from "../lib/format";
 import { t } from "../lib/i18n";
+import { csv } from "../lib/csv";
 import { useNames } from "../lib/names";
 import { Button } from "../ui/button";
 import { TextField } from "../ui/field";
@@ -152,15 +153,6 @@ function ByName(props: { title: string; file: string; day: string; agents?: bool
       )}
     </Card>
   );
-}
-
-/** Fields as RFC 4180 has them; what a spreadsheet would take for a formula is made text. */
-export function csv(rows: string[][]): string {
-  const field = (text: string): string => {
-    const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  };
-  return rows.map((r) => r.map(field).join(",")).join("\r\n") + "\r\n";
 }
 
 function CsvButton(props: { file: string; rows: string[][] }) {
