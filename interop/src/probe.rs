@@ -521,8 +521,12 @@ pub fn whole_message(buffer: &mut Vec<u8>) -> Option<String> {
 }
 
 /// std connects from any address; a trunk is known by its own.
+/// Connects to `peer` from an address of our own choice.
+///
+/// # Errors
+/// When the address is not ours, or nobody listens.
 #[expect(unsafe_code, reason = "std cannot bind a socket before it connects")]
-fn connect_from(ip: Ipv4Addr, peer: SocketAddr) -> std::io::Result<TcpStream> {
+pub fn connect_from(ip: Ipv4Addr, peer: SocketAddr) -> std::io::Result<TcpStream> {
     use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
     let SocketAddr::V4(peer) = peer else {
         return TcpStream::connect(peer);

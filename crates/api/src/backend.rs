@@ -1,11 +1,13 @@
 //! What the API asks of the process it runs in: the engine's driver implements it.
 
 use cp_store::PushRow;
+use cp_vocab::DeviceId;
 use cp_vocab::command::{CommandEnvelope, CommandResult};
 use cp_vocab::event::LogPosition;
+use cp_vocab::web::Signal;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// The way from HTTP to the engine. Implemented by the server's driver, doubled in tests.
 pub trait Backend: Send + Sync + 'static {
@@ -15,6 +17,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Changes whenever records were committed. It is a wake-up and carries nothing: the API reads
     /// what is new from the store by cursor, so a missed or merged value loses nothing.
     fn commits(&self) -> watch::Receiver<LogPosition>;
+
+    /// What the engine tells the browser `device`, from now on; ends when it does not keep up. The
+    /// default tells nothing.
+    fn signals(&self, _device: DeviceId) -> mpsc::Receiver<Signal> {
+        mpsc::channel(1).1
+    }
 
     /// Whether this node should be sent new work.
     fn readiness(&self) -> Readiness;

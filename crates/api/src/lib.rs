@@ -21,6 +21,7 @@ mod openapi;
 mod operation;
 mod ops;
 mod problem;
+mod proof;
 mod push;
 mod recordings;
 mod references;
@@ -30,12 +31,18 @@ mod schema;
 mod session;
 mod state;
 mod stream;
+mod webrtc;
 
 pub use backend::{Backend, Check, PushRefused, Pusher, Readiness};
 pub use http::serve::serve;
 pub use openapi::{openapi, openapi_text};
 pub use problem::{FieldError, Problem};
+/// Tokens for customers' pages.
+pub mod customer {
+    pub use crate::webrtc::{CallClaims, mint};
+}
 pub use state::{ApiState, Clock, Settings, SipAddresses};
+pub use webrtc::WebRtcSettings;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -52,8 +59,10 @@ pub(crate) fn operations() -> operation::Api {
     reports::add(&mut api);
     call::add(&mut api);
     recordings::add(&mut api);
+    proof::add(&mut api);
     push::add(&mut api);
     stream::socket::add(&mut api);
+    webrtc::add(&mut api);
     resource::add(&mut api);
     ops::add(&mut api);
     bans::add(&mut api);

@@ -90,6 +90,7 @@ pub(crate) struct Meters {
     pub(crate) sign_ins_waiting: Gauge,
     pub(crate) sign_ins_failed: Counter,
     pub(crate) sockets: Gauge,
+    pub(crate) customer_sockets: Gauge,
     pub(crate) socket_reads_behind: Counter,
     pub(crate) connections_let_go: Counter,
 }

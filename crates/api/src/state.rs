@@ -8,14 +8,16 @@ use crate::ops::Meters;
 use crate::problem::{Problem, Reply};
 use crate::stream::Leases;
 use crate::stream::fanout::Fanout;
+use crate::webrtc::{Spent, WebRtcSettings};
 use cp_store::Store;
 use cp_vocab::command::{Actor, CommandEnvelope};
 use cp_vocab::id::TypedId;
 use cp_vocab::model::Snapshot;
-use cp_vocab::{Code, Command, CommandReply, IdSource, TenantId, Timestamp};
+use cp_vocab::web::Signal;
+use cp_vocab::{Code, Command, CommandReply, DeviceId, IdSource, TenantId, Timestamp};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 /// Password checks at a time: each takes 19 MiB and a core for tens of milliseconds.
 pub(crate) const PASSWORD_CHECKS_MAX: usize = 2;
@@ -43,6 +45,8 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// What people type into a softphone.
     pub sip: SipAddresses,
+    /// Calls in the browser.
+    pub webrtc: WebRtcSettings,
     /// How long a session lasts without being renewed, in seconds.
     pub session_s: u64,
     /// Shown by `/healthz` and in the OpenAPI document's server.
@@ -71,6 +75,7 @@ impl Default for Settings {
                 tcp: Some(5060),
                 tls: None,
             },
+            webrtc: WebRtcSettings::default(),
             session_s: 12 * 60 * 60,
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -93,7 +98,11 @@ pub(crate) struct Inner {
     pub(crate) meters: Meters,
     pub(crate) fanout: Fanout,
     pub(crate) leases: Leases,
+    pub(crate) spent: Spent,
     pub(crate) gates: OnceLock<Gates>,
+    proofs: OnceLock<Arc<cp_proof::Desk>>,
+    /// Announcements that are looked at.
+    pub(crate) announcements: Arc<Semaphore>,
     /// Held while a snapshot is taken and handed over, so that an older one never comes second.
     configuring: tokio::sync::Mutex<()>,
     editing: tokio::sync::Mutex<()>,
@@ -125,10 +134,23 @@ impl ApiState {
             meters: Meters::default(),
             fanout: Fanout::default(),
             leases: Leases::default(),
+            spent: Spent::default(),
             gates: OnceLock::new(),
+            proofs: OnceLock::new(),
+            announcements: Arc::new(crate::proof::places()),
             configuring: tokio::sync::Mutex::new(()),
             editing: tokio::sync::Mutex::new(()),
         }))
+    }
+
+    /// Who looks after customers' proofs. Once; until then what asks for it is answered 503.
+    pub fn set_proofs(&self, desk: Arc<cp_proof::Desk>) {
+        let _ = self.0.proofs.set(desk);
+    }
+
+    pub(crate) fn proofs(&self) -> Reply<Arc<cp_proof::Desk>> {
+        let none = || Problem::new(Code::StoreUnavailable, "proofs are not looked after yet");
+        self.0.proofs.get().cloned().ok_or_else(none)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -181,6 +203,11 @@ impl ApiState {
             command,
         };
         Ok(self.0.backend.command(envelope).await?)
+    }
+
+    /// What the engine tells a browser, from now on.
+    pub(crate) fn signals(&self, device: DeviceId) -> mpsc::Receiver<Signal> {
+        self.0.backend.signals(device)
     }
 
     /// The configuration as of the last commit.

@@ -24,6 +24,14 @@ impl Clock {
         }
     }
 
+    /// One moment on this clock's line and the system's, for a library that counts by the latter.
+    pub(crate) fn anchor(&self) -> cp_media::peer::rtc::Anchor {
+        cp_media::peer::rtc::Anchor {
+            instant: self.origin,
+            at: self.origin_wall,
+        }
+    }
+
     /// The present.
     pub fn now(&self) -> Timestamp {
         self.origin_wall + self.origin.elapsed()

@@ -2,6 +2,7 @@
 
 use crate::core::Engine;
 use crate::switch::Fetch;
+use cp_interaction::Input as IxInput;
 use cp_sip::message::Message;
 use cp_sip::sdp::SrtpPolicy;
 use cp_sip::ua::{CallRef, Principal};
@@ -185,9 +186,9 @@ impl Engine {
         if workers > 1
             && let Endpoint::Phone(_) = arrival.endpoint
             && let Some(l) = self.legs.values().find(|l| l.endpoint == arrival.endpoint)
-            && let Some(port) = l.port
+            && let Some(worker) = l.worker()
         {
-            return port.worker;
+            return worker;
         }
         self.ports.least_used()
     }
@@ -211,5 +212,34 @@ impl Engine {
             .live_legs()
             .find(|l| matches!(l.room, cp_interaction::Room::Parked(_)))?;
         Some((id, leg.id))
+    }
+}
+
+/// A call that takes the place of leg `old`: of its own person's, or by Replaces.
+pub(crate) fn joining(old: LegId, leg: LegId, arrival: Arrival, call_id: String) -> IxInput {
+    let Arrival {
+        endpoint,
+        agent,
+        from: address,
+        fetch,
+        ..
+    } = arrival;
+    match fetch {
+        Some(_) => IxInput::SwitchIn {
+            old,
+            leg,
+            endpoint,
+            agent,
+            address,
+            call_id,
+        },
+        None => IxInput::Replace {
+            old,
+            leg,
+            endpoint,
+            agent,
+            address,
+            call_id,
+        },
     }
 }

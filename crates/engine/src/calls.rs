@@ -1,9 +1,11 @@
 //! What the user agent reports: calls in, answers, ends, registrations.
 
-use crate::arrival::Arrival;
+use crate::arrival::{Arrival, joining};
 use crate::core::{Engine, Entry};
 use crate::io::{Note, Output};
 use crate::leg::LegEntry;
+use crate::status::{info_digit, rank, reason_of, retry_after};
+use crate::web::{Awaits, WebLeg, is_webrtc};
 use bytes::Bytes;
 use cp_interaction::{Input as IxInput, Interaction, LegEvent};
 use cp_sip::message::Message;
@@ -11,6 +13,7 @@ use cp_sip::sdp::{self};
 use cp_sip::ua::{CallRef, DialogEnd, Principal, ReferReplaces, UaEvent};
 use cp_sip::uri::SipUri;
 use cp_vocab::event::{Endpoint, StreamId};
+use cp_vocab::web::PeerAsk;
 use cp_vocab::*;
 use rustc_hash::FxHashMap;
 use smallvec::smallvec;
@@ -118,12 +121,7 @@ impl Engine {
             return Err(503);
         }
         let arrival = self.arrival(now, principal, invite, replaces.is_some())?;
-        let limit = self
-            .index
-            .tenant(arrival.tenant)
-            .map_or(0, |t| t.interactions_max);
-        let calls = self.tenant_calls.get(&arrival.tenant).copied().unwrap_or(0);
-        if limit != 0 && calls >= limit && !urgent {
+        if self.tenant_is_full(arrival.tenant) && !urgent {
             return Err(503);
         }
         let joins = match replaces {
@@ -143,10 +141,28 @@ impl Engine {
         };
         self.take_in(now, call, leg, id, worker, &arrival, offer)?;
         let call_id = invite.call_id().to_string();
-        if let Some((id, old)) = joins {
-            let input = joining(old, leg, arrival, call_id);
-            self.work.push_back((id, input));
-            return Ok(());
+        let input = self.arrived(id, leg, worker, arrival, joins, call_id);
+        self.work.push_back((id, input));
+        Ok(())
+    }
+
+    pub(crate) fn tenant_is_full(&self, tenant: TenantId) -> bool {
+        let limit = self.index.tenant(tenant).map_or(0, |t| t.interactions_max);
+        limit != 0 && self.tenant_calls.get(&tenant).copied().unwrap_or(0) >= limit
+    }
+
+    /// What an arrival is to its interaction, which is made here unless it joins one.
+    pub(crate) fn arrived(
+        &mut self,
+        id: InteractionId,
+        leg: LegId,
+        worker: u16,
+        arrival: Arrival,
+        joins: Option<(InteractionId, LegId)>,
+        call_id: String,
+    ) -> IxInput {
+        if let Some((_, old)) = joins {
+            return joining(old, leg, arrival, call_id);
         }
         let Arrival {
             tenant,
@@ -171,7 +187,7 @@ impl Engine {
                 timers: FxHashMap::default(),
             },
         );
-        let input = IxInput::Incoming {
+        IxInput::Incoming {
             leg,
             endpoint,
             agent,
@@ -182,9 +198,7 @@ impl Engine {
             call_id,
             plan,
             internal,
-        };
-        self.work.push_back((id, input));
-        Ok(())
+        }
     }
 
     /// Port, media negotiation and books for an incoming leg.
@@ -199,6 +213,16 @@ impl Engine {
         arrival: &Arrival,
         offer: Option<Bytes>,
     ) -> Result<(), u16> {
+        if let Some(sdp) = offer.as_ref().filter(|o| is_webrtc(o)) {
+            let sdp = std::str::from_utf8(sdp).map_err(|_| 400u16)?.to_string();
+            let mut entry = self.web_entry(id, WebLeg::by_sip(worker), true);
+            entry.endpoint = arrival.endpoint;
+            entry.calls = smallvec![call];
+            self.calls.insert(call, leg);
+            self.legs.insert(leg, entry);
+            self.ask_peer(leg, PeerAsk::TakeOffer { sdp, fresh: false });
+            return Ok(());
+        }
         let port = self.ports.take(worker, now).ok_or(503u16)?;
         let codecs = match arrival.endpoint {
             Endpoint::Trunk(t) => self
@@ -242,6 +266,7 @@ impl Engine {
                 holding: false,
                 failed_with: None,
                 dialled: None,
+                web: None,
             },
         );
         Ok(())
@@ -257,6 +282,8 @@ impl Engine {
         let id = entry.interaction;
         // Early media is taken from a single ringing phone only; with several nobody can say whose it is.
         let plan = match (&sdp, entry.calls.len()) {
+            // A browser's early description is the same as its final one; we wait for that.
+            _ if entry.web.is_some() => None,
             (Some(sdp), 1) => sdp::complete(&entry.local, sdp).ok(),
             _ => None,
         };
@@ -285,7 +312,12 @@ impl Engine {
         let losers: smallvec::SmallVec<[CallRef; 4]> =
             entry.calls.iter().copied().filter(|c| *c != call).collect();
         entry.calls = smallvec![call];
+        let web = entry.web.is_some();
+        if let Some(web) = &mut entry.web {
+            web.awaits = Awaits::FarAnswer;
+        }
         let plan = match (&sdp, &entry.plan) {
+            _ if web => None,
             (Some(sdp), _) => sdp::complete(&entry.local, sdp).ok(),
             // The answer came in a reliable 183 already.
             (None, Some(plan)) => Some(plan.clone()),
@@ -298,6 +330,11 @@ impl Engine {
                 c,
                 Some("SIP;cause=200;text=\"Call completed elsewhere\"".to_string()),
             );
+        }
+        let text = sdp.as_ref().and_then(|s| std::str::from_utf8(s).ok());
+        if let (true, Some(text)) = (web, text) {
+            let sdp = text.to_string();
+            return self.ask_peer(leg, PeerAsk::TakeAnswer { sdp });
         }
         match plan {
             Some(plan) => {
@@ -343,7 +380,7 @@ impl Engine {
             return;
         };
         entry.confirmed = true;
-        if entry.plan.is_some() {
+        if entry.plan.is_some() || entry.web.is_some() {
             return;
         }
         let id = entry.interaction;
@@ -412,6 +449,15 @@ impl Engine {
         };
         let id = entry.interaction;
         entry.local.version += 1;
+        if let Some(web) = &mut entry.web {
+            let text = sdp.as_ref().and_then(|s| std::str::from_utf8(s).ok());
+            let Some(text) = text.filter(|_| web.awaits == Awaits::Nothing) else {
+                return self.ua.reject_reoffer(now, call, 488);
+            };
+            web.awaits = Awaits::Reoffer(call);
+            let (sdp, fresh) = (text.to_string(), false);
+            return self.ask_peer(leg, PeerAsk::TakeOffer { sdp, fresh });
+        }
         let Some(sdp) = sdp else {
             let offer = sdp::offer(&entry.local);
             return self.ua.accept_reoffer(now, call, offer);
@@ -498,97 +544,5 @@ impl Engine {
             detail.or_else(|| (reason == EndReason::Dropped).then(|| format!("{cause:?}")));
         self.work
             .push_back((id, IxInput::Leg(leg, LegEvent::Ended { reason, detail })));
-    }
-}
-
-fn retry_after(status: u16) -> Vec<(String, String)> {
-    if status == 503 {
-        vec![("Retry-After".to_string(), "5".to_string())]
-    } else {
-        vec![]
-    }
-}
-
-/// How much a final status tells about the person called.
-fn rank(status: u16) -> u8 {
-    match status {
-        600..=699 => 4,
-        486 => 3,
-        480 | 408 => 2,
-        _ => 1,
-    }
-}
-
-/// A call that takes the place of leg `old`: of its own person's, or by Replaces.
-fn joining(old: LegId, leg: LegId, arrival: Arrival, call_id: String) -> IxInput {
-    let Arrival {
-        endpoint,
-        agent,
-        from: address,
-        fetch,
-        ..
-    } = arrival;
-    match fetch {
-        Some(_) => IxInput::SwitchIn {
-            old,
-            leg,
-            endpoint,
-            agent,
-            address,
-            call_id,
-        },
-        None => IxInput::Replace {
-            old,
-            leg,
-            endpoint,
-            agent,
-            address,
-            call_id,
-        },
-    }
-}
-
-fn reason_of(status: u16) -> EndReason {
-    match status {
-        486 | 600 => EndReason::Busy,
-        603 | 607 => EndReason::Declined,
-        408 => EndReason::NoAnswer,
-        487 => EndReason::Cancelled,
-        404 | 410 | 484 | 604 => EndReason::NotFound,
-        401 | 402 | 403 | 407 => EndReason::Refused,
-        406 | 415 | 488 | 606 => EndReason::Incompatible,
-        500 => EndReason::Internal,
-        503 => EndReason::Overload,
-        _ => EndReason::Unavailable,
-    }
-}
-
-/// DTMF by INFO: `application/dtmf-relay` with `Signal=5`, or `application/dtmf` with the bare digit.
-fn info_digit(content_type: &str, body: &[u8]) -> Option<char> {
-    let text = std::str::from_utf8(body).ok()?;
-    let kind = content_type
-        .split(';')
-        .next()
-        .unwrap_or("")
-        .trim()
-        .to_ascii_lowercase();
-    let value = match kind.as_str() {
-        "application/dtmf-relay" => text.lines().find_map(|l| {
-            let (name, value) = l.split_once('=')?;
-            name.trim()
-                .eq_ignore_ascii_case("signal")
-                .then(|| value.trim())
-        })?,
-        "application/dtmf" => text.trim(),
-        _ => return None,
-    };
-    match value {
-        "10" => Some('*'),
-        "11" => Some('#'),
-        v => v
-            .chars()
-            .next()
-            .map(|c| c.to_ascii_uppercase())
-            .filter(|c| "0123456789*#ABCD".contains(*c) && v.len() == 1),
     }
 }

@@ -44,14 +44,12 @@ impl Engine {
                 self.configure(now, snapshot);
                 Ok(CommandReply::default())
             }
-            Command::Drain { on } => {
-                self.draining = on;
-                Ok(CommandReply::default())
-            }
+            Command::Drain { on } => self.drain(on),
             Command::Live => Ok(self.live(now, tenant)),
             Command::Bans => Ok(self.bans(now)),
             Command::Ban { address, seconds } => self.ban(now, address, seconds),
             Command::OutboundUsage => Ok(self.outbound_usage(now, tenant)),
+            Command::Device { device, ask } => self.device(now, tenant, actor, device, *ask),
             Command::Explain { interaction } => self.explain(now, tenant, interaction),
             command @ (Command::SetPresence { .. }
             | Command::Heartbeat { .. }
@@ -132,6 +130,11 @@ impl Engine {
         Some(result)
     }
 
+    fn drain(&mut self, on: bool) -> CommandResult {
+        self.draining = on;
+        Ok(CommandReply::default())
+    }
+
     /// What an agent says of itself.
     fn agent_command(
         &mut self,
@@ -197,7 +200,12 @@ impl Engine {
     }
 
     /// The agent exists in the tenant; an agent may speak for itself only.
-    fn for_agent(&self, tenant: TenantId, actor: Actor, agent: AgentId) -> Result<(), Refusal> {
+    pub(crate) fn for_agent(
+        &self,
+        tenant: TenantId,
+        actor: Actor,
+        agent: AgentId,
+    ) -> Result<(), Refusal> {
         if self.index.agent(agent).is_none_or(|a| a.tenant != tenant) {
             return Err(Refusal::new(Code::NotFound, "There is no such agent."));
         }
@@ -210,7 +218,7 @@ impl Engine {
         }
     }
 
-    fn may_start(
+    pub(crate) fn may_start(
         &self,
         tenant: TenantId,
         actor: Actor,
@@ -250,9 +258,9 @@ impl Engine {
             self.legs
                 .values()
                 .find(|l| l.endpoint == endpoint)
-                .and_then(|l| l.port)
-                .map(|p| p.worker)
+                .and_then(|l| l.worker())
         });
+        let busy_on = busy_on.or_else(|| agent.and_then(|a| self.worker_of(a)));
         let worker = busy_on.unwrap_or_else(|| self.ports.least_used());
         let interaction = Interaction::new(id, tenant);
         self.interactions.insert(

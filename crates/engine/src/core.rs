@@ -97,6 +97,7 @@ pub struct Engine {
     pub(crate) rooms: FxHashMap<ConferenceId, u32>,
     pub(crate) parked: FxHashMap<(TenantId, String), InteractionId>,
     pub(crate) trunk_calls: FxHashMap<TrunkId, u32>,
+    pub(crate) web: crate::web::Web,
     /// Last health of each trunk: round trip in ms, or why it is down.
     pub(crate) trunk_states: FxHashMap<TrunkId, Result<u32, String>>,
     pub(crate) tenant_calls: FxHashMap<TenantId, u32>,
@@ -153,6 +154,7 @@ impl Engine {
             rooms: FxHashMap::default(),
             parked: FxHashMap::default(),
             trunk_calls: FxHashMap::default(),
+            web: crate::web::Web::default(),
             trunk_states: FxHashMap::default(),
             tenant_calls: FxHashMap::default(),
             outbound: crate::outbound::Outbound::default(),
@@ -223,11 +225,18 @@ impl Engine {
     /// When [`Input::Timeout`] is wanted.
     pub fn next_timeout(&self) -> Option<Timestamp> {
         let own = self.timers.peek().map(|Reverse((at, _, _))| *at);
+        let web = self.web.next_timeout();
         let cut = self.outbound.next_cut().map(|at| self.line_of(at));
-        [own, cut, self.ua.next_timeout(), self.router.next_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            own,
+            web,
+            cut,
+            self.ua.next_timeout(),
+            self.router.next_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     pub fn stats(&self) -> Stats {
@@ -295,6 +304,7 @@ impl Engine {
                     .push_back((id, cp_interaction::Input::Timer(kind)));
             }
         }
+        self.web_timeout(now);
         self.cut_calls(now);
         if self.ua.next_timeout().is_some_and(|t| t <= now) {
             self.ua.handle_timeout(now);
@@ -374,6 +384,8 @@ impl Engine {
                 Output::Transmit { after: a, .. } if *a != NOW => *a = self.position,
                 Output::Transmit { after: a, .. } => *a = LogPosition::default(),
                 Output::Reply { after: a, .. } => *a = after,
+                // Never ahead of the reply it follows.
+                Output::Signal { after: a, .. } => *a = self.position,
                 _ => {}
             }
             self.out.push_back(output);

@@ -6,6 +6,7 @@ use cp_vocab::event::{EventRecord, LogPosition};
 use cp_vocab::media::{MediaCommand, MediaEvent, PortPair};
 use cp_vocab::model::{Presence, Snapshot};
 use cp_vocab::net::{ConnectionId, Flow, Target, Transport};
+use cp_vocab::web::Signal;
 use cp_vocab::*;
 use std::sync::Arc;
 
@@ -90,6 +91,12 @@ pub enum Output {
     /// Bind more ports.
     GrowPorts {
         worker: u16,
+    },
+    /// Tell a browser, but not before the log is durable up to `after`.
+    Signal {
+        device: DeviceId,
+        signal: Signal,
+        after: LogPosition,
     },
     Reply {
         command: CommandId,

@@ -1,14 +1,14 @@
 //! Legs on the wire: what an interaction wants of a leg, carried out by the user agent and the media
 //! workers.
 
-use crate::core::{Engine, ring_time};
+use crate::core::Engine;
 use crate::guard;
+use crate::web::{Awaits, WebLeg, is_websocket};
 use cp_interaction::{Input as IxInput, LegCommand, LegEvent, Resolved};
 use cp_sip::sdp::{self, LocalMedia, SrtpPolicy};
-use cp_sip::ua::{CallRef, ClientCredential, NameAddrOwned, OutgoingCall};
+use cp_sip::ua::CallRef;
 use cp_vocab::event::Endpoint;
 use cp_vocab::media::{Codec, MediaCommand, MediaPlan, PortPair, Quality};
-use cp_vocab::net::Target;
 use cp_vocab::*;
 use smallvec::{SmallVec, smallvec};
 
@@ -44,13 +44,16 @@ pub(crate) struct LegEntry {
     /// The worst news of the contacts that failed.
     pub failed_with: Option<u16>,
     pub dialled: Option<Box<Dialled>>,
+    /// What a browser's leg has beside.
+    pub web: Option<Box<WebLeg>>,
 }
 
-/// Where a call goes and with what it proves itself there.
-struct Way {
-    targets: SmallVec<[(String, Option<Target>); 2]>,
-    credential: Option<ClientCredential>,
-    via_trunk: Option<TrunkId>,
+impl LegEntry {
+    /// The media worker that carries it.
+    pub(crate) fn worker(&self) -> Option<u16> {
+        let web = self.web.as_ref().map(|w| w.worker);
+        web.or(self.port.map(|p| p.worker))
+    }
 }
 
 impl Engine {
@@ -118,7 +121,7 @@ impl Engine {
         }
     }
 
-    fn fail(&mut self, id: InteractionId, leg: LegId, reason: EndReason) {
+    pub(crate) fn fail(&mut self, id: InteractionId, leg: LegId, reason: EndReason) {
         self.work.push_back((
             id,
             IxInput::Leg(
@@ -142,6 +145,17 @@ impl Engine {
         let Some(worker) = self.interactions.get(&id).map(|e| e.worker) else {
             return;
         };
+        match dialled.to.endpoint {
+            Endpoint::Browser => return self.dial_browser(now, id, leg, dialled),
+            Endpoint::Phone(p) => {
+                // The contact that is tried first decides what kind of media all are offered.
+                let first = self.ua.contacts(p).next().map(|b| is_websocket(&b.target));
+                if first == Some(true) {
+                    return self.dial_web_phone(id, leg, worker, dialled, auto_answer);
+                }
+            }
+            _ => {}
+        }
         if let Endpoint::Trunk(t) = dialled.to.endpoint
             && !self.trunk_has_room(t)
             && !guard::is_emergency(&dialled.to.dial)
@@ -173,12 +187,32 @@ impl Engine {
             holding: false,
             failed_with: None,
             dialled: Some(Box::new(dialled)),
+            web: None,
         };
         if let Endpoint::Trunk(t) = entry.endpoint {
             *self.trunk_calls.entry(t).or_default() += 1;
         }
         self.legs.insert(leg, entry);
         self.place(now, id, leg, auto_answer);
+    }
+
+    /// A softphone in a browser: the worker makes the offer first.
+    fn dial_web_phone(
+        &mut self,
+        id: InteractionId,
+        leg: LegId,
+        worker: u16,
+        dialled: Dialled,
+        auto_answer: bool,
+    ) {
+        let mut web = WebLeg::by_sip(worker);
+        web.awaits = Awaits::Invite;
+        web.auto_answer = auto_answer;
+        let mut entry = self.web_entry(id, web, false);
+        entry.endpoint = dialled.to.endpoint;
+        entry.dialled = Some(Box::new(dialled));
+        self.legs.insert(leg, entry);
+        self.ask_peer(leg, cp_vocab::web::PeerAsk::MakeOffer);
     }
 
     /// What we offer: the codec the rest of the interaction speaks first, so that nothing need be transcoded.
@@ -199,7 +233,7 @@ impl Engine {
                 Some(p) if p.require_srtp => (vec![], SrtpPolicy::Require),
                 _ => (vec![], SrtpPolicy::Off),
             },
-            Endpoint::Uri => (vec![], SrtpPolicy::Off),
+            Endpoint::Uri | Endpoint::Browser => (vec![], SrtpPolicy::Off),
         };
         if codecs.is_empty() {
             codecs = self.config.codecs.clone();
@@ -212,6 +246,7 @@ impl Engine {
                     .as_ref()
                     .or(entry.answer.as_ref().map(|(_, p)| p))
                     .map(|p| p.codec)
+                    .or(entry.web.as_ref().and_then(|w| w.agreed).map(|a| a.codec))
             })
         });
         if let Some(at) = spoken.and_then(|c| codecs.iter().position(|x| *x == c)) {
@@ -225,154 +260,6 @@ impl Engine {
         max == 0 || self.trunk_calls.get(&trunk).copied().unwrap_or(0) < max
     }
 
-    /// Sends the INVITEs of an outgoing leg.
-    fn place(&mut self, now: Timestamp, id: InteractionId, leg: LegId, auto_answer: bool) {
-        let Some(entry) = self.legs.get(&leg) else {
-            return;
-        };
-        let Some(d) = entry.dialled.as_deref() else {
-            return;
-        };
-        let sdp = sdp::offer(&entry.local);
-        let help = guard::is_emergency(&d.to.dial) && !matches!(d.to.endpoint, Endpoint::Phone(_));
-        let dial = d.to.dial.clone();
-        let dress = if help {
-            self.emergency_dress(now, id, leg, &dial)
-        } else {
-            None
-        };
-        if help && dress.is_none() {
-            self.drop_entry(now, leg);
-            return self.fail(id, leg, EndReason::EmergencyNotLive);
-        }
-        let Some(d) = self.legs.get(&leg).and_then(|l| l.dialled.as_deref()) else {
-            return;
-        };
-        let tenant = self.interactions.get(&id).map(|e| e.tenant);
-        let host = self.own_host(tenant);
-        let from = NameAddrOwned {
-            display: d.caller_name.clone(),
-            uri: dress
-                .as_ref()
-                .map_or_else(|| caller_uri(&d.caller, &host), |e| e.from.clone()),
-        };
-        let Way {
-            targets,
-            credential,
-            via_trunk,
-        } = self.way(&d.to, dress.as_ref());
-        let mut headers = dress.as_ref().map_or_else(Vec::new, |e| e.headers.clone());
-        let parts = dress.as_ref().map_or_else(Vec::new, |e| e.parts.clone());
-        if auto_answer {
-            headers.push((
-                "Call-Info".to_string(),
-                format!("<sip:{host}>;answer-after=0"),
-            ));
-            headers.push((
-                "Alert-Info".to_string(),
-                "<http://localhost>;info=alert-autoanswer;delay=0".to_string(),
-            ));
-        }
-        let ring_timeout = ring_time(d.ring_ms_max);
-        let contact_user = dress.map_or_else(|| d.caller.user().to_string(), |e| e.contact_user);
-        let calls: SmallVec<[CallRef; 1]> = targets
-            .into_iter()
-            .map(|(uri, target)| {
-                let to = NameAddrOwned {
-                    display: None,
-                    uri: uri.clone(),
-                };
-                self.ua.invite(
-                    now,
-                    OutgoingCall {
-                        request_uri: uri,
-                        target,
-                        from: from.clone(),
-                        to,
-                        contact_user: contact_user.clone(),
-                        sdp: Some(sdp.clone()),
-                        headers: headers.clone(),
-                        parts: parts.clone(),
-                        credential: credential.clone(),
-                        via_trunk,
-                        ring_timeout,
-                        supported_100rel: true,
-                    },
-                )
-            })
-            .collect();
-        if calls.is_empty() {
-            self.drop_entry(now, leg);
-            return self.fail(id, leg, EndReason::Unavailable);
-        }
-        for c in &calls {
-            self.calls.insert(*c, leg);
-        }
-        if let Some(entry) = self.legs.get_mut(&leg) {
-            entry.calls = calls;
-        }
-    }
-
-    /// Where a call goes: each contact of a phone, or one address.
-    fn way(&self, to: &Resolved, dress: Option<&crate::emergency::Dress>) -> Way {
-        let mut targets: SmallVec<[(String, Option<Target>); 2]> = SmallVec::new();
-        let mut credential = None;
-        let mut via_trunk = None;
-        match to.endpoint {
-            Endpoint::Phone(phone) => {
-                for b in self.ua.contacts(phone).take(FORKS_MAX) {
-                    targets.push((b.uri.to_string(), Some(b.target.clone())));
-                }
-            }
-            Endpoint::Trunk(t) => {
-                if let Some(trunk) = self.index.trunk(t) {
-                    let user = cp_sip::uri::encode_user(&to.dial).into_owned();
-                    let scheme = if trunk.transport.is_secure() {
-                        "sips"
-                    } else {
-                        "sip"
-                    };
-                    let transport = if trunk.transport == cp_vocab::net::Transport::Tcp {
-                        ";transport=tcp"
-                    } else {
-                        ""
-                    };
-                    let uri = format!("{scheme}:{user}@{}{transport}", trunk.host);
-                    let uri = dress.map_or(uri, |e| e.uri.clone());
-                    targets.push((uri, None));
-                    via_trunk = Some(t);
-                    if !trunk.user.is_empty() {
-                        credential = Some(ClientCredential {
-                            user: trunk.user.clone(),
-                            password: trunk.password.expose().clone(),
-                        });
-                    }
-                }
-            }
-            Endpoint::Uri => targets.push((to.dial.clone(), None)),
-        }
-        Way {
-            targets,
-            credential,
-            via_trunk,
-        }
-    }
-
-    /// The domain of the tenant, or the address we listen on.
-    pub(crate) fn own_host(&self, tenant: Option<TenantId>) -> String {
-        let domain = tenant
-            .and_then(|t| self.index.tenant(t))
-            .map(|t| t.domain.as_str())
-            .unwrap_or("");
-        if !domain.is_empty() {
-            return domain.to_string();
-        }
-        self.config.listen.first().map_or_else(
-            || "localhost".to_string(),
-            |l| l.advertised.ip().to_string(),
-        )
-    }
-
     /// The phone is asked to answer by itself: rung anew with the headers that say so.
     fn ring_again(&mut self, now: Timestamp, leg: LegId) {
         let Some(entry) = self
@@ -383,6 +270,10 @@ impl Engine {
             return;
         };
         let id = entry.interaction;
+        if let Some(web) = entry.web.as_mut().filter(|w| !w.by_sip) {
+            web.auto_answer = true;
+            return self.signal_leg(leg, cp_vocab::web::Signal::AutoAnswer { leg });
+        }
         for call in std::mem::take(&mut entry.calls) {
             self.calls.remove(&call);
             self.ua.hang_up(now, call, None);
@@ -390,10 +281,24 @@ impl Engine {
         self.place(now, id, leg, true);
     }
 
-    fn ring(&mut self, now: Timestamp, leg: LegId, early_media: bool) {
+    pub(crate) fn ring(&mut self, now: Timestamp, leg: LegId, early_media: bool) {
         let Some(entry) = self.legs.get_mut(&leg).filter(|l| l.inbound && !l.answered) else {
             return;
         };
+        if let Some(web) = &mut entry.web {
+            if !web.by_sip {
+                // Its media is open already, early or not.
+                return self.signal_leg(leg, cp_vocab::web::Signal::Ringing { leg });
+            }
+            web.wants_early |= early_media;
+            let sdp = web.sdp.clone().filter(|_| web.wants_early);
+            if let Some(call) = entry.calls.first().copied() {
+                let status = if sdp.is_some() { 183 } else { 180 };
+                // As below.
+                let _ = self.ua.progress(now, call, status, sdp);
+            }
+            return;
+        }
         let Some(call) = entry.calls.first().copied() else {
             return;
         };
@@ -410,10 +315,13 @@ impl Engine {
         let _ = self.ua.progress(now, call, status, sdp);
     }
 
-    fn answer(&mut self, now: Timestamp, id: InteractionId, leg: LegId) {
+    pub(crate) fn answer(&mut self, now: Timestamp, id: InteractionId, leg: LegId) {
         let Some(entry) = self.legs.get_mut(&leg).filter(|l| l.inbound && !l.answered) else {
             return;
         };
+        if entry.web.is_some() {
+            return self.answer_web(now, id, leg);
+        }
         let Some(call) = entry.calls.first().copied() else {
             return;
         };
@@ -443,6 +351,34 @@ impl Engine {
                 },
             ),
         ));
+    }
+
+    /// As [`Engine::answer`], when the worker has or will have our description.
+    fn answer_web(&mut self, now: Timestamp, id: InteractionId, leg: LegId) {
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            return;
+        };
+        let call = entry.calls.first().copied();
+        let Some(web) = &mut entry.web else { return };
+        let Some(agreed) = web.agreed else {
+            web.wants_answer = true;
+            return;
+        };
+        let (Some(call), Some(sdp)) = (call, web.sdp.clone()) else {
+            return self.web_answered(id, leg);
+        };
+        web.wants_answer = false;
+        entry.answered = true;
+        if self.ua.answer(now, call, sdp).is_err() {
+            return; // It ended in the same moment; its event says so.
+        }
+        let dialog = self.ua.dialog_snapshot(call);
+        let event = LegEvent::Answered {
+            codec: Some(agreed.codec.name().to_string()),
+            secure: true,
+            dialog,
+        };
+        self.work.push_back((id, IxInput::Leg(leg, event)));
     }
 
     /// Gives the leg to its media worker, or changes what the worker does with it.
@@ -494,6 +430,8 @@ impl Engine {
                 self.ua.hang_up(now, call, hang_up_reason(reason));
             }
         }
+        let ended = cp_vocab::web::SignalEnd::Over(reason);
+        self.signal_leg(leg, cp_vocab::web::Signal::Ended { leg, reason: ended });
         self.drop_entry(now, leg);
     }
 
@@ -517,23 +455,15 @@ impl Engine {
         }
         if let Some(port) = entry.port {
             self.ports.give_back(port, now);
-            if entry.open {
-                self.closing.insert(leg, entry.interaction);
-                self.put_media(port.worker, MediaCommand::Close { leg });
-                return;
-            }
+        }
+        if let Some(worker) = entry.worker().filter(|_| entry.open) {
+            self.closing.insert(leg, entry.interaction);
+            self.put_media(worker, MediaCommand::Close { leg });
+            return;
         }
         let quality = Quality::default();
         self.work
             .push_back((entry.interaction, IxInput::Quality { leg, quality }));
-    }
-}
-
-fn caller_uri(caller: &Address, host: &str) -> String {
-    match caller {
-        Address::Sip(uri) => uri.clone(),
-        Address::Anonymous => "sip:anonymous@anonymous.invalid".to_string(),
-        other => format!("sip:{}@{host}", cp_sip::uri::encode_user(other.user())),
     }
 }
 

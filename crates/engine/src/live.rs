@@ -105,7 +105,8 @@ impl Engine {
             since: self.wall(view.as_ref().map_or(now, |v| v.state_since)),
             phone_reachable: a
                 .phone
-                .is_some_and(|p| self.ua.contacts(p).next().is_some()),
+                .is_some_and(|p| self.ua.contacts(p).next().is_some())
+                || self.web.holders.contains_key(&a.id),
             desktop: view.as_ref().is_some_and(|v| v.desktop_until.is_some()),
             offers: offer.into_iter().collect(),
             interaction,

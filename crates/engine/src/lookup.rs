@@ -17,6 +17,7 @@ pub const PARK_SLOTS: std::ops::RangeInclusive<u32> = 701..=799;
 pub(crate) struct Lookup<'a> {
     pub index: &'a Index,
     pub ua: &'a UserAgent,
+    pub browsers: &'a FxHashMap<AgentId, crate::web::Holder>,
     pub router: &'a cp_routing::Router,
     pub rooms: &'a FxHashMap<ConferenceId, u32>,
     pub parked: &'a FxHashMap<(TenantId, String), InteractionId>,
@@ -65,6 +66,14 @@ impl Lookup<'_> {
             .agent(agent)
             .filter(|a| a.tenant == tenant)
             .ok_or(EndReason::NotFound)?;
+        if self.browsers.contains_key(&agent) {
+            return Ok(Resolved {
+                endpoint: Endpoint::Browser,
+                address: Address::Extension(a.extension.clone()),
+                agent: Some(agent),
+                dial: a.extension.clone(),
+            });
+        }
         let bound = self.index.snapshot.phones.iter();
         let bound = bound.filter(|p| p.agent == Some(agent) && p.tenant == tenant);
         let there = |p: &PhoneId| self.ua.contacts(*p).next().is_some();

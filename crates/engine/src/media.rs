@@ -13,6 +13,7 @@ impl Engine {
     pub(crate) fn media_event(&mut self, now: Timestamp, event: MediaEvent) {
         match event {
             MediaEvent::Ports { ports } => self.ports.add(ports),
+            MediaEvent::Peer { leg, said } => self.peer_said(now, leg, said),
             MediaEvent::PortsExhausted { worker } => self.ports.exhausted(worker),
             MediaEvent::Flowing { leg } => {
                 if let Some(l) = self.legs.get_mut(&leg) {

@@ -21,7 +21,7 @@ impl Engine {
         to: &Resolved,
     ) -> Result<(), EndReason> {
         let by_address = match to.endpoint {
-            Endpoint::Phone(_) => return Ok(()),
+            Endpoint::Phone(_) | Endpoint::Browser => return Ok(()),
             Endpoint::Trunk(_) => false,
             Endpoint::Uri => true,
         };

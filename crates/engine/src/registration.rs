@@ -65,7 +65,9 @@ impl Engine {
         let reachable = others
             .filter(|p| p.agent == agent && p.id != phone)
             .any(|p| self.ua.contacts(p.id).next().is_some());
-        if let Some(agent) = agent.filter(|_| !reachable) {
+        // Or the agent's browser carries the calls.
+        let carried = agent.is_some_and(|a| self.web.holders.contains_key(&a));
+        if let Some(agent) = agent.filter(|_| !reachable && !carried) {
             let why = if why == Unregistration::Requested {
                 LeaseEnd::SignedOff
             } else {

@@ -93,7 +93,7 @@ impl Engine {
     }
 
     /// One input of one interaction. A panic stays inside it: it is ended politely, the others go on.
-    fn step(&mut self, now: Timestamp, id: InteractionId, input: IxInput) {
+    pub(crate) fn step(&mut self, now: Timestamp, id: InteractionId, input: IxInput) {
         let wall = self.wall(now);
         let Some(entry) = self.interactions.get_mut(&id) else {
             return;
@@ -103,6 +103,7 @@ impl Engine {
         let lookup = crate::lookup::Lookup {
             index: &self.index,
             ua: &self.ua,
+            browsers: &self.web.holders,
             router: &self.router,
             rooms: &self.rooms,
             parked: &self.parked,

@@ -12,6 +12,9 @@ impl Engine {
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
+        if entry.web.is_some() {
+            return self.move_web_leg(leg, to);
+        }
         let Some(port) = entry.port.filter(|p| p.worker != to) else {
             return;
         };

@@ -21,6 +21,7 @@ impl Sink for Count {
         self.sent += 1;
         self.bytes += bytes.len() as u64;
     }
+    fn send_peer(&mut self, _: bool, _: SocketAddr, _: &[u8]) {}
     fn event(&mut self, _event: MediaEvent) {}
     fn write(&mut self, _recording: RecordingId, _op: WriteOp) {}
 }

@@ -19,6 +19,7 @@ pub mod latch;
 pub mod measure;
 pub mod music;
 pub mod node;
+pub mod peer;
 pub mod record;
 pub mod resample;
 pub mod rtcp;
@@ -29,5 +30,5 @@ pub mod tones;
 pub mod wav;
 
 pub use error::MediaError;
-pub use node::{Counters, MediaCommand, MovingLeg, Node, NodeConfig, Sink};
+pub use node::{Counters, MediaCommand, MovingLeg, Node, NodeConfig, PeerConfig, Sink};
 pub use record::WriteOp;

@@ -7,12 +7,13 @@ use cp_api::{Backend, Check, Pusher, Readiness};
 use cp_store::Store;
 use cp_vocab::command::{Command, CommandEnvelope, CommandResult};
 use cp_vocab::event::LogPosition;
+use cp_vocab::web::Signal;
 use cp_vocab::*;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// A command not answered in this time (the disk hangs) is answered with `timeout`; it may still be carried out.
 const COMMAND_TIME_MAX: Duration = Duration::from_secs(10);
@@ -107,6 +108,10 @@ impl Backend for ServerBackend {
 
     fn commits(&self) -> watch::Receiver<LogPosition> {
         self.handle.shared().commits.subscribe()
+    }
+
+    fn signals(&self, device: DeviceId) -> mpsc::Receiver<Signal> {
+        self.handle.shared().devices.listen(device)
     }
 
     fn readiness(&self) -> Readiness {

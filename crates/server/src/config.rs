@@ -3,8 +3,11 @@
 //! One list of keys drives reading, `crosspoint check` and the sample file. Everything wrong is
 //! found in one go: unknown keys, wrong types, values out of range, values that contradict.
 
+mod customers;
 mod file;
 
+use crate::customers::mail::MailConfig;
+use crate::customers::sms::SmsConfig;
 use cp_fetch::Allowed;
 use cp_store::Durability;
 use std::collections::BTreeMap;
@@ -71,6 +74,12 @@ pub struct Config {
     pub media_ports: RangeInclusive<u16>,
     pub media_workers: Option<usize>,
     pub media_silent_ms: u64,
+    pub webrtc_port: WebRtcPort,
+    pub webrtc_advertised: Vec<IpAddr>,
+    pub webrtc_tcp: bool,
+    pub webrtc_turn: Vec<String>,
+    pub webrtc_turn_secret: Option<String>,
+    pub webrtc_turn_ttl_s: u64,
     pub speech_voice: String,
     pub speech_command: String,
     pub log_filter: String,
@@ -81,6 +90,10 @@ pub struct Config {
     pub fetch_allow: Vec<Allowed>,
     pub fetch_authorities: Option<PathBuf>,
     pub emergency_live: bool,
+    /// Where customers' browsers reach this server; none: `http://localhost` and the port.
+    pub public_url: Option<String>,
+    pub mail: Option<MailConfig>,
+    pub sms: Option<SmsConfig>,
 }
 
 /// Every key with its default as text and what it is for; the sample file is printed from this.
@@ -114,6 +127,11 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "http.tls",
         "false",
         "whether browsers reach it by HTTPS (secure cookies); TLS itself ends before us",
+    ),
+    (
+        "http.public_url",
+        "",
+        "where customers' browsers reach this server (https://desk.example); empty: http://localhost and the port",
     ),
     (
         "sip.udp",
@@ -165,6 +183,36 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "RTP silence after which a leg counts as dropped",
     ),
     (
+        "webrtc.port",
+        "auto",
+        "port for browsers, UDP and TCP; worker n takes it plus n. auto: 40000, or any when that is taken; off: no calls in the browser",
+    ),
+    (
+        "webrtc.advertised",
+        "",
+        "addresses told to browsers; empty: media.advertised, or the machine's own",
+    ),
+    (
+        "webrtc.tcp",
+        "true",
+        "take browsers over TCP too, where no UDP gets out",
+    ),
+    (
+        "webrtc.turn",
+        "",
+        "TURN servers given to browsers (turn:turn.example:3478?transport=udp)",
+    ),
+    (
+        "webrtc.turn_secret",
+        "",
+        "secret shared with the TURN server (coturn: static-auth-secret)",
+    ),
+    (
+        "webrtc.turn_ttl_s",
+        "3600",
+        "how long a TURN credential holds",
+    ),
+    (
         "speech.command",
         "espeak-ng",
         "program that speaks; empty: prompts become a tone",
@@ -182,6 +230,27 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "",
         "PEM file of the authorities trusted when fetching; empty: those of the system",
     ),
+    (
+        "mail.server",
+        "",
+        "mail server (host:port) for codes and links; empty: no mail",
+    ),
+    (
+        "mail.security",
+        "starttls",
+        "tls, starttls, or none (to a server on this machine only)",
+    ),
+    ("mail.user", "", "name to sign in with; empty: none"),
+    ("mail.password", "", "password to sign in with"),
+    ("mail.from", "", "address our mail comes from"),
+    (
+        "sms.url",
+        "",
+        "HTTP interface of a text gateway (POST of To, From, Body); empty: no texts",
+    ),
+    ("sms.user", "", "name to sign in with"),
+    ("sms.password", "", "password to sign in with"),
+    ("sms.from", "", "number or name our texts come from"),
     (
         "otlp.endpoint",
         "",
@@ -359,6 +428,12 @@ impl Config {
             media_ports: 10_000..=30_000,
             media_workers: r.optional("media.workers", "a number of threads"),
             media_silent_ms: r.bounded("media.silent_ms", 20_000, 1_000..=3_600_000),
+            webrtc_port: webrtc_port(r),
+            webrtc_advertised: r.list("webrtc.advertised", "an IP address"),
+            webrtc_tcp: r.bool("webrtc.tcp"),
+            webrtc_turn: r.list("webrtc.turn", "a URL"),
+            webrtc_turn_secret: r.optional("webrtc.turn_secret", "a text"),
+            webrtc_turn_ttl_s: r.bounded("webrtc.turn_ttl_s", 3_600, 60..=86_400),
             speech_voice: r.text("speech.voice").to_string(),
             speech_command: r.text("speech.command").to_string(),
             log_filter: r.text("log.filter").to_string(),
@@ -371,6 +446,9 @@ impl Config {
             fetch_authorities: r.file("fetch.authorities"),
             drain_ms_max: r.bounded("drain_ms_max", 30_000, 0..=3_600_000),
             emergency_live: r.bool("emergency.live"),
+            public_url: customers::url(r, "http.public_url"),
+            mail: customers::mail(r),
+            sms: customers::sms(r),
         };
         config.media_ports = ports(r);
         config.cross_check(r);
@@ -428,6 +506,32 @@ impl Config {
             text.push_str(&format!("# {what}\n# {name} = {default:?}\n"));
         }
         text
+    }
+}
+
+/// Which port browsers come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WebRtcPort {
+    Off,
+    /// The usual one, or any when that is taken.
+    Auto,
+    Fixed(u16),
+}
+
+/// The usual port for browsers.
+pub const WEBRTC_PORT: u16 = 40_000;
+
+fn webrtc_port(r: &mut Reader) -> WebRtcPort {
+    let text = r.text("webrtc.port").to_string();
+    match (text.as_str(), text.parse()) {
+        ("off", _) => WebRtcPort::Off,
+        ("auto", _) => WebRtcPort::Auto,
+        (_, Ok(port)) => WebRtcPort::Fixed(port),
+        _ => {
+            let what = format!("{text:?} is neither auto, off nor a port");
+            r.problem("webrtc.port", what);
+            WebRtcPort::Auto
+        }
     }
 }
 

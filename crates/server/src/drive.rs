@@ -10,12 +10,13 @@ use cp_vocab::command::{CommandEnvelope, CommandResult};
 use cp_vocab::event::{EventRecord, LogPosition};
 use cp_vocab::media::{MediaCommand, MediaEvent, Samples};
 use cp_vocab::net::Target;
+use cp_vocab::web::Signal;
 use cp_vocab::*;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::metrics::{Figures, QUEUES_MAX, SipCounts};
 use crate::sounds::Sounds;
@@ -93,6 +94,37 @@ pub struct Shared {
     pub commits: watch::Sender<LogPosition>,
     /// Where private entries go; nowhere until somebody asks for them.
     pub entered: std::sync::OnceLock<SyncSender<Entered>>,
+    pub devices: Devices,
+}
+
+/// Signals that may wait for one browser's socket; one that takes none is cut.
+const SIGNALS_MAX: usize = 256;
+
+/// Browsers' sockets that wait for signals.
+#[derive(Default)]
+pub struct Devices(Mutex<HashMap<DeviceId, mpsc::Sender<Signal>>>);
+
+impl Devices {
+    /// What `device` is told from now on.
+    pub fn listen(&self, device: DeviceId) -> mpsc::Receiver<Signal> {
+        let (sender, receiver) = mpsc::channel(SIGNALS_MAX);
+        if let Ok(mut devices) = self.0.lock() {
+            devices.retain(|_, s| !s.is_closed());
+            devices.insert(device, sender);
+        }
+        receiver
+    }
+
+    fn tell(&self, device: DeviceId, signal: Signal) {
+        let Ok(mut devices) = self.0.lock() else {
+            return;
+        };
+        let told = devices.get(&device).map(|s| s.try_send(signal));
+        if let Some(Err(_)) = told {
+            // Gone, or so far behind that it had better begin anew.
+            devices.remove(&device);
+        }
+    }
 }
 
 impl Shared {
@@ -150,6 +182,7 @@ pub fn channel(waker: cp_edge::Waker) -> (Handle, Receiver<Message>) {
         held: AtomicU64::new(0),
         commits: watch::Sender::new(LogPosition::default()),
         entered: std::sync::OnceLock::new(),
+        devices: Devices::default(),
     });
     (
         Handle {
@@ -169,6 +202,10 @@ enum Held {
     Reply {
         command: CommandId,
         result: CommandResult,
+    },
+    Signal {
+        device: DeviceId,
+        signal: Signal,
     },
 }
 
@@ -366,6 +403,18 @@ impl Driver {
                         .push_back((after, Held::Reply { command, result }));
                 }
             }
+            Output::Signal {
+                device,
+                signal,
+                after,
+            } => {
+                if self.is_durable(after) {
+                    self.shared.devices.tell(device, signal);
+                } else {
+                    self.held
+                        .push_back((after, Held::Signal { device, signal }));
+                }
+            }
             Output::Close(connection) => self.signalling.close(connection),
             Output::Resolve {
                 id,
@@ -460,6 +509,9 @@ impl Driver {
                 Some((after, held)) if self.shared.is_refused(after) => self.take_back(held),
                 Some((_, Held::Transmit { target, bytes })) => self.signalling.send(target, bytes),
                 Some((_, Held::Reply { command, result })) => self.reply(command, result),
+                Some((_, Held::Signal { device, signal })) => {
+                    self.shared.devices.tell(device, signal);
+                }
                 None => {}
             }
         }

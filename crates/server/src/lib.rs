@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod config;
+pub mod customers;
 pub mod demo;
 pub mod drive;
 pub mod metrics;

@@ -1,15 +1,15 @@
 //! Start to stop: everything is wired here, in order.
 
 use crate::backend::ServerBackend;
-use crate::config::Config;
+use crate::config::{Config, WEBRTC_PORT, WebRtcPort};
 use crate::drive::{self, Driver, Handle, Message};
 use crate::metrics::Sources;
 use crate::push::{self, Push};
 use crate::sounds::Sounds;
-use crate::{provision, telemetry, traces};
+use crate::{customers, provision, telemetry, traces};
 use anyhow::{Context, Result};
 use cp_api::{ApiState, Settings, SipAddresses};
-use cp_edge::media::{EventSource, MediaConfig, MediaWorkers, event_queue};
+use cp_edge::media::{BrowserConfig, EventSource, MediaConfig, MediaWorkers, event_queue};
 use cp_edge::signalling::{CertificateFiles, ListenConfig};
 use cp_edge::{Clock, Signalling};
 use cp_engine::{Engine, EngineConfig, Restore};
@@ -133,7 +133,9 @@ pub fn start(config: Config) -> Result<Running> {
         .context("the log cannot be read for pushes")?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
     let backend = ServerBackend::new(sources.clone(), push);
-    let http = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
+    let (http, state) = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
+    let proofs = customers::start(&config, http, &store, &handle, runtime.handle(), clock)?;
+    state.set_proofs(proofs);
     runtime.spawn(sweep(store.clone(), clock));
     if let Some(endpoint) = &config.otlp_endpoint {
         let followed = traces::start(
@@ -305,9 +307,33 @@ fn start_media(
     media.advertised = advertised;
     media.workers = config.media_workers;
     media.pairs_at_start = pairs_at_start(config);
+    media.browsers = browsers(config, advertised);
     media.node.silent_after = Duration::from_millis(config.media_silent_ms);
     let (sink, source) = event_queue(waker);
     Ok((MediaWorkers::start(media, clock, sink)?, source))
+}
+
+/// How browsers reach the media workers.
+fn browsers(config: &Config, advertised: IpAddr) -> Option<BrowserConfig> {
+    let (port, any_if_taken) = match config.webrtc_port {
+        WebRtcPort::Off => return None,
+        WebRtcPort::Auto => (WEBRTC_PORT, true),
+        WebRtcPort::Fixed(port) => (port, false),
+    };
+    let mut advertised_to = config.webrtc_advertised.clone();
+    if advertised_to.is_empty() {
+        advertised_to.push(advertised);
+        // A page of this machine reaches us by its own loopback, whatever the network is doing.
+        if config.media_address.is_unspecified() && !advertised.is_loopback() {
+            advertised_to.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+    }
+    Some(BrowserConfig {
+        advertised: advertised_to,
+        any_if_taken,
+        tcp: config.webrtc_tcp,
+        ..BrowserConfig::new(config.media_address, port)
+    })
 }
 
 /// Port pairs bound before the first call: a few hundred, and never more than half of the range, so
@@ -382,11 +408,17 @@ fn start_http(
     (backend, store): (ServerBackend, &Arc<dyn Store>),
     (sip, own): (&[(Transport, SocketAddr)], IpAddr),
     mut stopped: tokio::sync::watch::Receiver<bool>,
-) -> Result<SocketAddr> {
+) -> Result<(SocketAddr, ApiState)> {
     let settings = Settings {
         tls: config.http_tls,
         recordings: config.data.join("recordings"),
         sip: sip_addresses(sip, own),
+        webrtc: cp_api::WebRtcSettings {
+            turn: config.webrtc_turn.clone(),
+            turn_secret: config.webrtc_turn_secret.clone(),
+            turn_ttl_s: config.webrtc_turn_ttl_s,
+            ..cp_api::WebRtcSettings::default()
+        },
         ..Settings::default()
     };
     let state = ApiState::new(store.clone(), Arc::new(backend), settings);
@@ -395,15 +427,16 @@ fn start_http(
         .block_on(tokio::net::TcpListener::bind(address))
         .with_context(|| http_refused(address))?;
     let bound = listener.local_addr()?;
+    let served = state.clone();
     runtime.spawn(async move {
         let shutdown = async move {
             let _ = stopped.wait_for(|s| *s).await;
         };
-        if let Err(error) = cp_api::serve(listener, state, shutdown).await {
+        if let Err(error) = cp_api::serve(listener, served, shutdown).await {
             tracing::error!(%error, "HTTP stopped");
         }
     });
-    Ok(bound)
+    Ok((bound, state))
 }
 
 fn http_refused(address: SocketAddr) -> String {

@@ -107,6 +107,7 @@ impl Sounds {
                 MediaCommand::PauseRecording { recording, paused }
             }
             MediaCommand::StopRecording { recording } => MediaCommand::StopRecording { recording },
+            MediaCommand::Peer { leg, ask } => MediaCommand::Peer { leg, ask },
         })
     }
 

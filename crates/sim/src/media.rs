@@ -2,6 +2,7 @@
 //! Packets are not simulated here; `cp-media` has its own tests for those.
 
 use cp_vocab::media::*;
+use cp_vocab::web::{Connection, PeerAgreed, PeerAsk, PeerSaid};
 use cp_vocab::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -96,6 +97,7 @@ impl Media {
                 }
             }),
             MediaCommand::SendDigits { .. } | MediaCommand::PauseRecording { .. } => {}
+            MediaCommand::Peer { leg, ask } => return self.peer(leg, ask),
             MediaCommand::Record {
                 recording, left, ..
             } => {
@@ -106,6 +108,35 @@ impl Media {
             }
         }
         vec![]
+    }
+
+    /// A browser's peer connection that always comes about.
+    fn peer(&mut self, leg: LegId, ask: PeerAsk) -> Vec<(Duration, MediaEvent)> {
+        let agreed = PeerAgreed {
+            codec: Codec::Opus,
+            send: true,
+            receive: true,
+            video: false,
+        };
+        let sdp = "v=0".to_string();
+        let said = match ask {
+            PeerAsk::TakeOffer { .. } => PeerSaid::Answer { sdp, agreed },
+            PeerAsk::MakeOffer => PeerSaid::Offer { sdp },
+            PeerAsk::TakeAnswer { .. } => PeerSaid::Agreed(agreed),
+            PeerAsk::Candidate { .. } | PeerAsk::Press { .. } => return vec![],
+        };
+        self.legs.entry(leg).or_default();
+        let connected = PeerSaid::Connection(Connection::Connected);
+        vec![
+            (Duration::from_millis(1), MediaEvent::Peer { leg, said }),
+            (
+                Duration::from_millis(100),
+                MediaEvent::Peer {
+                    leg,
+                    said: connected,
+                },
+            ),
+        ]
     }
 
     /// Another worker has the leg from now on.

@@ -92,6 +92,8 @@ pub struct World {
     pub replies: BTreeMap<CommandId, CommandResult>,
     pub ids: IdSource,
     pub restarts: u32,
+    /// What browsers were told, in order.
+    pub signals: Vec<(DeviceId, cp_vocab::web::Signal)>,
     pub faults_seen: Vec<String>,
     pub disk_delay: Duration,
     /// How far the wall clock of the server's process was off when it started: time on its line
@@ -135,6 +137,7 @@ impl World {
             replies: BTreeMap::new(),
             ids: IdSource::from_u64(seed ^ 0x5eed),
             restarts: 0,
+            signals: Vec::new(),
             faults_seen: vec![],
             disk_delay: Duration::from_millis(1),
             clock_off_us: 0,
@@ -524,6 +527,7 @@ impl World {
             Output::Note(cp_engine::Note::Fault { interaction, what }) => {
                 self.faults_seen.push(format!("{interaction}: {what}"));
             }
+            Output::Signal { device, signal, .. } => self.signals.push((device, signal)),
             Output::Note(_)
             | Output::Close(_)
             | Output::GrowPorts { .. }

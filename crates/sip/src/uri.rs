@@ -140,9 +140,10 @@ impl<'a> SipUri<'a> {
                     (Some(a), Some(b)) => decode(a).eq_ignore_ascii_case(&decode(b)),
                     (a, b) => a.is_none() && b.is_none(),
                 })
-            && mine.iter().all(|p| match theirs.get(p.name) {
-                Some(value) => decode(value).eq_ignore_ascii_case(&decode(p.value.unwrap_or(""))),
-                None => true,
+            // Of a parameter that is there twice (which none may be) the first counts, on both sides.
+            && mine.iter().all(|p| match (mine.get(p.name), theirs.get(p.name)) {
+                (Some(a), Some(b)) => decode(a).eq_ignore_ascii_case(&decode(b)),
+                _ => true,
             })
             && self.headers.eq_ignore_ascii_case(other.headers)
     }

@@ -5,6 +5,7 @@ use crate::id::*;
 use crate::media::Sound;
 use crate::model::{Destination, DialTarget, Presence, Snapshot};
 use crate::refusal::Refusal;
+use crate::web::DeviceAsk;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -253,6 +254,12 @@ pub enum Command {
     #[serde(skip)]
     Configure {
         snapshot: Arc<Snapshot>,
+    },
+    /// What a browser that carries calls asks.
+    #[serde(skip)]
+    Device {
+        device: DeviceId,
+        ask: Box<DeviceAsk>,
     },
     /// Refuse new calls, let running ones end.
     Drain {

@@ -99,6 +99,8 @@ pub enum Endpoint {
     Phone(PhoneId),
     /// A bare SIP URI.
     Uri,
+    /// A browser tab: of the leg's agent, or of a customer without an account.
+    Browser,
 }
 
 /// Status of one of the related calls (S1.3 rule 4).
@@ -245,6 +247,8 @@ events! {
         detail: Option<String>,
     }
     LegQuality = "leg.quality" { leg: LegId, quality: Quality }
+    /// What the page of a customer in the browser said of itself: data, as JSON text.
+    CustomerContext = "customer.context" { leg: LegId, subject: Option<String>, context: Option<Pii<String>> }
     DigitReceived = "leg.digit" { leg: LegId, digit: Pii<char> }
     /// The party is asked for digits in private; the digits themselves are nowhere.
     CollectStarted = "collect.started" { leg: LegId }
@@ -259,8 +263,10 @@ events! {
         methods: Vec<ProofMethod>,
         proven_at: Option<Timestamp>,
         expires_at: Option<Timestamp>,
-        /// What is allowed with it; empty: all that the level allows.
+        /// What it is enough for, of what the rules name.
         scope: Vec<String>,
+        /// The same in the shape of every proof of a call.
+        trust: Option<crate::trust::Trust>,
     }
     PromptStarted = "prompt.started" { leg: LegId, playback: PlaybackId, what: String }
     PromptEnded = "prompt.ended" { leg: LegId, playback: PlaybackId, interrupted: bool }

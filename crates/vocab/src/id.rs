@@ -146,6 +146,8 @@ typed_ids! {
     /// One command as it was accepted; answers and events name it.
     CommandId = "cmd";
     NodeId = "nod";
+    /// A browser tab that carries calls, for the life of its socket.
+    DeviceId = "dev";
 }
 
 /// The only source of ids. Seeded by the driver (operating-system randomness) or the simulator (its seed).

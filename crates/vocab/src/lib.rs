@@ -23,6 +23,7 @@ pub mod safety;
 pub mod schedule;
 pub mod time;
 pub mod trust;
+pub mod web;
 
 pub use command::{Command, CommandReply};
 pub use end::EndReason;

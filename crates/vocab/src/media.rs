@@ -2,6 +2,7 @@
 //! says who hears whom, and the workers carry it out.
 
 use crate::id::*;
+use crate::web::{PeerAsk, PeerSaid};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use std::net::SocketAddr;
@@ -261,6 +262,11 @@ pub enum MediaCommand<S = Sound> {
     StopRecording {
         recording: RecordingId,
     },
+    /// About a leg that is a browser's peer connection.
+    Peer {
+        leg: LegId,
+        ask: PeerAsk,
+    },
 }
 
 impl<S> MediaCommand<S> {
@@ -276,6 +282,7 @@ impl<S> MediaCommand<S> {
             | Self::Play { leg, .. }
             | Self::Stop { leg, .. }
             | Self::SendDigits { leg, .. }
+            | Self::Peer { leg, .. }
             | Self::Record { left: leg, .. } => Some(*leg),
             Self::PauseRecording { .. } | Self::StopRecording { .. } => None,
         }
@@ -328,6 +335,8 @@ pub enum MediaEvent {
     },
     /// Bound ports the engine may use from now on.
     Ports { ports: Vec<PortPair> },
+    /// About a browser's peer connection.
+    Peer { leg: LegId, said: PeerSaid },
     /// No more ports can be bound (range or file descriptors used up).
     PortsExhausted { worker: u16 },
 }

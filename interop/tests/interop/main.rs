@@ -6,6 +6,7 @@ mod devices;
 mod limits;
 mod parking;
 mod phones;
+mod proof;
 mod queues;
 mod recovery;
 mod supervision;

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys that verify our assertions and notices */
+        get: operations["proofKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -349,6 +366,72 @@ export interface paths {
         patch: operations["changeBrand"];
         trace?: never;
     };
+    "/v1/call-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a page start one call
+         * @description The token opens `/v1/customer/call` once. It ends with this process.
+         */
+        post: operations["makeCallToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/caller-partners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every caller partner, oldest first */
+        get: operations["listCallerPartners"];
+        put?: never;
+        /**
+         * Let somebody announce calls
+         * @description The pre-authentication phase of S4.3: the secret is told in this answer only.
+         */
+        post: operations["createCallerPartner"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/caller-partners/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a caller partner */
+        get: operations["getCallerPartner"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a caller partner
+         * @description 409 while others name it.
+         */
+        delete: operations["removeCallerPartner"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a caller partner
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changeCallerPartner"];
+        trace?: never;
+    };
     "/v1/calls": {
         parameters: {
             query?: never;
@@ -427,6 +510,117 @@ export interface paths {
          * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeConference"];
+        trace?: never;
+    };
+    "/v1/customer/call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Call from a page without an account (WebSocket)
+         * @description The messages are described in docs/webrtc.md.
+         */
+        get: operations["customerCall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/data-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a data channel beside a call
+         * @description By the link that was sent (opens once), or by who calls whom. The answer is the same whether there is such a call or not.
+         */
+        post: operations["openDataSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/data-sessions/auth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tie the channel to the call, and prove who calls
+         * @description 403 whatever is wrong: the number, the proof, the call. After three the channel is closed.
+         */
+        post: operations["proveOverDataSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/data-sessions/enrol": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep the passkey that a browser made */
+        post: operations["enrolPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/data-sessions/enrol-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a browser needs to make a passkey */
+        post: operations["enrolOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/data-sessions/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How the channel stands */
+        post: operations["dataSessionState"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/emergency": {
@@ -567,6 +761,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/interactions/{id}/channel-upgrade": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a page beside the call
+         * @description A link that opens once; the page asks for the number that the caller is told.
+         */
+        post: operations["upgradeChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/customer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The customer of a call
+         * @description Secure fields are locked until the caller is proven; read again at each `proof.changed`.
+         */
+        get: operations["getCustomer"];
+        /**
+         * Say who the customer is
+         * @description What was proven of somebody else counts no more.
+         */
+        put: operations["claimCustomer"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/interactions/{id}/events": {
         parameters: {
             query?: never;
@@ -618,26 +856,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/interactions/{id}/history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What was before with the same customer
-         * @description Newest first. Whoever may read the interaction may read this, also where others answered: a customer should not have to tell everything again.
-         */
-        get: operations["interactionHistory"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/interactions/{id}/parties": {
         parameters: {
             query?: never;
@@ -666,6 +884,95 @@ export interface paths {
         put?: never;
         /** Change its priority in the queue */
         post: operations["setPriority"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The signed assertion of who is proven */
+        get: operations["getProofAssertion"];
+        put?: never;
+        /** Give a proof that the customer told or showed */
+        post: operations["giveProof"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/proof/allow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether the caller may have what it asks for */
+        post: operations["proofAllows"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/proof/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask the caller on the line for a proof
+         * @description Digits are entered in private: nobody hears them, the recording pauses, they are in no log.
+         */
+        post: operations["askForProof"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/proof/questions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Questions to ask, the last resort */
+        post: operations["proofQuestions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/proof/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Check an assertion against this call */
+        post: operations["verifyProofAssertion"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1323,6 +1630,58 @@ export interface paths {
         patch: operations["changePerson"];
         trace?: never;
     };
+    "/v1/persons/{id}/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a customer can prove itself with */
+        get: operations["listCredentials"];
+        put?: never;
+        /** Give a customer something to prove itself with */
+        post: operations["createCredential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/persons/{id}/credentials/{credential}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take it back */
+        delete: operations["removeCredential"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/persons/{id}/enrolment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A link by which the customer's browser makes a passkey */
+        post: operations["enrolPerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/persons/{id}/merge": {
         parameters: {
             query?: never;
@@ -1447,6 +1806,112 @@ export interface paths {
          * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changePicture"];
+        trace?: never;
+    };
+    "/v1/precall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Announce a call
+         * @description Always 202 at once, whatever becomes of the token: who may announce does not show.
+         */
+        post: operations["precall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/precall-notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Announce a call of the house to who will be called */
+        post: operations["announceCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/precall-notices/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether a notice is ours and still good */
+        post: operations["verifyNotice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/precalls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls that are announced, or were and run */
+        get: operations["listPrecalls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/precalls/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take an announcement off the list */
+        delete: operations["removePrecall"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/proof-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules of proof */
+        get: operations["getProofPolicy"];
+        /** Set the rules of proof */
+        put: operations["setProofPolicy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/push-key": {
@@ -1636,26 +2101,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/reports/interactions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Interactions of a span in figures
-         * @description By slot of time, by queue (the last one an interaction was in), by agent. A day begins where you say.
-         */
-        get: operations["reportInteractions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/retention": {
         parameters: {
             query?: never;
@@ -1672,83 +2117,6 @@ export interface paths {
         head?: never;
         /** Change how long things are kept */
         patch: operations["changeRetention"];
-        trace?: never;
-    };
-    "/v1/schedule-trials": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Try hours before they are kept */
-        post: operations["trySchedule"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/schedules": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List every schedule, oldest first */
-        get: operations["listSchedules"];
-        put?: never;
-        /** Make a schedule */
-        post: operations["createSchedule"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/schedules/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Read a schedule */
-        get: operations["getSchedule"];
-        put?: never;
-        post?: never;
-        /**
-         * Remove a schedule
-         * @description 409 while others name it.
-         */
-        delete: operations["removeSchedule"];
-        options?: never;
-        head?: never;
-        /**
-         * Change a schedule
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
-         */
-        patch: operations["changeSchedule"];
-        trace?: never;
-    };
-    "/v1/schedules/{id}/opening": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Whether it is open at an instant */
-        get: operations["getOpening"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/v1/sessions": {
@@ -2081,9 +2449,6 @@ export interface components {
              */
             wrap_up_ms?: number | null;
         };
-        AgentReportView: components["schemas"]["FiguresView"] & {
-            agent: components["schemas"]["AgentId"];
-        };
         ApiKey: {
             /** Format: date-time */
             created_at: string;
@@ -2124,6 +2489,24 @@ export interface components {
             scopes: string[];
             /** @description `cp_…`; null when this is the answer to a repeated request. */
             secret?: string | null;
+        };
+        /** @description What the caller is to be asked for on the line. */
+        AskInput: {
+            /** @description For this alone; without it for anything. */
+            intent?: string | null;
+            /** @description `pin`, `totp`, `code` or `link`. */
+            method: components["schemas"]["ProofMethod"];
+        };
+        AssertionInput: {
+            assertion: string;
+        };
+        /** @description The number of the live call once more, and a proof. */
+        AuthInput: {
+            intent?: string | null;
+            /** @description What the caller calls from, or the number told on the telephone. */
+            number: string;
+            proof: components["schemas"]["ProofInput"];
+            session: string;
         };
         /** @description What is waited for. */
         Awaited: {
@@ -2187,6 +2570,51 @@ export interface components {
             /** @description Why we call, in a few words. */
             reason?: string;
         };
+        CallerPartner: {
+            /** Format: date-time */
+            created_at: string;
+            disabled: boolean;
+            id: string;
+            name: string;
+            /**
+             * Format: int32
+             * @description Announced calls that may be open at a time.
+             */
+            open_max: number;
+            person?: null | components["schemas"]["PersonId"];
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int32
+             * @description Longest time from announcement to call.
+             */
+            valid_s_max: number;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        CallerPartnerId: string;
+        CallerPartnerInput: {
+            disabled?: boolean;
+            name: string;
+            /**
+             * Format: int32
+             * @description Announced calls that may be open at a time.
+             */
+            open_max?: number;
+            person?: null | components["schemas"]["PersonId"];
+            /**
+             * Format: int32
+             * @description Longest time from announcement to call.
+             */
+            valid_s_max?: number;
+        };
+        /** @description One that may announce, as it is answered when it was made: the only time its secret is told. */
+        CallerPartnerMade: {
+            id: components["schemas"]["CallerPartnerId"];
+            name: string;
+            /** @description Signs its tokens (HMAC-SHA-256); base64url. */
+            secret: string;
+        };
         /**
          * @description Without `destination`: rings the agent's phone, then the target (click to call). With one:
          *     dials the target and leads it there when it answers.
@@ -2197,6 +2625,38 @@ export interface components {
             caller?: string | null;
             destination?: null | components["schemas"]["Destination"];
             target: components["schemas"]["DialTarget"];
+        };
+        CallToken: {
+            /** Format: date-time */
+            expires_at: string;
+            /** @description For `/v1/customer/call?token=`. */
+            token: string;
+        };
+        CallTokenInput: {
+            destination: components["schemas"]["Destination"];
+            /** @description Shown to the agent when the caller gives no name. */
+            name?: string | null;
+            /** @description Pages that may use it, as `https://shop.example`; none: pages of this server. */
+            origins?: string[];
+            /** @description Opaque; told by the event `customer.context`. */
+            subject?: string | null;
+            /** Format: int64 */
+            ttl_s?: number | null;
+            video?: boolean;
+        };
+        /** @description A link for the customer's browser. */
+        ChannelUpgrade: {
+            /** @description Absent when it was sent. */
+            link?: string | null;
+            /** @description Tell the caller; the page asks for it. */
+            number: string;
+            sent: boolean;
+        };
+        /** @enum {string} */
+        ClaimedBy: "caller" | "agent" | "announcement" | "channel";
+        /** @description Who the customer is. */
+        ClaimInput: {
+            person: components["schemas"]["PersonId"];
         };
         /** @description One event of the catalogue. */
         CloudEvent: {
@@ -2265,6 +2725,107 @@ export interface components {
         ConsultInput: {
             target: components["schemas"]["DialTarget"];
         };
+        /** @description What a customer can prove itself with, without the secret. */
+        Credential: {
+            created_at: string;
+            id: components["schemas"]["CredentialId"];
+            label: string;
+            method: components["schemas"]["ProofMethod"];
+            used_at?: string | null;
+        };
+        CredentialId: string;
+        /** @description A credential to keep. Passkeys are made by the customer's own browser: `…/enrolment`. */
+        CredentialInput: {
+            /** @enum {string} */
+            method: "pin";
+            pin: string;
+        } | {
+            /** @enum {string} */
+            method: "totp";
+            /** @description The seed of an app that has one (base 32). */
+            seed?: string | null;
+        } | {
+            /** @description Ed25519: 32 bytes; ES256: the uncompressed point; base64url. */
+            key: string;
+            kind: components["schemas"]["DeviceKeyKind"];
+            label?: string;
+            /** @enum {string} */
+            method: "device_key";
+        } | {
+            answer: string;
+            /** @enum {string} */
+            method: "knowledge";
+            question: string;
+        };
+        CredentialMade: {
+            id: components["schemas"]["CredentialId"];
+            /** @description For an authenticator app (`otpauth://…`): told once. */
+            otpauth?: string | null;
+        };
+        /** @description Who the customer is, with locked fields covered. */
+        Customer: {
+            /** @description Who announced the call. */
+            announced_by?: string | null;
+            claimed_by?: null | components["schemas"]["ClaimedBy"];
+            fields: components["schemas"]["CustomerField"][];
+            /** @description Ways of proof this customer has. */
+            methods: components["schemas"]["ProofMethod"][];
+            name?: string | null;
+            person?: null | components["schemas"]["PersonId"];
+            /** @description Where the picture to compare with is kept. */
+            photo?: string | null;
+            proof: components["schemas"]["CustomerProof"];
+        };
+        /** @description A field as it may be shown now. */
+        CustomerField: {
+            label: string;
+            /** @description Not to be spoken: the caller is not proven. */
+            locked: boolean;
+            name: string;
+            secure: boolean;
+            value: string;
+        };
+        /** @description How well the caller is proven. */
+        CustomerProof: {
+            carried_from?: null | components["schemas"]["InteractionId"];
+            expires_at?: string | null;
+            /**
+             * Format: int32
+             * @description Wrong tries in this call.
+             */
+            failures: number;
+            /**
+             * Format: int32
+             * @description 0 (not at all) to 4.
+             */
+            level: number;
+            methods: components["schemas"]["ProofMethod"][];
+            /** @description The number a page or app of the customer has to repeat. */
+            number?: string | null;
+            proven_at?: string | null;
+            /** @description What it is enough for, of what the rules name. */
+            scope: string[];
+            /** @description The same in the shape of every proof of a call. */
+            trust: Record<string, never>;
+        };
+        /** @description An opened data channel. */
+        DataSession: {
+            /** @description What a device key signs. */
+            challenge: string;
+            /** @description What a passkey signs (base64url). */
+            passkey_challenge: string;
+            rp_id: string;
+            /** @description Secret; names the channel in what follows. */
+            session: string;
+        };
+        DataSessionState: {
+            challenge: string;
+            /** Format: int32 */
+            level: number;
+            methods: components["schemas"]["ProofMethod"][];
+            paired: boolean;
+            passkey_challenge: string;
+        };
         /** @description Where a number, an extension or an overflow leads. */
         Destination: {
             greeting?: null | components["schemas"]["Sound"];
@@ -2304,12 +2865,6 @@ export interface components {
             /** @enum {string} */
             to: "reject";
         } | {
-            closed: components["schemas"]["Destination"];
-            open: components["schemas"]["Destination"];
-            schedule: components["schemas"]["ScheduleId"];
-            /** @enum {string} */
-            to: "hours";
-        } | {
             choices: {
                 [key: string]: components["schemas"]["Destination"];
             };
@@ -2344,6 +2899,8 @@ export interface components {
              */
             place: string;
         };
+        /** @enum {string} */
+        DeviceKeyKind: "ed25519" | "es256";
         /**
          * @description What kind of thing a device is; rules about moving calls name kinds.
          * @enum {string}
@@ -2399,24 +2956,6 @@ export interface components {
         DrainInput: {
             /** @description True: refuse new calls, let running ones end. False: take calls again. */
             on: boolean;
-        };
-        /** @description An earlier interaction of the customer, in short. */
-        EarlierInteraction: {
-            agents: components["schemas"]["AgentId"][];
-            direction: components["schemas"]["Direction"];
-            end_reason?: string | null;
-            ended_at?: string | null;
-            id: components["schemas"]["InteractionId"];
-            /** @description What the agents noted, newest last. */
-            note?: string | null;
-            queue?: null | components["schemas"]["QueueId"];
-            /** Format: date-time */
-            started_at: string;
-            /** Format: int64 */
-            talk_ms: number;
-            /** Format: int64 */
-            waited_ms: number;
-            wrap_up_code?: null | components["schemas"]["WrapUpCodeId"];
         };
         /** @description The short path of emergency calls. Any change of it switches them off. */
         Emergency: {
@@ -2482,6 +3021,22 @@ export interface components {
             state: string;
             trunk?: null | components["schemas"]["TrunkId"];
         };
+        EnrolInput: {
+            link: string;
+        };
+        /** @description A link for the customer's browser or app. */
+        Enrolment: {
+            /** @description Good once, for a quarter of an hour. */
+            link: string;
+        };
+        /** @description What the browser needs to make a passkey. */
+        EnrolOptions: {
+            algorithms: number[];
+            challenge: string;
+            rp_id: string;
+            user_id: string;
+            user_name: string;
+        };
         /** @description Why offers went where they went. */
         Explanation: {
             /** @description The routing's own account; its form may grow. */
@@ -2492,6 +3047,8 @@ export interface components {
             by_ms: number;
         };
         Fact: string | number | boolean;
+        /** @enum {string} */
+        FactTestForm: "equals" | "at_least" | "at_most";
         /** @description The call comes, or the question which one is meant. */
         FetchDone: {
             /** @description To be shown or spoken to the person. */
@@ -2526,47 +3083,6 @@ export interface components {
             /** @description JSON pointer (RFC 6901) into the body, or the name of the parameter. */
             pointer: string;
         };
-        /** @description Figures of interactions that have something in common. */
-        FiguresView: {
-            /**
-             * Format: int64
-             * @description Of the queued: the caller left before anybody answered.
-             */
-            abandoned: number;
-            /**
-             * Format: int64
-             * @description Of these: parties were connected.
-             */
-            answered: number;
-            /**
-             * Format: int64
-             * @description Of the answered from a queue: within the queue's service level.
-             */
-            in_time: number;
-            /**
-             * Format: int64
-             * @description Of these: came into a queue.
-             */
-            queued: number;
-            /**
-             * Format: float
-             * @description Share of answered and abandoned that were answered in time, per cent.
-             */
-            service_level_pct?: number | null;
-            /**
-             * Format: int64
-             * @description Interactions that began.
-             */
-            started: number;
-            /** Format: int64 */
-            talk_ms_mean: number;
-            /** Format: int64 */
-            talk_ms_total: number;
-            /** Format: int64 */
-            waited_ms_max: number;
-            /** Format: int64 */
-            waited_ms_mean: number;
-        };
         /** @description What a caller must have met before a place in a queue is taken. */
         Gate: {
             otherwise?: null | components["schemas"]["Destination"];
@@ -2591,6 +3107,9 @@ export interface components {
             text: string;
             /** Format: date-time */
             until?: string | null;
+        };
+        IntentInput: {
+            intent: string;
         };
         /** @description An interaction as it is published; built from the store's row. */
         Interaction: {
@@ -2624,6 +3143,10 @@ export interface components {
             wrap_up_code?: null | components["schemas"]["WrapUpCodeId"];
         };
         InteractionId: string;
+        /** @description Our public keys (RFC 7517). */
+        KeySet: {
+            keys: Record<string, never>[];
+        };
         LegId: string;
         /** @description Agents, queues and interactions at one instant, and where to follow events from. */
         Live: {
@@ -2675,6 +3198,11 @@ export interface components {
             /** Format: int32 */
             waiting: number;
         };
+        /**
+         * @description How secure fields look before proof.
+         * @enum {string}
+         */
+        LockedFieldsForm: "marked" | "masked" | "hidden";
         /** @description Which person is the same one. */
         MergeInput: {
             /** @description Goes away; its identities, credentials and interactions become the other's. */
@@ -2701,6 +3229,29 @@ export interface components {
         };
         /** @description No field at all. */
         Nothing: Record<string, never>;
+        NoticeAddress: {
+            address: string;
+            /** @enum {string} */
+            by: "email";
+        } | {
+            /** @enum {string} */
+            by: "sms";
+            number: string;
+        };
+        NoticeCheck: {
+            notice: string;
+        };
+        /** @description What the house announces. */
+        NoticeInput: {
+            /** @description The number the call will show. */
+            from: string;
+            reason?: string | null;
+            send_to?: null | components["schemas"]["NoticeAddress"];
+            /** @description The number that will ring. */
+            to: string;
+            /** Format: int64 */
+            valid_s?: number;
+        };
         Number: {
             /** Format: date-time */
             created_at: string;
@@ -2745,17 +3296,11 @@ export interface components {
             /** @default false */
             send_plus: boolean;
         };
-        /** @description Whether it is open at an instant. */
-        Opening: {
-            /** Format: date-time */
-            at: string;
-            /** @description The instant as the clock on the wall shows it. */
-            local: string;
-            open: boolean;
-            /** @description Name of the special day that decides. */
-            special_day?: string | null;
-            /** @description When it changes next; none when it does not within a year. */
-            until?: string | null;
+        /** @description By the link that was sent, or, for an app, by who calls whom. */
+        OpenInput: {
+            called?: string | null;
+            caller?: string | null;
+            link?: string | null;
         };
         /** @description What may be dialled outside, and how much of it. Empty lists and 0 limit nothing. */
         Outbound: {
@@ -2846,6 +3391,13 @@ export interface components {
         };
         PartyInput: {
             target: components["schemas"]["DialTarget"];
+        };
+        /** @description What `navigator.credentials.create` gave; base64url. */
+        PasskeyInput: {
+            attestation_object: string;
+            client_data_json: string;
+            label?: string;
+            link: string;
         };
         PasswordChange: {
             current: string;
@@ -2957,12 +3509,55 @@ export interface components {
             digest?: string;
             name: string;
         };
+        /** @description Where a proven caller waits, by a fact of its record. The first rule that holds is taken. */
+        PlacementRule: {
+            fact: string;
+            from?: null | components["schemas"]["QueueId"];
+            /**
+             * Format: int32
+             * @description Proven at least to this level.
+             */
+            level: number;
+            /** Format: int32 */
+            priority?: number;
+            test: components["schemas"]["FactTestForm"];
+            to?: null | components["schemas"]["QueueId"];
+            value: components["schemas"]["Fact"];
+        };
         PlayInput: {
             /** @description A digit of the listener stops it. */
             barge_in?: boolean;
             /** @description The call goes on below it. */
             mix_with_call?: boolean;
             sounds: components["schemas"]["Sound"][];
+        };
+        /** @description An announced call on the list. */
+        Precall: {
+            /** @description The number that will be called; any without it. */
+            called?: string | null;
+            expires_at: string;
+            id: components["schemas"]["PrecallId"];
+            /** @description What the call will show as its caller. */
+            identifier: string;
+            interaction?: null | components["schemas"]["InteractionId"];
+            made_at: string;
+            name?: string | null;
+            partner: components["schemas"]["CallerPartnerId"];
+            reason?: string | null;
+        };
+        PrecallId: string;
+        /** @description An announcement. */
+        PrecallInput: {
+            /** @description Signed by the shared secret; see docs/caller-mfa.md. */
+            token: string;
+        };
+        PrecallNotice: {
+            expires_at: string;
+            /** @description A page that says whose it is. */
+            link: string;
+            /** @description Signed by a key of `/.well-known/jwks.json`. */
+            notice: string;
+            sent: boolean;
         };
         /** @description Why an agent is here or away. A reason of the tenant's own is `{"other": "…"}`. */
         Presence: "available" | "break" | "meeting" | "training" | "meal" | "offline" | {
@@ -2986,6 +3581,116 @@ export interface components {
             title: string;
             /** @description Names the kind of problem: `/docs#<code>`. */
             type: string;
+        };
+        /** @description Whether something may be done now. */
+        ProofAllowed: {
+            allowed: boolean;
+            /** Format: int32 */
+            level: number;
+            /** Format: int32 */
+            needed: number;
+            /** @description Ways this customer has that would be enough. */
+            step_up: components["schemas"]["ProofMethod"][];
+        };
+        /** @description The signed assertion of now; null when nothing is proven. */
+        ProofAssertion: {
+            assertion?: string | null;
+        };
+        ProofInput: {
+            /** @enum {string} */
+            method: "link";
+        } | {
+            /** @enum {string} */
+            method: "pin";
+            pin: string;
+        } | {
+            code: string;
+            /** @enum {string} */
+            method: "totp";
+        } | {
+            code: string;
+            /** @enum {string} */
+            method: "code";
+        } | {
+            credential: components["schemas"]["CredentialId"];
+            /** @enum {string} */
+            method: "device_key";
+            signature: string;
+        } | {
+            authenticator_data: string;
+            client_data_json: string;
+            id: string;
+            /** @enum {string} */
+            method: "passkey";
+            signature: string;
+        };
+        /**
+         * @description A way to prove who one is.
+         * @enum {string}
+         */
+        ProofMethod: "knowledge" | "code" | "link" | "pin" | "totp" | "device_key" | "passkey" | "photo" | "announced";
+        /** @description What is left out takes the default. */
+        ProofPolicyInput: {
+            /**
+             * Format: int32
+             * @description How long a code or link is good.
+             * @default 300
+             */
+            code_s_max: number;
+            /**
+             * @description What is asked for, and the level it takes.
+             * @default {}
+             */
+            intents: {
+                [key: string]: number;
+            };
+            /**
+             * @description What a way of proof is worth, 0 (not accepted) to 4, where it is not the default.
+             * @default {}
+             */
+            levels: {
+                [key: string]: number;
+            };
+            /** @default masked */
+            locked_fields: components["schemas"]["LockedFieldsForm"];
+            /**
+             * @description Asked for in this order on the telephone: `pin`, `totp`, `code`, `link`.
+             * @default [
+             *       "pin",
+             *       "totp",
+             *       "code"
+             *     ]
+             */
+            phone_methods: components["schemas"]["ProofMethod"][];
+            /** @default [] */
+            placement: components["schemas"]["PlacementRule"][];
+            /**
+             * Format: int32
+             * @description A proof older than this counts no more.
+             * @default 3600
+             */
+            proof_s_max: number;
+            /**
+             * Format: int32
+             * @description Wrong entries in one call before it counts as not proven.
+             * @default 3
+             */
+            tries_per_call: number;
+        };
+        ProofQuestion: {
+            id: components["schemas"]["CredentialId"];
+            question: string;
+        };
+        /** @description Questions to ask now. */
+        ProofQuestions: {
+            questions: components["schemas"]["ProofQuestion"][];
+        };
+        /** @description Whether an assertion holds, and what it says. */
+        ProofVerdict: {
+            claims?: Record<string, never> | null;
+            /** @description Why not: `expired`, `interaction`, `signature` … */
+            fault?: string | null;
+            valid: boolean;
         };
         PushId: string;
         /** @description What `PushSubscription.toJSON()` gives, and a name for the browser. */
@@ -3206,9 +3911,6 @@ export interface components {
              */
             wrap_up_ms: number;
         };
-        QueueReportView: components["schemas"]["FiguresView"] & {
-            queue: components["schemas"]["QueueId"];
-        };
         Recording: {
             /** Format: int64 */
             duration_ms?: number | null;
@@ -3251,20 +3953,6 @@ export interface components {
             /** @description Agents of these queues may be offered it too. */
             widen_to?: components["schemas"]["QueueId"][];
         };
-        Report: {
-            agents: components["schemas"]["AgentReportView"][];
-            /** Format: date-time */
-            from: string;
-            queues: components["schemas"]["QueueReportView"][];
-            /** Format: int64 */
-            slot_ms: number;
-            slots: components["schemas"]["SlotView"][];
-            total: components["schemas"]["FiguresView"];
-            /** @description More interactions than are counted fell into the span. */
-            truncated: boolean;
-            /** Format: date-time */
-            until: string;
-        };
         /** @description Days things are kept after an interaction ended; 0: for ever. */
         Retention: {
             /**
@@ -3289,64 +3977,6 @@ export interface components {
         Role: "agent" | "supervisor" | "administrator" | "operator";
         /** @enum {string} */
         RoutingState: "idle" | "offered" | "interacting" | "wrap_up" | "not_responding";
-        Schedule: {
-            /** Format: date-time */
-            created_at: string;
-            id: string;
-            name: string;
-            /** @description Holidays and other days that are not like the week. */
-            special_days: {
-                /** Format: date */
-                date: string;
-                name?: string;
-                /** @description None: closed all day. */
-                open?: {
-                    from: string;
-                    until: string;
-                }[];
-            }[];
-            /** @description IANA name, as `Europe/Berlin`. */
-            time_zone: string;
-            /** Format: date-time */
-            updated_at: string;
-            /** @description Rises with each change; the `ETag` without quotes. */
-            version: number;
-            /** @description Hours of the week; a day without any is closed, a day may have several. */
-            week: {
-                /** @enum {string} */
-                day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
-                /** @description HH:MM, local. */
-                from: string;
-                /** @description HH:MM; 24:00 is midnight, and what is not later than `from` is on the next day. */
-                until: string;
-            }[];
-        };
-        ScheduleId: string;
-        ScheduleInput: {
-            name: string;
-            /** @description Holidays and other days that are not like the week. */
-            special_days?: {
-                /** Format: date */
-                date: string;
-                name?: string;
-                /** @description None: closed all day. */
-                open?: {
-                    from: string;
-                    until: string;
-                }[];
-            }[];
-            /** @description IANA name, as `Europe/Berlin`. */
-            time_zone: string;
-            /** @description Hours of the week; a day without any is closed, a day may have several. */
-            week: {
-                /** @enum {string} */
-                day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
-                /** @description HH:MM, local. */
-                from: string;
-                /** @description HH:MM; 24:00 is midnight, and what is not later than `from` is on the next day. */
-                until: string;
-            }[];
-        };
         /** @enum {string} */
         SelectionRule: "longest_idle" | "least_occupied" | "least_flexible" | "best_score" | "round_robin";
         /** @description Who is signed in, and what they may. */
@@ -3367,6 +3997,9 @@ export interface components {
             user: components["schemas"]["UserId"];
         };
         SessionId: string;
+        SessionInput: {
+            session: string;
+        };
         /** @enum {string} */
         SessionKind: "cookie" | "token";
         SignIn: {
@@ -3397,13 +4030,6 @@ export interface components {
              */
             level: number;
             skill: components["schemas"]["SkillId"];
-        };
-        SlotView: components["schemas"]["FiguresView"] & {
-            /**
-             * Format: date-time
-             * @description When it begins.
-             */
-            at: string;
         };
         /** @description A prompt, words to speak, a tone, or silence. */
         Sound: {
@@ -3446,8 +4072,6 @@ export interface components {
             created_at: string;
             id: string;
             name: string;
-            /** @description Reasons to be away of your own, beside break, meal, meeting and training. */
-            presence_reasons: string[];
             record_by_default: boolean;
             /** Format: date-time */
             updated_at: string;
@@ -3458,8 +4082,6 @@ export interface components {
         /** @description What a tenant may change of itself. Its domain is fixed: the secrets of its phones are made with it. */
         TenantInput: {
             name: string;
-            /** @description Reasons to be away of your own, beside break, meal, meeting and training. */
-            presence_reasons?: string[];
             record_by_default?: boolean;
         };
         /** @enum {string} */
@@ -3552,13 +4174,11 @@ export interface components {
             /** @description What we answer its challenges with. */
             user?: string;
         };
-        /** @description Hours to try before they are kept. */
-        TryInput: {
-            /** @description RFC 3339; now when left out. */
-            at?: string | null;
-            schedule: components["schemas"]["ScheduleInput"];
-        };
         Uci: string;
+        UpgradeInput: {
+            /** @description Send it to an address of the customer; otherwise it is in the answer. */
+            send?: boolean;
+        };
         User: {
             /** Format: date-time */
             created_at: string;
@@ -3585,6 +4205,20 @@ export interface components {
              */
             password?: string | null;
             roles: components["schemas"]["Role"][];
+        };
+        /** @description A proof that the agent takes down or sees: one of them. */
+        WitnessInput: {
+            /** @description By the ids of the questions. */
+            answers?: {
+                [key: string]: string;
+            } | null;
+            /** @description The code that was sent to the customer. */
+            code?: string | null;
+            intent?: string | null;
+            /** @description The picture was compared with the one kept. */
+            photo_matches?: boolean | null;
+            /** @description Of the customer's authenticator app. */
+            totp?: string | null;
         };
         WrapUpCode: {
             /** Format: date-time */
@@ -3614,6 +4248,35 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    proofKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeySet"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     healthz: {
         parameters: {
             query?: never;
@@ -4582,6 +5245,225 @@ export interface operations {
             };
         };
     };
+    makeCallToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallTokenInput"];
+            };
+        };
+        responses: {
+            /** @description The token */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallToken"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCallerPartners: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["CallerPartner"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createCallerPartner: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallerPartnerInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallerPartnerMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCallerPartner: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallerPartner"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeCallerPartner: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeCallerPartner: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallerPartner"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     placeCall: {
         parameters: {
             query?: never;
@@ -4828,6 +5710,203 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Conference"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    customerCall: {
+        parameters: {
+            query?: {
+                /** @description Instead: the `resume` of a call that goes on. */
+                resume?: string;
+                /** @description A call token. */
+                token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Switching to a WebSocket */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openDataSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenInput"];
+            };
+        };
+        responses: {
+            /** @description Opened */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataSession"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    proveOverDataSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuthInput"];
+            };
+        };
+        responses: {
+            /** @description Proven */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataSessionState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrolPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyInput"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrolOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnrolInput"];
+            };
+        };
+        responses: {
+            /** @description Options */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolOptions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dataSessionState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionInput"];
+            };
+        };
+        responses: {
+            /** @description State */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataSessionState"];
                 };
             };
             /** @description What went wrong */
@@ -5124,6 +6203,108 @@ export interface operations {
             };
         };
     };
+    upgradeChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpgradeInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelUpgrade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCustomer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The customer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    claimCustomer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClaimInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     interactionEvents: {
         parameters: {
             query?: {
@@ -5233,44 +6414,6 @@ export interface operations {
             };
         };
     };
-    interactionHistory: {
-        parameters: {
-            query?: {
-                /** @description How many at most. */
-                limit?: number;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Earlier interactions */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["EarlierInteraction"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     addParty: {
         parameters: {
             query?: never;
@@ -5334,6 +6477,213 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProofAssertion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The assertion */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofAssertion"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    giveProof: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WitnessInput"];
+            };
+        };
+        responses: {
+            /** @description It is proven */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    proofAllows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntentInput"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofAllowed"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askForProof: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskInput"];
+            };
+        };
+        responses: {
+            /** @description The caller is being asked; follow `proof.changed` */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    proofQuestions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The questions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofQuestions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyProofAssertion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssertionInput"];
+            };
+        };
+        responses: {
+            /** @description The verdict */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofVerdict"];
                 };
             };
             /** @description What went wrong */
@@ -6978,6 +8328,143 @@ export interface operations {
             };
         };
     };
+    listCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Credential"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createCredential: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CredentialInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                credential: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrolPerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Made */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     mergePersons: {
         parameters: {
             query?: never;
@@ -7406,6 +8893,232 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Picture"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    precall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrecallInput"];
+            };
+        };
+        responses: {
+            /** @description Received */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    announceCall: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeInput"];
+            };
+        };
+        responses: {
+            /** @description Signed, and sent when it was to be */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrecallNotice"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyNotice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeCheck"];
+            };
+        };
+        responses: {
+            /** @description The verdict */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofVerdict"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPrecalls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Precall"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePrecall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProofPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofPolicyInput"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setProofPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProofPolicyInput"];
+            };
+        };
+        responses: {
+            /** @description As they are now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofPolicyInput"];
                 };
             };
             /** @description What went wrong */
@@ -7945,42 +9658,6 @@ export interface operations {
             };
         };
     };
-    reportInteractions: {
-        parameters: {
-            query?: {
-                /** @description Began at or after; 24 hours ago when left out. */
-                from?: string;
-                /** @description Length of a slot. */
-                slot_ms?: number;
-                /** @description Began before; a day after `from` when left out, 31 days at most. */
-                until?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The figures */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Report"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     getRetention: {
         parameters: {
             query?: never;
@@ -8034,258 +9711,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Retention"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    trySchedule: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TryInput"];
-            };
-        };
-        responses: {
-            /** @description Open or closed, and until when */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Opening"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listSchedules: {
-        parameters: {
-            query?: {
-                /** @description `next` of the page before. */
-                cursor?: string;
-                /** @description Rows of a page at most. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["Schedule"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    createSchedule: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ScheduleInput"];
-            };
-        };
-        responses: {
-            /** @description Made */
-            201: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Schedule"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getSchedule: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description An `ETag` you have; 304 when it is still right. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The row */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Schedule"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    removeSchedule: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Removed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    changeSchedule: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
-            };
-        };
-        responses: {
-            /** @description Changed */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Schedule"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getOpening: {
-        parameters: {
-            query?: {
-                /** @description The instant; now when left out. */
-                at?: string;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Open or closed, and until when */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Opening"];
                 };
             };
             /** @description What went wrong */

@@ -32,7 +32,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("speech", &["vocab"]),
     ("fetch", &["vocab"]),
     ("channels", &["vocab"]),
-    ("api", &["vocab", "store", "identity"]),
+    ("proof", &["vocab", "identity", "store"]),
+    ("api", &["vocab", "store", "identity", "proof"]),
     (
         "sim",
         &[
@@ -60,10 +61,16 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "edge",
             "speech",
             "fetch",
+            "proof",
             "channels",
             "api",
             "sim",
         ],
+    ),
+    // Fuzzed are the places where bytes come in.
+    (
+        "fuzz",
+        &["vocab", "sip", "media", "identity", "engine", "sim"],
     ),
     // Black boxes: they see the program from outside.
     ("interop", &[]),
@@ -79,6 +86,12 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
         &["api", "fetch"],
         "only api serves HTTP, only fetch asks for it",
     ),
+    ("reqwest", &[], "only fetch asks for HTTP"),
+    ("ureq", &[], "only fetch asks for HTTP"),
+    ("isahc", &[], "only fetch asks for HTTP"),
+    ("curl", &[], "only fetch asks for HTTP"),
+    ("minreq", &[], "only fetch asks for HTTP"),
+    ("attohttpc", &[], "only fetch asks for HTTP"),
     ("tower-http", &["api"], "only api speaks HTTP to people"),
     ("utoipa", &["api"], "only api describes the HTTP surface"),
 ];

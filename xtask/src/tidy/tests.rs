@@ -39,6 +39,14 @@ fn sans_io_crates_may_not_reach_outside() {
 }
 
 #[test]
+fn only_edge_and_fetch_open_connections() {
+    let text = "async fn a() {\n    let s = TcpStream::connect(addr).await;\n}\n";
+    assert_eq!(rules_of("crates/server/src/x.rs", text), [("connect", 2)]);
+    assert_eq!(rules_of("crates/fetch/src/x.rs", text), []);
+    assert_eq!(rules_of("crates/api/tests/x.rs", text), []);
+}
+
+#[test]
 fn tests_may_read_files_but_not_sleep() {
     let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn t() {\n        let x = std::fs::read(\"p\").unwrap();\n        std::thread::sleep(d);\n    }\n}\n";
     assert_eq!(rules_of("crates/sip/src/x.rs", text), [("sleep", 7)]);

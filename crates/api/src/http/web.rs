@@ -36,6 +36,11 @@ pub(crate) fn routes() -> Router<ApiState> {
             "/docs",
             get(|h: HeaderMap| async move { page("docs.html", &h) }),
         )
+        // What customers open beside a call.
+        .route(
+            "/prove",
+            get(|h: HeaderMap| async move { page("prove.html", &h) }),
+        )
         .route(
             "/favicon.ico",
             get(|h: HeaderMap| async move { page("icon.svg", &h) }),

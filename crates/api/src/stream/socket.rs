@@ -15,6 +15,7 @@ use crate::involvement::involves;
 use crate::operation::{self, Api};
 use crate::problem::{Problem, Reply};
 use crate::state::ApiState;
+use crate::webrtc::Desk;
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, Method, header};
@@ -46,7 +47,7 @@ pub(crate) const RETURN_TIME_MAX: Duration = Duration::from_secs(3);
 /// The right to listen is looked at again this often.
 pub(crate) const RECHECK_EVERY: Duration = Duration::from_secs(30);
 /// Longest message of a client; longer ones close the socket.
-const MESSAGE_BYTES_MAX: usize = 4 * 1024;
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// Messages of a client between two looks at its rights; more close the socket.
 const MESSAGES_MAX: u32 = 300;
 /// Events written before the socket is flushed.
@@ -120,14 +121,19 @@ fn refuse_foreign_origin(state: &ApiState, headers: &HeaderMap) -> Result<(), Pr
     let Some(origin) = text(header::ORIGIN) else {
         return Ok(());
     };
-    let host = text(header::HOST).unwrap_or("");
-    let of_origin = origin.split_once("://").map_or(origin, |(_, h)| h);
-    let allowed = &state.0.settings.origins;
-    if of_origin.eq_ignore_ascii_case(host) || allowed.iter().any(|a| a == origin) {
+    if own_origin(state, headers, origin) {
         return Ok(());
     }
     let detail = "sockets of pages from another origin are not taken";
     Err(Problem::new(Code::Forbidden, detail))
+}
+
+/// Whether an origin is ours: that of the request's host, or one of the settings.
+pub(crate) fn own_origin(state: &ApiState, headers: &HeaderMap, origin: &str) -> bool {
+    let host = headers.get(header::HOST).and_then(|v| v.to_str().ok());
+    let of_origin = origin.split_once("://").map_or(origin, |(_, h)| h);
+    let allowed = &state.0.settings.origins;
+    of_origin.eq_ignore_ascii_case(host.unwrap_or("")) || allowed.iter().any(|a| a == origin)
 }
 
 /// What proves the caller again later.
@@ -160,8 +166,10 @@ async fn run(
         state.0.leases.open(session);
     }
     let (sink, stream) = socket.split();
+    let desk = desktop.map(|(agent, _)| Desk::new(state.clone(), caller.tenant, agent));
     let mut talk = Talk {
         state: state.clone(),
+        desk,
         scope: Scope::new(&caller, None),
         caller,
         credential,
@@ -182,7 +190,11 @@ async fn run(
     }
     if let Some((agent, session)) = desktop {
         let caller = talk.caller.clone();
+        let desk = talk.desk.take();
         drop(talk);
+        if let Some(desk) = desk {
+            desk.leave().await;
+        }
         leave(state, caller, agent, session).await;
     }
 }
@@ -213,6 +225,8 @@ struct Talk {
     /// Everything up to here was sent or was not for this socket.
     cursor: u64,
     desktop: Option<(AgentId, SessionId)>,
+    /// The tab as a phone.
+    desk: Option<Desk>,
     messages: u32,
     heard: Instant,
 }
@@ -268,6 +282,10 @@ impl Talk {
                 () = tokio::time::sleep_until(self.heard + SILENCE_MAX) => return Err(Some((SILENT, "no heartbeat"))),
                 _ = recheck.tick() => self.recheck().await?,
                 message = stream.next() => self.hear(message).await?,
+                signal = signal_of(&mut self.desk) => {
+                    let Some(signal) = signal else { return Err(Some((1011, "the signals were not taken"))) };
+                    self.say(&signal).await?;
+                }
                 first = ring.recv() => self.take(first, &mut ring).await?,
             }
         }
@@ -357,13 +375,27 @@ impl Talk {
             return Err(Some((POLICY, "too many messages")));
         }
         match message {
-            Message::Text(text) => match control(&text).as_deref() {
-                Some("heartbeat") => self.heartbeat().await,
-                _ => Err(Some((POLICY, "only heartbeats are heard here"))),
-            },
+            Message::Text(text) => self.hear_text(&text).await,
             Message::Close(_) => Err(None),
             Message::Binary(_) => Err(Some((POLICY, "text only"))),
             Message::Ping(_) | Message::Pong(_) => Ok(()),
+        }
+    }
+
+    async fn hear_text(&mut self, text: &str) -> Result<(), End> {
+        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        if value.get("control").and_then(Value::as_str) == Some("heartbeat") {
+            return self.heartbeat().await;
+        }
+        match &mut self.desk {
+            Some(desk) if Desk::takes(&value) => match desk.hear(value).await {
+                Some(reply) => self.say(&reply).await,
+                None => Ok(()),
+            },
+            _ => Err(Some((
+                POLICY,
+                "only heartbeats and media messages of agents are heard here",
+            ))),
         }
     }
 
@@ -419,7 +451,9 @@ async fn timely(send: impl Future<Output = Result<(), axum::Error>>) -> Result<(
     }
 }
 
-fn control(text: &str) -> Option<String> {
-    let value: Value = serde_json::from_str(text).ok()?;
-    Some(value.get("control")?.as_str()?.to_string())
+async fn signal_of(desk: &mut Option<Desk>) -> Option<Value> {
+    match desk {
+        Some(desk) => desk.signal().await,
+        None => std::future::pending().await,
+    }
 }

@@ -204,7 +204,8 @@ async fn every_operation_needs_its_permission() {
     let w = World::new().await;
     for walk in walks(&w.alpha) {
         let answer = go(&w.client, &walk).await;
-        if walk.id == "signIn" || walk.id == "metrics" {
+        // A customer's socket has a token of its own kind.
+        if matches!(walk.id.as_str(), "signIn" | "metrics" | "customerCall") {
             continue;
         }
         if walk.open {

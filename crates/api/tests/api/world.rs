@@ -50,6 +50,7 @@ pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) engine: Arc<Double>,
+    pub(crate) desk: Arc<cp_proof::Desk>,
     pub(crate) alpha: Rows,
     pub(crate) beta: Rows,
     clock: Arc<AtomicU64>,
@@ -61,6 +62,8 @@ pub(crate) struct World {
 /// Records what it is asked, refuses what belongs to another tenant, and tells of commits.
 pub(crate) struct Double {
     pub(crate) commands: Mutex<Vec<CommandEnvelope>>,
+    /// What was sent to customers: address and words.
+    pub(crate) mails: Mutex<Vec<(String, String)>>,
     /// How many commands came.
     pub(crate) count: watch::Sender<usize>,
     owners: Mutex<HashMap<String, TenantId>>,
@@ -193,6 +196,30 @@ impl Backend for Double {
     }
 }
 
+impl cp_proof::Engine for Double {
+    fn tell(&self, envelope: CommandEnvelope) {
+        self.commands.lock().unwrap().push(envelope);
+        self.count.send_modify(|n| *n += 1);
+    }
+}
+
+impl cp_proof::Messages for Double {
+    fn can(&self, route: cp_proof::Route) -> bool {
+        route == cp_proof::Route::Email
+    }
+    fn send(
+        &self,
+        _: cp_proof::Route,
+        to: &Pii<String>,
+        _: &str,
+        text: &Pii<String>,
+    ) -> Result<(), cp_proof::SendFault> {
+        let mail = (to.expose().clone(), text.expose().clone());
+        self.mails.lock().unwrap().push(mail);
+        Ok(())
+    }
+}
+
 impl Pusher for Double {
     fn public_key(&self) -> String {
         "BKey".into()
@@ -226,6 +253,7 @@ impl World {
         }));
         let engine = Arc::new(Double {
             commands: Mutex::default(),
+            mails: Mutex::default(),
             count: watch::Sender::new(0),
             owners: Mutex::default(),
             store: store.clone(),
@@ -240,7 +268,18 @@ impl World {
         };
         let ticking = clock.clone();
         let now = Arc::new(move || Timestamp(ticking.fetch_add(1, Ordering::Relaxed)));
+        let desk = cp_proof::Desk::new(cp_proof::Parts {
+            store: store.clone(),
+            engine: engine.clone(),
+            messages: engine.clone(),
+            clock: now.clone(),
+            settings: cp_proof::Settings {
+                public_url: "http://localhost:8080".into(),
+            },
+        });
+        let desk = Arc::new(desk.unwrap());
         let state = ApiState::with_clock(store.clone(), engine.clone(), settings, now);
+        state.set_proofs(desk.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -259,6 +298,7 @@ impl World {
             client,
             store,
             engine,
+            desk,
             alpha,
             beta,
             clock,
@@ -350,6 +390,9 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(PictureId, 1);
     id!(ApiKeyId, 1);
     id!(PersonId, 1);
+    id!(CallerPartnerId, 1);
+    id!(CredentialId, 1);
+    id!(PrecallId, 1);
     Rows {
         name,
         tenant: id!(TenantId, 1),
@@ -400,10 +443,10 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
         id: id("per").parse().unwrap(),
         tenant: r.tenant,
         name: Pii(marked("person")),
-        identities: vec![person::Identity::canonical(
-            person::IdentityKind::Phone,
-            "+15550100",
-        )],
+        identities: vec![
+            person::Identity::canonical(person::IdentityKind::Phone, "+15550100"),
+            person::Identity::canonical(person::IdentityKind::Email, "ann@example.org"),
+        ],
         fields: vec![person::Field {
             name: "balance".into(),
             label: marked("balance"),
@@ -416,6 +459,17 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
     };
     vec![
         person.into(),
+        proof::CallerPartner {
+            id: id("cpa").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("partner"),
+            secret: Pii("KioqKioqKioqKioqKioqKioqKioqKioqKioqKioqKio".into()),
+            person: None,
+            open_max: 10,
+            valid_s_max: 600,
+            disabled: false,
+        }
+        .into(),
         Tenant {
             id: r.tenant,
             name: marked("tenant"),

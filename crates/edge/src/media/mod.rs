@@ -5,6 +5,7 @@
 //! keeps the list of free ones. Recordings are written by one more thread, so that a slow disk
 //! never holds a packet up.
 
+mod browsers;
 mod events;
 mod inbox;
 mod moving;
@@ -22,6 +23,8 @@ pub use worker::WorkerCounters;
 use crate::clock::Clock;
 use crate::error::EdgeError;
 use crate::sys::process::usable_cores;
+use browsers::Browsers;
+use cp_media::PeerConfig;
 use cp_vocab::LegId;
 use cp_vocab::media::PortPair;
 use inbox::{Inbox, Order};
@@ -60,8 +63,42 @@ pub struct MediaConfig {
     pub record_dir: PathBuf,
     /// See [`RECORDING_QUEUE_BYTES_MAX`].
     pub recording_queue_bytes_max: usize,
-    /// How the nodes behave; `worker` and `seed` are set per worker.
+    /// How the nodes behave; `worker`, `seed` and `peers` are set per worker.
     pub node: NodeConfig,
+    /// Legs of browsers; `None`: none are taken.
+    pub browsers: Option<BrowserConfig>,
+}
+
+/// How browsers reach the workers.
+#[derive(Clone, Debug)]
+pub struct BrowserConfig {
+    /// Address the sockets are bound to.
+    pub addr: IpAddr,
+    /// Addresses told to browsers, one candidate each.
+    pub advertised: Vec<IpAddr>,
+    /// Worker *n* takes this port plus *n*; 0: any.
+    pub port: u16,
+    /// When that port is taken, any other will do.
+    pub any_if_taken: bool,
+    /// Whether TCP is taken too, at the same numbers.
+    pub tcp: bool,
+    pub legs_max: usize,
+    pub half_open_max: usize,
+}
+
+impl BrowserConfig {
+    /// On one address, both bound and advertised, with the house limits.
+    pub fn new(addr: IpAddr, port: u16) -> Self {
+        Self {
+            addr,
+            advertised: vec![addr],
+            port,
+            any_if_taken: false,
+            tcp: true,
+            legs_max: cp_media::node::PEER_LEGS_MAX,
+            half_open_max: cp_media::node::PEER_HALF_OPEN_MAX,
+        }
+    }
 }
 
 impl MediaConfig {
@@ -76,6 +113,7 @@ impl MediaConfig {
             record_dir,
             recording_queue_bytes_max: RECORDING_QUEUE_BYTES_MAX,
             node: NodeConfig::default(),
+            browsers: None,
         }
     }
 }
@@ -86,6 +124,7 @@ pub struct MediaWorkers {
     gauges: Vec<Arc<Gauge>>,
     threads: Vec<JoinHandle<()>>,
     writer: Option<Writer>,
+    browser_ports: Vec<u16>,
 }
 
 impl MediaWorkers {
@@ -112,13 +151,26 @@ impl MediaWorkers {
             gauges: Vec::new(),
             threads: Vec::new(),
             writer: Some(writer),
+            browser_ports: Vec::new(),
         };
         let peers: Arc<[Arc<Inbox>]> = media.inboxes.clone().into();
         let seed = RandomState::new().build_hasher().finish();
-        for (index, inbox) in media.inboxes.iter().enumerate() {
+        for (index, inbox) in media.inboxes.clone().iter().enumerate() {
+            let browsers = config
+                .browsers
+                .as_ref()
+                .map(|c| Browsers::bind(c, index as u16))
+                .transpose()?;
+            let served = browsers.as_ref().zip(config.browsers.as_ref());
             let node = NodeConfig {
                 worker: index as u16,
                 seed,
+                peers: served.map(|(b, c)| PeerConfig {
+                    anchor: clock.anchor(),
+                    addresses: b.addresses.clone(),
+                    legs_max: c.legs_max,
+                    half_open_max: c.half_open_max,
+                }),
                 ..config.node.clone()
             };
             let gauge = Arc::<Gauge>::default();
@@ -133,6 +185,12 @@ impl MediaWorkers {
                 Arc::clone(&gauge),
             )
             .map_err(EdgeError::system("make an epoll instance"))?;
+            if let Some(browsers) = browsers {
+                media.browser_ports.push(browsers.port());
+                worker
+                    .serve_browsers(browsers)
+                    .map_err(EdgeError::system("watch the sockets for browsers"))?;
+            }
             worker.bind_first(config.pairs_at_start)?;
             let thread = std::thread::Builder::new()
                 .name(format!("media-{index}"))
@@ -147,6 +205,11 @@ impl MediaWorkers {
     /// How many workers there are; they are numbered from 0.
     pub fn count(&self) -> u16 {
         self.inboxes.len() as u16
+    }
+
+    /// The port of each worker for browsers (UDP and TCP); empty when none are taken.
+    pub fn browser_ports(&self) -> &[u16] {
+        &self.browser_ports
     }
 
     /// Give a worker an order. Orders to one worker are carried out in order. An error means that

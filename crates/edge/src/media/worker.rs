@@ -1,5 +1,6 @@
 //! One media worker: a loop of read, decide, send.
 
+use super::browsers::Browsers;
 use super::events::EventSink;
 use super::inbox::{Inbox, Order};
 use super::ports::{Pair, PortRange, Sockets};
@@ -120,6 +121,7 @@ impl Worker {
             out: Output {
                 worker: config.worker,
                 sockets: Sockets::new(),
+                browsers: None,
                 sink: events,
                 events: Vec::new(),
                 writes,
@@ -143,6 +145,13 @@ impl Worker {
             expected: FxHashMap::default(),
             gauge,
         })
+    }
+
+    /// Take browsers in through these sockets.
+    pub(super) fn serve_browsers(&mut self, browsers: Browsers) -> io::Result<()> {
+        browsers.watch(&self.epoll)?;
+        self.out.browsers = Some(browsers);
+        Ok(())
     }
 
     /// Bind the first pairs, before the thread starts. An error when there is not even one.
@@ -237,6 +246,10 @@ impl Worker {
                 self.inbox.wake.clear();
                 continue;
             }
+            if Browsers::owns(report.token()) {
+                packets += self.read_browsers(report.token(), now);
+                continue;
+            }
             let Some((port, rtcp, socket)) = self.out.sockets.by_token(report.token()) else {
                 continue;
             };
@@ -258,6 +271,27 @@ impl Worker {
         self.gauge.packets_in.fetch_add(packets as u64, Relaxed);
     }
 
+    fn read_browsers(&mut self, token: u64, now: Timestamp) -> usize {
+        // Out of the output meanwhile: the node is drained into it after the batch.
+        let Some(mut browsers) = self.out.browsers.take() else {
+            return 0;
+        };
+        let node = &mut self.node;
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            browsers.read(token, now, &self.epoll, &mut |tcp, from, bytes| {
+                node.receive_peer(now, tcp, from, bytes);
+            })
+        }));
+        self.out.browsers = Some(browsers);
+        match read {
+            Ok(packets) => {
+                self.node.drain(&mut self.out);
+                packets
+            }
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
     /// Send everything the node has, and tell of failures it must know.
     fn finish_round(&mut self) {
         self.node.drain(&mut self.out);
@@ -267,6 +301,9 @@ impl Worker {
                 self.node.recording_failed(now, recording, error);
             }
             self.node.drain(&mut self.out);
+        }
+        if let Some(browsers) = &mut self.out.browsers {
+            browsers.flush();
         }
         self.out.sink.put(&mut self.out.events);
         let gauge = &self.gauge;
@@ -298,7 +335,13 @@ impl Worker {
                     }
                     _ => {}
                 }
+                let peer = match &command {
+                    MediaCommand::Peer { leg, .. } => Some(*leg),
+                    _ => None,
+                };
                 self.node.command(now, command);
+                // A description may have been refused: then there is no leg.
+                self.legs.extend(peer.filter(|l| self.node.has_leg(*l)));
             }
             Order::Expect(leg) => self.expect(leg),
             Order::Give { leg, port, to } => self.give(leg, port, to),
@@ -408,6 +451,7 @@ fn is_icmp(error: &io::Error) -> bool {
 pub(super) struct Output {
     worker: u16,
     sockets: Sockets,
+    browsers: Option<Browsers>,
     sink: EventSink,
     events: Vec<MediaEvent>,
     writes: Arc<WriteQueue>,
@@ -446,6 +490,13 @@ impl Sink for Output {
         };
         self.sent += 1;
         self.send_errors += u64::from(sent.is_err());
+    }
+
+    fn send_peer(&mut self, tcp: bool, to: SocketAddr, bytes: &[u8]) {
+        if let Some(browsers) = &mut self.browsers {
+            self.sent += 1;
+            self.send_errors += u64::from(!browsers.send(tcp, to, bytes));
+        }
     }
 
     fn event(&mut self, event: MediaEvent) {

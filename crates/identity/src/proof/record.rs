@@ -70,6 +70,20 @@ pub struct Record {
     /// Where it waits, or what it waits for.
     #[serde(default)]
     pub queue: Option<QueueId>,
+    /// The priority it was given there by placement.
+    #[serde(default)]
+    pub priority: Option<i32>,
+    /// How often placement moved it.
+    #[serde(default)]
+    pub moves: u8,
+    /// A data channel was offered, or is there.
+    #[serde(default)]
+    pub channel: bool,
+    /// Who announced the call (S4.3), and in whose name.
+    #[serde(default)]
+    pub announced_by: Option<String>,
+    #[serde(default)]
+    pub announced_name: Option<Pii<String>>,
     /// The level it awaits, while it does.
     #[serde(default)]
     pub awaits: Option<u8>,

@@ -7,6 +7,9 @@ use crate::dtmf::event::{Event, Press};
 use cp_vocab::media::{MediaEvent, Playback, Samples};
 use cp_vocab::{PlaybackId, Timestamp};
 
+/// How long a key pressed by message counts as held.
+const PRESS_MS: u32 = 100;
+
 impl Node {
     pub(super) fn run_deferred(&mut self, now: Timestamp) {
         // What runs may defer again (a rewire after a digit); the bound only guards.
@@ -117,6 +120,36 @@ impl Node {
             // Those who hear several are listeners, not the other end of the call.
             let alone = hearer.hears.mix.is_none() && hearer.hears.legs.len() == 1;
             if alone && !forwarded {
+                hearer.digits.push(&digit.to_string());
+                self.rewire(h);
+            }
+        }
+    }
+
+    /// A key pressed by message: as one heard in the media, and passed on by us.
+    pub(super) fn press(&mut self, slot: Slot, digit: char) {
+        self.pressed(slot);
+        let Some(leg) = self.leg(slot) else {
+            return;
+        };
+        let id = leg.id;
+        self.outbox.event(MediaEvent::Digit {
+            leg: id,
+            digit,
+            duration_ms: PRESS_MS,
+        });
+        let hearers: smallvec::SmallVec<[Slot; 2]> = self
+            .heard_by
+            .get(&id)
+            .into_iter()
+            .flatten()
+            .filter_map(|h| self.by_id.get(h).copied())
+            .collect();
+        for h in hearers {
+            if let Some(hearer) = self.leg_mut(h)
+                && hearer.hears.mix.is_none()
+                && hearer.hears.legs.len() == 1
+            {
                 hearer.digits.push(&digit.to_string());
                 self.rewire(h);
             }

@@ -16,6 +16,7 @@ impl Node {
     /// Carries out one command. A command that names a leg or recording that is not here is counted
     /// and otherwise ignored: it raced with a close.
     pub fn command(&mut self, now: Timestamp, command: MediaCommand) {
+        self.outbox.now = now;
         match command {
             MediaCommand::Open { leg, port, plan } => self.open(now, leg, port, plan),
             MediaCommand::Plan { leg, plan } => {
@@ -74,6 +75,7 @@ impl Node {
                 }
             }
             MediaCommand::StopRecording { recording } => self.end_recording(now, recording, None),
+            MediaCommand::Peer { leg, ask } => self.peer_ask(now, leg, ask),
         }
     }
 
@@ -87,6 +89,16 @@ impl Node {
         if old != NO_SLOT {
             self.close(now, old);
         }
+        let slot = self.add_leg(now, id, number);
+        self.by_port[usize::from(number)] = slot;
+        match plan {
+            Some(plan) => self.set_plan(now, slot, plan),
+            None => self.rewire(slot),
+        }
+    }
+
+    /// A leg without a plan, on an RTP port or (0) above a peer connection.
+    pub(super) fn add_leg(&mut self, now: Timestamp, id: LegId, number: u16) -> Slot {
         let sender = Sender::new(
             self.rng.next_u32(),
             self.rng.next_u32() as u16,
@@ -97,15 +109,11 @@ impl Node {
         let leg = Box::new(Leg::new(now, id, number, phase, sender));
         let slot = self.slot_for(leg);
         self.by_id.insert(id, slot);
-        self.by_port[usize::from(number)] = slot;
         self.count_recordings(slot);
-        match plan {
-            Some(plan) => self.set_plan(now, slot, plan),
-            None => self.rewire(slot),
-        }
+        slot
     }
 
-    fn set_plan(&mut self, now: Timestamp, slot: Slot, plan: MediaPlan) {
+    pub(super) fn set_plan(&mut self, now: Timestamp, slot: Slot, plan: MediaPlan) {
         let quality_interval = self.config.quality_interval;
         let Some(leg) = self.leg_mut(slot) else {
             return;
@@ -149,6 +157,7 @@ impl Node {
         self.set_hears(slot, Hears::default());
         self.set_speaks(slot, None);
         self.unplace(slot);
+        self.remove_peer(now, slot);
         let Some(mut leg) = self.legs[slot as usize].take() else {
             return;
         };

@@ -51,6 +51,7 @@ impl Node {
 
     fn look_after(&mut self, slot: Slot, now: Timestamp) {
         self.check_events(now, slot);
+        self.look_after_peer(slot, now);
         let interval = self.config.rtcp_interval.as_micros() as u64;
         // RFC 3550 6.2: half to one and a half of the interval, so that reports do not march in step.
         let pause = interval / 2 + u64::from(self.rng.next_u32()) * interval / u64::from(u32::MAX);
@@ -213,7 +214,8 @@ impl Node {
 
 /// Where reports go, and whether from the RTCP socket (`false`: multiplexed on the RTP one).
 fn report_destination(leg: &Leg) -> Option<(SocketAddr, bool)> {
-    let plan = leg.plan.as_ref()?;
+    // Below a browser's leg the peer connection reports.
+    let plan = leg.plan.as_ref().filter(|_| leg.web.is_none())?;
     let Some(signalled) = plan.remote_rtcp else {
         return leg.destination().map(|to| (to, false));
     };

@@ -3,6 +3,7 @@
 use super::Slot;
 use super::egress::Egress;
 use super::house::Reports;
+use super::peers::Web;
 use super::player::Player;
 use super::sender::Sender;
 use super::voice::Voice;
@@ -80,6 +81,8 @@ pub(crate) struct Leg {
     pub(crate) port: u16,
     pub(crate) plan: Option<MediaPlan>,
     pub(crate) cipher: Option<Cipher>,
+    /// The browser's peer connection below this leg.
+    pub(crate) web: Option<Box<Web>>,
     pub(crate) latch: Latch,
     /// Where RTCP came from, once some did.
     pub(crate) rtcp_source: Option<SocketAddr>,
@@ -132,6 +135,7 @@ impl Leg {
             port,
             plan: None,
             cipher: None,
+            web: None,
             latch: Latch::default(),
             rtcp_source: None,
             reports: Reports::default(),

@@ -15,11 +15,13 @@ mod leg;
 mod migrate;
 mod mix;
 mod outbox;
+mod peers;
 mod player;
 mod receive;
 mod recording;
 mod route;
 mod sender;
+mod video;
 mod voice;
 
 use crate::error::MediaError;
@@ -33,6 +35,8 @@ use leg::Leg;
 pub use migrate::MovingLeg;
 use mix::Mix;
 use outbox::Outbox;
+use peers::Peers;
+pub use peers::{PEER_HALF_OPEN_MAX, PEER_LEGS_MAX, PeerConfig};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use recording::Recording;
@@ -64,6 +68,8 @@ pub struct NodeConfig {
     pub quality_interval: Duration,
     /// Rate at which Opus is decoded and encoded when it is not forwarded: 16,000 or 48,000.
     pub opus_rate_hz: u32,
+    /// Legs of browsers; `None` refuses them.
+    pub peers: Option<PeerConfig>,
 }
 
 impl Default for NodeConfig {
@@ -78,6 +84,7 @@ impl Default for NodeConfig {
             rtcp_interval: Duration::from_secs(5),
             quality_interval: Duration::from_secs(10),
             opus_rate_hz: 16_000,
+            peers: None,
         }
     }
 }
@@ -87,6 +94,9 @@ pub trait Sink {
     /// Send `bytes` from the RTP socket (`rtcp` false) or the RTCP socket of local `port` (the RTP
     /// port number) to `to`.
     fn send(&mut self, port: u16, rtcp: bool, to: SocketAddr, bytes: &[u8]);
+    /// Send `bytes` to a browser: from the worker's one socket for browsers, or as one frame
+    /// (RFC 4571) of the TCP connection that came from `to`.
+    fn send_peer(&mut self, tcp: bool, to: SocketAddr, bytes: &[u8]);
     fn event(&mut self, event: MediaEvent);
     /// Carry out a step on a recording's file.
     fn write(&mut self, recording: RecordingId, op: WriteOp);
@@ -186,11 +196,13 @@ pub struct Node {
     work: Work,
     outbox: Outbox,
     counters: Counters,
+    peers: Option<Peers>,
 }
 
 impl Node {
     pub fn new(config: NodeConfig) -> Self {
         Self {
+            peers: config.peers.clone().map(Peers::new),
             rng: StdRng::seed_from_u64(config.seed ^ (u64::from(config.worker) << 48)),
             config,
             legs: Vec::new(),
@@ -219,6 +231,11 @@ impl Node {
         self.by_id.len()
     }
 
+    /// Whether a leg is open.
+    pub fn has_leg(&self, leg: LegId) -> bool {
+        self.by_id.contains_key(&leg)
+    }
+
     /// Totals since the start.
     pub fn counters(&self) -> Counters {
         let mut c = self.counters;
@@ -228,6 +245,8 @@ impl Node {
 
     /// Does the work whose time has come. Cheap when there is none.
     pub fn tick(&mut self, now: Timestamp) {
+        self.outbox.now = now;
+        self.run_peers(now);
         self.run_frames(now);
         self.run_house(now);
     }
@@ -237,12 +256,17 @@ impl Node {
         if self.by_id.is_empty() {
             return None;
         }
-        let house = self.next_house();
-        Some(self.next_frame().map_or(house, |frame| frame.min(house)))
+        let peers = self.peers.as_ref().and_then(Peers::next_timeout);
+        let frame = self.next_frame();
+        [Some(self.next_house()), frame, peers]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Hands everything that came up to `sink`, in order per kind.
     pub fn drain(&mut self, sink: &mut impl Sink) {
+        self.flush_peers();
         self.outbox.drain(sink);
     }
 

@@ -1,9 +1,9 @@
 //! What waits for the shell: datagrams in one reused buffer, events, file operations.
 
-use super::Sink;
+use super::{Sink, Slot};
 use crate::record::WriteOp;
-use cp_vocab::RecordingId;
 use cp_vocab::media::MediaEvent;
+use cp_vocab::{RecordingId, Timestamp};
 use std::net::SocketAddr;
 
 /// Bytes of datagrams that may wait; a shell that does not drain loses the rest (counted). Audio that
@@ -13,13 +13,29 @@ const PENDING_BYTES_MAX: usize = 16 << 20;
 struct Datagram {
     start: u32,
     len: u32,
-    port: u16,
-    rtcp: bool,
+    via: Via,
     to: SocketAddr,
+}
+
+/// Which socket a datagram leaves by.
+#[derive(Clone, Copy)]
+enum Via {
+    Port {
+        port: u16,
+        rtcp: bool,
+    },
+    /// The worker's one socket for browsers, or a TCP connection.
+    Peer {
+        tcp: bool,
+    },
 }
 
 #[derive(Default)]
 pub(crate) struct Outbox {
+    /// Time of the call that is being carried out.
+    pub(crate) now: Timestamp,
+    /// Slots of browser legs that were given something to send.
+    pub(crate) dirty: Vec<Slot>,
     bytes: Vec<u8>,
     datagrams: Vec<Datagram>,
     events: Vec<MediaEvent>,
@@ -51,11 +67,25 @@ impl Outbox {
         self.datagrams.push(Datagram {
             start: start as u32,
             len: (self.bytes.len() - start) as u32,
-            port,
-            rtcp,
+            via: Via::Port { port, rtcp },
             to,
         });
         true
+    }
+    /// A datagram of a browser leg, complete.
+    pub(crate) fn peer_datagram(&mut self, tcp: bool, to: SocketAddr, bytes: &[u8]) {
+        if self.bytes.len() > PENDING_BYTES_MAX {
+            self.dropped += 1;
+            return;
+        }
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(bytes);
+        self.datagrams.push(Datagram {
+            start,
+            len: bytes.len() as u32,
+            via: Via::Peer { tcp },
+            to,
+        });
     }
     /// Events follow from commands and packets of open legs, each bounded per drain by the packets read.
     pub(crate) fn event(&mut self, event: MediaEvent) {
@@ -67,7 +97,11 @@ impl Outbox {
     pub(crate) fn drain(&mut self, sink: &mut impl Sink) {
         for d in self.datagrams.drain(..) {
             let at = d.start as usize;
-            sink.send(d.port, d.rtcp, d.to, &self.bytes[at..at + d.len as usize]);
+            let bytes = &self.bytes[at..at + d.len as usize];
+            match d.via {
+                Via::Port { port, rtcp } => sink.send(port, rtcp, d.to, bytes),
+                Via::Peer { tcp } => sink.send_peer(tcp, d.to, bytes),
+            }
         }
         self.bytes.clear();
         for e in self.events.drain(..) {

@@ -5,6 +5,7 @@ use super::{NO_SLOT, Node, Slot};
 use crate::comfort;
 use crate::error::MediaError;
 use crate::jitter::Content;
+use crate::peer::{Agreed, Outgoing};
 use crate::rtp::{self, HEADER_LEN, Header, Parsed};
 use crate::stats::Arrival;
 use cp_vocab::Timestamp;
@@ -13,10 +14,24 @@ use std::net::SocketAddr;
 
 /// What a payload type means to a leg.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Audio,
     Event,
     Noise,
+}
+
+impl Kind {
+    /// What a payload type means to a browser's leg: it may send events by any number agreed.
+    pub(super) fn of_peer(agreed: Option<&Agreed>, pt: u8) -> Option<Self> {
+        let agreed = agreed?;
+        if pt == agreed.payload_type {
+            Some(Self::Audio)
+        } else if agreed.events.iter().any(|(e, _)| *e == pt) {
+            Some(Self::Event)
+        } else {
+            None
+        }
+    }
 }
 
 impl Node {
@@ -30,6 +45,7 @@ impl Node {
         from: SocketAddr,
         packet: &mut [u8],
     ) {
+        self.outbox.now = now;
         let slot = self.by_port[usize::from(port)];
         if slot == NO_SLOT {
             self.counters.no_leg += 1;
@@ -77,7 +93,6 @@ impl Node {
             counters.stranger += 1;
             return;
         }
-        let (clock_hz, receive) = (plan.codec.clock_hz(), plan.receive);
         if !leg.within_rate(now) {
             counters.flood += 1;
             return;
@@ -93,14 +108,35 @@ impl Node {
                 return;
             }
         };
-        let header = parsed.header;
+        leg.latch.accept(now, from);
+        leg.sign_of_life(now);
+        let payload = &packet[parsed.payload];
+        self.accepted(now, slot, kind, parsed.header, payload);
+    }
+
+    /// A packet that is the leg's own, decrypted: counted, and used if it is new.
+    pub(super) fn accepted(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        kind: Kind,
+        header: Header,
+        payload: &[u8],
+    ) {
+        let Some(leg) = self.legs[slot as usize].as_deref_mut() else {
+            return;
+        };
+        let counters = &mut self.counters;
+        let Some(plan) = &leg.plan else {
+            counters.unwanted += 1;
+            return;
+        };
+        let (clock_hz, receive) = (plan.codec.clock_hz(), plan.receive);
         if header.ssrc == leg.sender.ssrc {
             // RFC 3550 8.2: ours moves; theirs goes on.
             counters.ssrc_collision += 1;
             leg.sender.ssrc = rand::Rng::next_u32(&mut self.rng);
         }
-        leg.latch.accept(now, from);
-        leg.sign_of_life(now);
         let ext = match leg.reception.arrive(header.ssrc, header.sequence) {
             Arrival::Fresh { ext } => ext,
             Arrival::Duplicate => {
@@ -124,7 +160,6 @@ impl Node {
             counters.unwanted += 1;
             return;
         }
-        let payload = &packet[parsed.payload];
         self.take_payload(now, slot, ext, kind, header, payload);
     }
 
@@ -286,6 +321,23 @@ pub(super) fn send_rtp(
     header: Header,
     payload: &[u8],
 ) -> bool {
+    if let Some(web) = &mut leg.web {
+        let packet = Outgoing {
+            video: false,
+            payload_type: header.payload_type,
+            marker: header.marker,
+            sequence: header.sequence,
+            timestamp: header.timestamp,
+            payload,
+        };
+        web.peer.send(outbox.now, &packet);
+        if !std::mem::replace(&mut web.dirty, true) {
+            outbox.dirty.push(web.slot);
+        }
+        leg.sender.packets += 1;
+        leg.sender.octets += payload.len() as u64;
+        return true;
+    }
     let head = header.to_bytes();
     let sent = match &mut leg.cipher {
         None => outbox.datagram(leg.port, false, to, |out| {

@@ -13,6 +13,9 @@ impl Sink for Out {
     fn send(&mut self, port: u16, rtcp: bool, to: SocketAddr, bytes: &[u8]) {
         self.packets.push((port, rtcp, to, bytes.to_vec()));
     }
+    fn send_peer(&mut self, _tcp: bool, to: SocketAddr, bytes: &[u8]) {
+        self.packets.push((0, false, to, bytes.to_vec()));
+    }
     fn event(&mut self, event: MediaEvent) {
         self.events.push(event);
     }

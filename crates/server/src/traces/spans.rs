@@ -162,6 +162,7 @@ impl Builder {
             Endpoint::Trunk(id) => ("trunk", Some(id.to_string())),
             Endpoint::Phone(id) => ("phone", Some(id.to_string())),
             Endpoint::Uri => ("uri", None),
+            Endpoint::Browser => ("browser", None),
         };
         span.attributes = vec![
             KeyValue::new("crosspoint.leg", leg.to_string()),

@@ -122,6 +122,8 @@ pub trait ProofStore {
     fn ticket_take(&self, kind: &str, key: &[u8; 32], now: Timestamp) -> Result<Option<Ticket>>;
     /// Replaces what a ticket says; nothing when it is gone.
     fn ticket_change(&self, ticket: Ticket) -> Result<()>;
+    /// The ticket is good no more, whatever its kind.
+    fn ticket_end(&self, key: &[u8; 32]) -> Result<()>;
     /// The tickets of a call are good no more.
     fn tickets_end_of(&self, interaction: InteractionId) -> Result<()>;
 

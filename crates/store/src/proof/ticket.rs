@@ -94,6 +94,12 @@ pub(crate) fn change(conn: &Connection, t: &Ticket) -> Result<()> {
     .map_err(failed)
 }
 
+pub(crate) fn end(conn: &Connection, key: &[u8; 32]) -> Result<()> {
+    conn.execute("DELETE FROM ticket WHERE key = ?1", [key])
+        .map(|_| ())
+        .map_err(failed)
+}
+
 pub(crate) fn end_of(conn: &Connection, interaction: InteractionId) -> Result<()> {
     conn.execute(
         "DELETE FROM ticket WHERE interaction = ?1",

@@ -74,6 +74,10 @@ impl ProofStore for SqliteStore {
     fn ticket_change(&self, t: Ticket) -> Result<()> {
         self.write(move |tx| ticket::change(tx.conn, &t))
     }
+    fn ticket_end(&self, key: &[u8; 32]) -> Result<()> {
+        let key = *key;
+        self.write(move |tx| ticket::end(tx.conn, &key))
+    }
     fn tickets_end_of(&self, interaction: InteractionId) -> Result<()> {
         self.write(move |tx| ticket::end_of(tx.conn, interaction))
     }

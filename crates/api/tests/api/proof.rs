@@ -1,0 +1,786 @@
+//! Customers' proof: what an agent sees before and after, what a browser or app brings beside the
+//! call, where the proven wait, and announced calls.
+
+use crate::client::Client;
+use crate::world::{Rows, World};
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use cp_identity::b64;
+use cp_vocab::event::{Direction, Endpoint, LegRole};
+use cp_vocab::id::TypedId;
+use cp_vocab::person::Awaited;
+use cp_vocab::*;
+use serde_json::{Value, json};
+
+const CALLER: &str = "+15550100";
+const CALLED: &str = "+18005550100";
+
+/// A call of `CALLER` to the tenant, heard of by the proof desk.
+struct Call {
+    id: InteractionId,
+    leg: LegId,
+    path: String,
+}
+
+impl World {
+    async fn call(&self, n: u128, from: &str, more: Vec<Event>) -> Call {
+        let rows = self.alpha.clone();
+        let id = InteractionId::from_u128(0xCA11_0000 + n);
+        let leg = LegId::from_u128(0x1E60_0000 + n);
+        let address = |text: &str| Pii(Address::Number(text.to_string()));
+        let mut events = vec![
+            Event::Started {
+                direction: Direction::Inbound,
+                from: address(from),
+                from_name: None,
+                to: address(CALLED),
+                uci: Uci::from_u128(n),
+                number: None,
+                trunk: None,
+            },
+            Event::LegAdded {
+                leg,
+                role: LegRole::Customer,
+                direction: Direction::Inbound,
+                endpoint: Endpoint::Uri,
+                address: address(from),
+                agent: None,
+                call_id: "c".into(),
+                cause: None,
+            },
+            Event::OfferMade {
+                offer: OfferId::from_u128(n),
+                agent: rows.agent,
+                queue: None,
+                deadline: Timestamp::ZERO,
+                explain: String::new(),
+            },
+        ];
+        events.extend(more);
+        self.heard(id, events).await;
+        Call {
+            id,
+            leg,
+            path: format!("/v1/interactions/{id}"),
+        }
+    }
+
+    /// Appends, and lets the desk follow.
+    async fn heard(&self, id: InteractionId, events: Vec<Event>) {
+        use cp_store::Store;
+        let mut cursor = self.store.head().unwrap();
+        self.append(&self.alpha.clone(), id, events).await;
+        let desk = self.desk.clone();
+        tokio::task::spawn_blocking(move || desk.follow(&mut cursor).unwrap())
+            .await
+            .unwrap();
+    }
+
+    async fn enters(&self, call: &Call, digits: &str) {
+        let (desk, tenant) = (self.desk.clone(), self.alpha.tenant);
+        let (id, leg, digits) = (call.id, call.leg, Pii(digits.to_string()));
+        tokio::task::spawn_blocking(move || desk.entered(tenant, id, leg, digits).unwrap())
+            .await
+            .unwrap();
+    }
+
+    /// Commands of this word that the desk gave for the call.
+    fn told(&self, word: &str) -> Vec<Value> {
+        let all = self.engine.commands.lock().unwrap();
+        all.iter()
+            .filter_map(|e| serde_json::to_value(&e.command).ok())
+            .filter(|c| c["command"] == word)
+            .collect()
+    }
+
+    fn last_mail(&self) -> String {
+        let mails = self.engine.mails.lock().unwrap();
+        mails.last().unwrap().1.clone()
+    }
+}
+
+fn person(rows: &Rows) -> String {
+    rows.by_prefix["per"].clone()
+}
+
+fn ended() -> Event {
+    Event::Ended {
+        reason: EndReason::HungUp,
+        by: None,
+        detail: None,
+    }
+}
+
+fn waits_for_proof(call_leg: u128, level: u8, queue: Option<QueueId>) -> Event {
+    Event::AwaitStarted {
+        leg: LegId::from_u128(0x1E60_0000 + call_leg),
+        what: Awaited::Proof { level },
+        until: Timestamp::ZERO,
+        queue,
+    }
+}
+
+fn field(customer: &Value) -> (bool, String) {
+    let f = &customer["fields"][0];
+    (
+        f["locked"].as_bool().unwrap(),
+        f["value"].as_str().unwrap().to_string(),
+    )
+}
+
+async fn give_pin(admin: &Client, rows: &Rows, pin: &str) {
+    let path = format!("/v1/persons/{}/credentials", person(rows));
+    let body = json!({ "method": "pin", "pin": pin });
+    admin.post(&path, body).await.expect(201);
+}
+
+#[tokio::test]
+async fn secure_fields_are_marked_until_a_code_proves_the_caller() {
+    let w = World::new().await;
+    let agent = w.as_role(&w.alpha, "agent").await;
+    let call = w.call(1, CALLER, vec![]).await;
+    let customer = agent
+        .get(&format!("{}/customer", call.path))
+        .await
+        .expect(200);
+    assert_eq!(field(&customer), (true, "••••56".into()));
+    assert_eq!(customer["claimed_by"], "caller");
+    assert_eq!(customer["proof"]["level"], 0);
+
+    // The agent has a code sent; it goes to the customer's own address, and into no log.
+    let ask = json!({ "method": "code" });
+    agent
+        .post(&format!("{}/proof/ask", call.path), ask)
+        .await
+        .expect(204);
+    let mail = w.last_mail();
+    let code: String = mail.chars().filter(char::is_ascii_digit).take(8).collect();
+    let wrong = json!({ "code": "00000000" });
+    let refused = agent.post(&format!("{}/proof", call.path), wrong).await;
+    assert_eq!(refused.problem(403).0, "forbidden");
+    let right = json!({ "code": code });
+    agent
+        .post(&format!("{}/proof", call.path), right.clone())
+        .await
+        .expect(204);
+
+    let customer = agent
+        .get(&format!("{}/customer", call.path))
+        .await
+        .expect(200);
+    assert_eq!(field(&customer), (false, "alpha-secret 1,234.56".into()));
+    assert_eq!(customer["proof"]["methods"], json!(["code"]));
+    assert_eq!(customer["proof"]["trust"]["level"], "person");
+    // A code is good once.
+    let again = agent.post(&format!("{}/proof", call.path), right).await;
+    assert_eq!(again.problem(403).0, "forbidden");
+}
+
+#[tokio::test]
+async fn an_assertion_is_good_in_its_call_and_ends_with_it() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let call = w.call(1, CALLER, vec![]).await;
+    let other = w.call(2, CALLER, vec![]).await;
+    admin
+        .patch(
+            &format!("/v1/persons/{}", person(&w.alpha)),
+            json!({ "photo": "https://pictures.example/ann" }),
+        )
+        .await
+        .expect(200);
+    let path = format!("{}/proof", call.path);
+    let none = admin.get(&path).await.expect(200);
+    assert_eq!(none["assertion"], Value::Null);
+    let ask = json!({ "photo_matches": true });
+    let supervisor = w.as_role(&w.alpha, "supervisor").await;
+    supervisor.post(&path, ask).await.expect(204);
+    let token = admin.get(&path).await.expect(200)["assertion"].clone();
+    let shown = json!({ "assertion": token });
+    let verify = |path: &str| format!("{path}/proof/verify");
+    let here = admin
+        .post(&verify(&call.path), shown.clone())
+        .await
+        .expect(200);
+    assert_eq!(here["valid"], true, "{here}");
+    assert_eq!(here["claims"]["acr"], 2);
+    assert_eq!(here["claims"]["amr"], json!(["face"]));
+    let there = admin
+        .post(&verify(&other.path), shown.clone())
+        .await
+        .expect(200);
+    assert_eq!(
+        (&there["valid"], &there["fault"]),
+        (&json!(false), &json!("interaction"))
+    );
+    w.heard(call.id, vec![ended()]).await;
+    let over = admin.post(&verify(&call.path), shown).await.expect(200);
+    assert_eq!(over["fault"], "revoked");
+    // What was proven is no longer so; the record is locked again.
+    let customer = admin
+        .get(&format!("{}/customer", call.path))
+        .await
+        .expect(200);
+    assert!(field(&customer).0);
+}
+
+#[tokio::test]
+async fn a_pin_on_the_line_lets_the_caller_through_and_places_it() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    give_pin(&admin, &w.alpha, "2580").await;
+    let vip = admin
+        .post("/v1/queues", json!({ "name": "premium" }))
+        .await
+        .expect(201)["id"]
+        .clone();
+    let policy = json!({ "placement": [{ "level": 2, "from": w.alpha.queue, "fact": "balance",
+        "test": "at_least", "value": 10000, "to": vip, "priority": 5 }] });
+    admin
+        .json("PUT", "/v1/proof-policy", policy)
+        .await
+        .expect(200);
+    let facts = json!({ "facts": { "balance": 25000 } });
+    admin
+        .patch(&format!("/v1/persons/{}", person(&w.alpha)), facts)
+        .await
+        .expect(200);
+
+    let gate = waits_for_proof(1, 2, Some(w.alpha.queue));
+    let call = w.call(1, CALLER, vec![gate]).await;
+    assert_eq!(w.told("collect").len(), 1, "the caller is asked");
+    assert_eq!(w.told("end_await").len(), 0);
+    w.enters(&call, "9999").await;
+    assert_eq!(w.told("collect").len(), 2, "and asked again");
+    w.enters(&call, "2580").await;
+    let met = &w.told("end_await")[0];
+    assert_eq!(
+        (&met["met"], &met["queue"], &met["priority"]),
+        (&json!(true), &vip, &json!(5))
+    );
+    // A second gate on its way asks nothing: the proof came along.
+    w.heard(
+        call.id,
+        vec![Event::AwaitEnded {
+            leg: call.leg,
+            met: true,
+        }],
+    )
+    .await;
+    w.heard(call.id, vec![waits_for_proof(1, 2, None)]).await;
+    assert_eq!(w.told("collect").len(), 2);
+    assert_eq!(w.told("end_await").len(), 2);
+}
+
+#[tokio::test]
+async fn one_who_waits_is_moved_the_moment_proof_comes_and_not_before() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let vip = admin
+        .post("/v1/queues", json!({ "name": "premium" }))
+        .await
+        .expect(201)["id"]
+        .clone();
+    let policy = json!({ "placement": [{ "level": 2, "fact": "vip", "test": "equals", "value": true,
+        "to": vip, "priority": 3 }] });
+    admin
+        .json("PUT", "/v1/proof-policy", policy)
+        .await
+        .expect(200);
+    let changes = json!({ "facts": { "vip": true }, "photo": "https://pictures.example/ann" });
+    admin
+        .patch(&format!("/v1/persons/{}", person(&w.alpha)), changes)
+        .await
+        .expect(200);
+    let queued = Event::Queued {
+        queue: w.alpha.queue,
+        priority: 0,
+        position: 1,
+        wait_estimate_ms: None,
+    };
+    let call = w.call(1, CALLER, vec![queued]).await;
+    admin
+        .get(&format!("{}/customer", call.path))
+        .await
+        .expect(200);
+    assert_eq!(w.told("requeue").len(), 0, "a number proves nothing");
+    let photo = json!({ "photo_matches": true });
+    let supervisor = w.as_role(&w.alpha, "supervisor").await;
+    supervisor
+        .post(&format!("{}/proof", call.path), photo)
+        .await
+        .expect(204);
+    let moved = w.told("requeue");
+    assert_eq!(
+        (moved.len(), &moved[0]["queue"], &moved[0]["priority"]),
+        (1, &vip, &json!(3))
+    );
+}
+
+#[tokio::test]
+async fn strangers_are_asked_alike_and_tries_are_limited() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    give_pin(&admin, &w.alpha, "2580").await;
+    for (n, from) in [(1, CALLER), (2, "+15550199")] {
+        let before = w.told("collect").len();
+        let call = w.call(n, from, vec![waits_for_proof(n, 2, None)]).await;
+        for _ in 0..3 {
+            w.enters(&call, "9999").await;
+        }
+        assert_eq!(w.told("collect").len() - before, 3, "{from}");
+        let last = w.told("end_await").pop().unwrap();
+        assert_eq!(last["met"], false);
+    }
+    // Two more wrong ones, and the right one is not looked at any more.
+    let call = w.call(3, CALLER, vec![waits_for_proof(3, 2, None)]).await;
+    w.enters(&call, "9999").await;
+    w.enters(&call, "9999").await;
+    w.enters(&call, "2580").await;
+    assert_eq!(w.told("end_await").pop().unwrap()["met"], false);
+    w.advance_s(61);
+    let call = w.call(4, CALLER, vec![waits_for_proof(4, 2, None)]).await;
+    w.enters(&call, "2580").await;
+    assert_eq!(w.told("end_await").pop().unwrap()["met"], true);
+}
+
+#[tokio::test]
+async fn a_proof_travels_with_the_callers_leg_and_with_nobody_else() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    give_pin(&admin, &w.alpha, "2580").await;
+    let call = w.call(1, CALLER, vec![waits_for_proof(1, 2, None)]).await;
+    w.enters(&call, "2580").await;
+    let old = admin.get(&format!("{}/proof", call.path)).await.expect(200)["assertion"].clone();
+    // An attended transfer between two calls of an agent: the leg goes on in another interaction.
+    let there = w.call(2, "+15550155", vec![]).await;
+    let moved = Event::LegMovedIn {
+        leg: call.leg,
+        from: call.id,
+        role: LegRole::Customer,
+        direction: Direction::Inbound,
+        endpoint: Endpoint::Uri,
+        address: Pii(Address::Number(CALLER.into())),
+        agent: None,
+        answered: true,
+        dialog: None,
+    };
+    w.heard(there.id, vec![moved]).await;
+    let customer = admin
+        .get(&format!("{}/customer", there.path))
+        .await
+        .expect(200);
+    assert_eq!(customer["proof"]["level"], 2);
+    assert_eq!(customer["proof"]["carried_from"], json!(call.id));
+    let shown = json!({ "assertion": old });
+    let stale = admin
+        .post(&format!("{}/proof/verify", there.path), shown.clone())
+        .await
+        .expect(200);
+    assert_eq!(stale["fault"], "interaction");
+    let gone = admin
+        .post(&format!("{}/proof/verify", call.path), shown)
+        .await
+        .expect(200);
+    assert_eq!(gone["fault"], "revoked");
+    // The caller hangs up, others talk on: they are not the caller.
+    let left = Event::LegEnded {
+        leg: call.leg,
+        reason: EndReason::HungUp,
+        detail: None,
+    };
+    w.heard(there.id, vec![left]).await;
+    let customer = admin
+        .get(&format!("{}/customer", there.path))
+        .await
+        .expect(200);
+    assert_eq!(customer["proof"]["level"], 0);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_decides_and_a_step_up_is_for_that_alone() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    give_pin(&admin, &w.alpha, "2580").await;
+    let policy = json!({ "intents": { "balance": 2, "transfer": 3 } });
+    admin
+        .json("PUT", "/v1/proof-policy", policy)
+        .await
+        .expect(200);
+    let call = w.call(1, CALLER, vec![waits_for_proof(1, 2, None)]).await;
+    w.enters(&call, "2580").await;
+    let agent = w.as_role(&w.alpha, "agent").await;
+    let allow = format!("{}/proof/allow", call.path);
+    let balance = agent
+        .post(&allow, json!({ "intent": "balance" }))
+        .await
+        .expect(200);
+    assert_eq!(balance["allowed"], true);
+    let transfer = agent
+        .post(&allow, json!({ "intent": "transfer" }))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&transfer["allowed"], &transfer["needed"]),
+        (&json!(false), &json!(3))
+    );
+    assert_eq!(transfer["step_up"], json!(["code", "link"]));
+    let ask = json!({ "method": "code", "intent": "transfer" });
+    agent
+        .post(&format!("{}/proof/ask", call.path), ask)
+        .await
+        .expect(204);
+    let code: String = w
+        .last_mail()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .take(8)
+        .collect();
+    w.enters(&call, &code).await;
+    let transfer = agent
+        .post(&allow, json!({ "intent": "transfer" }))
+        .await
+        .expect(200);
+    assert_eq!(transfer["allowed"], true);
+    let customer = agent
+        .get(&format!("{}/customer", call.path))
+        .await
+        .expect(200);
+    assert_eq!(customer["proof"]["level"], 2, "nothing else is raised");
+    assert_eq!(customer["proof"]["scope"], json!(["balance", "transfer"]));
+}
+
+#[tokio::test]
+async fn a_data_channel_is_paired_by_the_number_of_the_call() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let call = w.call(1, CALLER, vec![]).await;
+    let upgrade = format!("{}/channel-upgrade", call.path);
+    let made = admin
+        .post(&upgrade, json!({ "send": true }))
+        .await
+        .expect(200);
+    assert_eq!(made["link"], Value::Null);
+    let mail = w.last_mail();
+    let secret = mail
+        .split("/prove#")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
+    let open = || {
+        w.client
+            .post("/v1/data-sessions", json!({ "link": secret }))
+    };
+    let session = open().await.expect(201)["session"].clone();
+    assert_eq!(
+        open().await.problem(403).0,
+        "forbidden",
+        "a link opens once"
+    );
+    let auth = |number: Value| {
+        let body = json!({ "session": session, "number": number, "proof": { "method": "link" } });
+        w.client.post("/v1/data-sessions/auth", body)
+    };
+    assert_eq!(auth("+15550199".into()).await.status, 403);
+    let customer = admin
+        .get(&format!("{}/customer", call.path))
+        .await
+        .expect(200);
+    assert_eq!(customer["proof"]["level"], 0, "the call is as it was");
+    let state = auth(made["number"].clone()).await.expect(200);
+    assert_eq!(
+        (&state["paired"], &state["level"]),
+        (&json!(true), &json!(2))
+    );
+    let customer = admin
+        .get(&format!("{}/customer", call.path))
+        .await
+        .expect(200);
+    assert_eq!(customer["proof"]["methods"], json!(["link"]));
+}
+
+#[tokio::test]
+async fn three_wrong_numbers_close_a_data_channel() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let call = w.call(1, CALLER, vec![]).await;
+    let made = admin
+        .post(&format!("{}/channel-upgrade", call.path), json!({}))
+        .await
+        .expect(200);
+    let link = made["link"]
+        .as_str()
+        .unwrap()
+        .split_once('#')
+        .unwrap()
+        .1
+        .to_string();
+    let session = w
+        .client
+        .post("/v1/data-sessions", json!({ "link": link }))
+        .await
+        .expect(201)["session"]
+        .clone();
+    let auth = |number: &str| {
+        let body = json!({ "session": session, "number": number, "proof": { "method": "link" } });
+        w.client.post("/v1/data-sessions/auth", body)
+    };
+    for _ in 0..3 {
+        assert_eq!(auth("0000000").await.status, 403);
+    }
+    assert_eq!(
+        auth(made["number"].as_str().unwrap()).await.status,
+        403,
+        "also the right one"
+    );
+    let state = json!({ "session": session });
+    assert_eq!(
+        w.client.post("/v1/data-sessions/state", state).await.status,
+        403
+    );
+}
+
+#[tokio::test]
+async fn a_device_key_signs_for_this_channel_only() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let key = b64::encode(pair.public_key().as_ref());
+    let path = format!("/v1/persons/{}/credentials", person(&w.alpha));
+    let body = json!({ "method": "device_key", "kind": "ed25519", "key": key, "label": "phone" });
+    let credential = admin.post(&path, body).await.expect(201)["id"].clone();
+    let number = json!({ "number": CALLED, "public": true, "destination": { "to": "echo" } });
+    admin.post("/v1/numbers", number).await.expect(201);
+    let call = w.call(1, CALLER, vec![]).await;
+
+    let named = json!({ "caller": CALLER, "called": CALLED });
+    let one = w
+        .client
+        .post("/v1/data-sessions", named.clone())
+        .await
+        .expect(201);
+    let two = w.client.post("/v1/data-sessions", named).await.expect(201);
+    let sign =
+        |challenge: &Value| b64::encode(pair.sign(challenge.as_str().unwrap().as_bytes()).as_ref());
+    let auth = |session: &Value, signature: String| {
+        let proof =
+            json!({ "method": "device_key", "credential": credential, "signature": signature });
+        let body = json!({ "session": session["session"], "number": CALLER, "proof": proof });
+        w.client.post("/v1/data-sessions/auth", body)
+    };
+    let replayed = auth(&two, sign(&one["challenge"])).await;
+    assert_eq!(replayed.status, 403);
+    let good = sign(&one["challenge"]);
+    let state = auth(&one, good.clone()).await.expect(200);
+    assert_eq!(state["level"], 3);
+    assert_eq!(
+        auth(&one, good).await.status,
+        403,
+        "a challenge is used once"
+    );
+    let customer = admin
+        .get(&format!("{}/customer", call.path))
+        .await
+        .expect(200);
+    assert_eq!(customer["proof"]["trust"]["level"], "strong");
+    // Whether there is such a call does not show when a channel is opened.
+    let nobody = json!({ "caller": "+15550111", "called": "+18005550199" });
+    w.client.post("/v1/data-sessions", nobody).await.expect(201);
+}
+
+#[tokio::test]
+async fn questions_are_the_last_resort() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let call = w.call(1, CALLER, vec![]).await;
+    let ask = format!("{}/proof/questions", call.path);
+    assert_eq!(admin.post(&ask, json!({})).await.problem(409).0, "conflict");
+    let path = format!("/v1/persons/{}/credentials", person(&w.alpha));
+    for (q, a) in [
+        ("First school?", "Hill Road"),
+        ("First car?", "Mini Cooper"),
+    ] {
+        let body = json!({ "method": "knowledge", "question": q, "answer": a });
+        admin.post(&path, body).await.expect(201);
+    }
+    let asked = admin.post(&ask, json!({})).await.expect(200);
+    let answers = |school: &str| -> Value {
+        let all = asked["questions"].as_array().unwrap().iter();
+        let given = all.map(|q| {
+            let said = if q["question"] == "First school?" {
+                school
+            } else {
+                "mini cooper"
+            };
+            (q["id"].as_str().unwrap().to_string(), json!(said))
+        });
+        json!({ "answers": serde_json::Map::from_iter(given) })
+    };
+    let proof = format!("{}/proof", call.path);
+    assert_eq!(admin.post(&proof, answers("Lake Road")).await.status, 403);
+    // They are asked once: the same right answers need to be asked for again.
+    assert_eq!(admin.post(&proof, answers("hill road")).await.status, 403);
+    admin.post(&ask, json!({})).await.expect(200);
+    admin.post(&proof, answers("hill  ROAD")).await.expect(204);
+    let customer = admin
+        .get(&format!("{}/customer", call.path))
+        .await
+        .expect(200);
+    assert_eq!(customer["proof"]["level"], 1);
+    assert!(field(&customer).0, "not enough for secure fields");
+}
+
+fn announcement(rows: &Rows, secret: &[u8], now_s: u64, nonce: &str, from: &str) -> String {
+    let head = json!({ "alg": "HS256", "kid": rows.by_prefix["cpa"], "typ": "cp-precall+jwt" });
+    let body =
+        json!({ "jti": nonce, "iat": now_s, "exp": now_s + 300, "from": from, "name": "Ann" });
+    let input = format!(
+        "{}.{}",
+        b64::encode(head.to_string().as_bytes()),
+        b64::encode(body.to_string().as_bytes())
+    );
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), input.as_bytes());
+    format!("{input}.{}", b64::encode(tag.as_ref()))
+}
+
+/// Announcements are looked at after they were answered.
+async fn announced(w: &World, admin: &Client, want: usize) -> Value {
+    let mut list = Value::Null;
+    for _ in 0..200 {
+        list = admin.get("/v1/precalls").await.expect(200);
+        if list["items"].as_array().unwrap().len() == want && w.desk.now() > Timestamp::ZERO {
+            return list;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("not {want}: {list}");
+}
+
+#[tokio::test]
+async fn announced_calls_one_record_one_call() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let now_s = w.desk.now().as_millis() / 1_000;
+    let secret = [0x2a; 32];
+    let send = |token: String| w.client.post("/v1/precall", json!({ "token": token }));
+    let good = announcement(&w.alpha, &secret, now_s, "nonce-0123456789", "+1 555 0123");
+    let taken = send(good.clone()).await;
+    announced(&w, &admin, 1).await;
+    let bad = [
+        good.clone(),
+        announcement(&w.alpha, &[1; 32], now_s, "nonce-1123456789", "+15550124"),
+        announcement(
+            &w.alpha,
+            &secret,
+            now_s - 3_600,
+            "nonce-2123456789",
+            "+15550125",
+        ),
+        "nothing of the sort".to_string(),
+    ];
+    for token in bad {
+        let refused = send(token).await;
+        assert_eq!(
+            (refused.status, refused.text()),
+            (taken.status, taken.text()),
+            "no oracle"
+        );
+    }
+    // An announcement after them is on the list, so they were looked at before it.
+    send(announcement(
+        &w.alpha,
+        &secret,
+        now_s,
+        "nonce-3123456789",
+        "+15550126",
+    ))
+    .await;
+    announced(&w, &admin, 2).await;
+
+    let expected = |n: u128| Event::AwaitStarted {
+        leg: LegId::from_u128(0x1E60_0000 + n),
+        what: Awaited::ExpectedCaller,
+        until: Timestamp::ZERO,
+        queue: None,
+    };
+    let outcome = |w: &World| w.told("end_await").pop().unwrap()["met"].clone();
+    let first = w.call(1, "+15550123", vec![expected(1)]).await;
+    assert_eq!(outcome(&w), true);
+    let customer = admin
+        .get(&format!("{}/customer", first.path))
+        .await
+        .expect(200);
+    assert_eq!(customer["announced_by"], "alpha-secret partner");
+    assert_eq!(customer["proof"]["trust"]["methods"], json!(["call_token"]));
+    w.call(2, "+15550123", vec![expected(2)]).await;
+    assert_eq!(outcome(&w), false, "a second call is screened");
+    w.heard(first.id, vec![ended()]).await;
+    announced(&w, &admin, 1).await;
+    w.call(3, "+15550123", vec![expected(3)]).await;
+    assert_eq!(outcome(&w), false, "the record died with its call");
+    w.advance_s(301);
+    w.call(4, "+15550126", vec![expected(4)]).await;
+    assert_eq!(outcome(&w), false, "too late");
+}
+
+#[tokio::test]
+async fn the_house_announces_its_own_calls() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let wish = json!({ "from": "+18005550100", "to": CALLER, "reason": "your order",
+        "send_to": { "by": "email", "address": "ann@example.org" } });
+    let made = admin.post("/v1/precall-notices", wish).await.expect(201);
+    assert!(w.last_mail().contains("+18005550100"));
+    let check = |notice: Value| {
+        w.client
+            .post("/v1/precall-notices/verify", json!({ "notice": notice }))
+    };
+    let verdict = check(made["notice"].clone()).await.expect(200);
+    assert_eq!(verdict["claims"]["reason"], "your order");
+    let forged = format!("{}x", made["notice"].as_str().unwrap());
+    assert_eq!(check(forged.into()).await.expect(200)["valid"], false);
+    w.advance_s(601);
+    assert_eq!(
+        check(made["notice"].clone()).await.expect(200)["fault"],
+        "expired"
+    );
+    let keys = w.client.get("/.well-known/jwks.json").await.expect(200);
+    assert_eq!(keys["keys"][0]["crv"], "P-256");
+}
+
+#[tokio::test]
+async fn weak_pins_and_wrong_rules_are_refused_with_what_to_do() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let path = format!("/v1/persons/{}/credentials", person(&w.alpha));
+    for pin in ["1234", "0000", "12a4"] {
+        let refused = admin
+            .post(&path, json!({ "method": "pin", "pin": pin }))
+            .await;
+        assert_eq!(refused.problem(400).0, "bad_request", "{pin}");
+    }
+    let rules = json!({ "intents": { "transfer": 9 }, "phone_methods": ["passkey"] });
+    let refused = admin
+        .json("PUT", "/v1/proof-policy", rules)
+        .await
+        .problem(400);
+    assert_eq!(refused.1, ["/intents/transfer", "/phone_methods/0"]);
+    let agent = w.as_role(&w.alpha, "agent").await;
+    assert_eq!(
+        agent
+            .get(&format!("/v1/persons/{}", person(&w.alpha)))
+            .await
+            .status,
+        403
+    );
+    let call = w.call(1, "+15550199", vec![]).await;
+    let nobody = agent
+        .post(
+            &format!("{}/proof/ask", call.path),
+            json!({ "method": "pin" }),
+        )
+        .await;
+    assert_eq!(nobody.problem(404).0, "not_found");
+}

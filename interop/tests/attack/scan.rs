@@ -1,0 +1,154 @@
+//! Scanners: SIPVicious looks for extensions, probes ask for more than they may.
+
+use crate::world::*;
+use cp_interop::Server;
+use cp_interop::probe::Probe;
+use std::process::Command;
+use std::time::Duration;
+
+/// Extensions asked for in every test run; 1001 and 1002 are among them.
+const EXTENSIONS: u32 = 400;
+
+#[test]
+fn svwar_finds_no_extension() {
+    let mut server = Server::start(&world());
+    let last = 999 + (EXTENSIONS * length()).min(10_000);
+    for method in ["REGISTER", "INVITE", "OPTIONS"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let told = Command::new("svwar")
+            .args([
+                "-m",
+                method,
+                &format!("-e1000-{last}"),
+                "-p",
+                &server.sip.port().to_string(),
+            ])
+            .args(["--force", "-t", "0", "--maximumtime=5", "127.0.0.1"])
+            .env("HOME", folder.path())
+            .current_dir(folder.path())
+            .output()
+            .expect("svwar, of the Debian package sipvicious");
+        let text = String::from_utf8_lossy(&told.stdout).into_owned()
+            + &String::from_utf8_lossy(&told.stderr);
+        let found = text
+            .lines()
+            .filter(|l| l.contains("reqauth") || l.contains("noauth") || l.contains("weird"))
+            .count();
+        assert!(
+            !text.contains("| Extension"),
+            "svwar -m {method} found {found}:\n{text}"
+        );
+    }
+    // The house still answers those it knows.
+    let number = format!("sip:answer@{}", server.sip);
+    Probe::udp(CARRIER, 0).normal_call(&number, server.sip, "the scan");
+    unharmed(&mut server, "the scan");
+}
+
+/// Every method from a stranger: the same answer whether the extension is there or not, and none
+/// that lets anything happen.
+#[test]
+fn strangers_learn_nothing_by_any_method() {
+    let server = Server::start(&world());
+    for method in [
+        "INVITE",
+        "REGISTER",
+        "OPTIONS",
+        "SUBSCRIBE",
+        "MESSAGE",
+        "PUBLISH",
+        "REFER",
+        "INFO",
+        "NOTIFY",
+        "UPDATE",
+        "BYE",
+        "PRACK",
+        "NOSUCH",
+    ] {
+        let ask = |user: &str, n: u8| {
+            // An address of its own for each question: none is out of tokens.
+            let mut probe = Probe::udp(std::net::Ipv4Addr::new(127, 0, 2, n), 0);
+            probe.patience = Duration::from_millis(1_500);
+            let uri = format!("sip:{user}@{}", server.sip);
+            let answer = probe.request(
+                method,
+                &uri,
+                user,
+                server.sip,
+                &["Expires: 60".into(), "Event: presence".into()],
+                None,
+            );
+            answer.map(|a| {
+                (
+                    a.status,
+                    a.headers("Server").count(),
+                    a.headers("User-Agent").count(),
+                )
+            })
+        };
+        let (there, not_there) = (ask("1001", 1), ask("7777", 2));
+        assert_eq!(there, not_there, "{method} tells who is there");
+        let status = there.as_ref().map_or(0, |t| t.0);
+        // OPTIONS outside a dialog is a greeting; everything else is refused.
+        let greeted = method == "OPTIONS" && status == 200;
+        assert!(
+            greeted || status == 0 || status >= 400,
+            "{method}: {status}"
+        );
+        assert!(
+            there.is_none_or(|t| t.1 + t.2 == 0),
+            "{method} tells the product"
+        );
+    }
+    assert!(server.trails().is_empty(), "a stranger made an interaction");
+}
+
+#[test]
+fn bans_are_seen_and_taken_back_by_api() {
+    let server = Server::start(&world());
+    let operator = server.client(
+        cp_interop::server::OPERATOR.0,
+        cp_interop::server::OPERATOR.1,
+    );
+    let mut thief = Probe::udp(STRANGER, 0);
+    let guess = |probe: &mut Probe| {
+        let algorithm = cp_interop::digest::Algorithm::Md5;
+        probe.register(
+            "1001",
+            cp_interop::server::DOMAIN,
+            "wrong",
+            algorithm,
+            server.sip,
+        )
+    };
+    thief.patience = Duration::from_millis(1_000);
+    let banned = || {
+        let answer = operator.get("/v1/node/bans").expect("an answer").json();
+        cp_interop::events::items(&answer).len()
+    };
+    assert_eq!(banned(), 0);
+    let mut tries = 0;
+    while banned() == 0 {
+        tries += 1;
+        assert!(tries <= 20, "no ban after {tries} wrong passwords");
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| guess(&mut thief)));
+    }
+    assert!(
+        thief.options(server.sip).is_none(),
+        "who is banned gets no answer"
+    );
+    let answer = operator
+        .send("DELETE", &format!("/v1/node/bans/{STRANGER}"), None)
+        .expect("an answer");
+    assert_eq!(answer.status, 204);
+    assert_eq!(banned(), 0);
+    assert!(
+        thief.options(server.sip).is_some(),
+        "and answers when it is taken back"
+    );
+    // An administrator of a tenant may not.
+    assert_eq!(
+        server.http.get("/v1/node/bans").expect("an answer").status,
+        403
+    );
+}

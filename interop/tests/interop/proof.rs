@@ -1,0 +1,362 @@
+//! Customers prove themselves by telephone: digits on real phones, codes by a real mail server,
+//! announced calls; and what was proven goes along with the caller.
+
+use cp_interop::phone::Setup;
+use cp_interop::process::Process;
+use cp_interop::server::{number, phone, tenant, trunk};
+use cp_interop::{Phone, Server, Sipp, ports, wait};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::Command;
+
+const PIN: &str = "2580";
+
+/// Ann serves `support`, Bob `second line`; both queues want callers proven. Cara (1003) is a customer.
+fn house() -> Value {
+    let agent = |name: &str, extension: &str, user: &str, queue: &str| {
+        json!({"name": name, "extension": extension, "queues": [queue], "phone": user,
+               "available_when_registered": true, "wrap_up_ms": 0})
+    };
+    let queue = |name: &str| json!({"name": name, "wrap_up_ms": 0, "ring_ms_max": 20_000});
+    let announced = json!({"to": "await", "what": {"for": "expected_caller"}, "timeout_ms": 5_000,
+        "then": {"to": "answer"}, "otherwise": {"to": "reject", "status": 603}});
+    tenant(json!({
+        "phones": [phone("1001"), phone("1002"), phone("1003")],
+        "agents": [agent("Ann", "201", "1001", "support"), agent("Bob", "202", "1002", "second line")],
+        "queues": [queue("support"), queue("second line")],
+        "trunks": [trunk("carrier", &["127.0.0.2/32"], "")],
+        "numbers": [
+            number("support", json!({"to": "queue", "queue": "support"})),
+            number("announced", announced),
+        ],
+    }))
+}
+
+struct World {
+    server: Server,
+    second: String,
+}
+
+/// `more`: settings of the server; both queues let nobody in who is not proven to level 2.
+fn world(more: &[(&str, &str)], otherwise: Value) -> World {
+    let server = Server::start_with(&house(), more);
+    let gate = json!({"gate": {"what": {"for": "proof", "level": 2}, "timeout_ms": 60_000, "otherwise": otherwise}});
+    for name in ["support", "second line"] {
+        let id = server.id_of("queues", "name", name);
+        change(&server, "PATCH", &format!("/v1/queues/{id}"), &gate, 200);
+    }
+    let cara = json!({"name": "Cara", "identities": [
+        {"kind": "account", "value": "1003"}, {"kind": "email", "value": "cara@customer.test"}],
+        "fields": [{"name": "balance", "label": "Balance", "value": "1,234.56 EUR", "class": "secure"}]});
+    let cara = change(&server, "POST", "/v1/persons", &cara, 201);
+    let path = format!(
+        "/v1/persons/{}/credentials",
+        cara["id"].as_str().expect("an id")
+    );
+    change(
+        &server,
+        "POST",
+        &path,
+        &json!({"method": "pin", "pin": PIN}),
+        201,
+    );
+    let second = server.id_of("queues", "name", "second line");
+    World { server, second }
+}
+
+fn change(server: &Server, method: &str, path: &str, body: &Value, status: u16) -> Value {
+    let answer = server.http.send(method, path, Some(body));
+    let answer = answer.unwrap_or_else(|e| panic!("{method} {path}: {e}"));
+    assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+    if answer.body.is_empty() {
+        Value::Null
+    } else {
+        answer.json()
+    }
+}
+
+fn customer(server: &Server, interaction: &str) -> Value {
+    server.get(&format!("/v1/interactions/{interaction}/customer"))
+}
+
+fn agent(user: &str, server: &Server) -> Phone {
+    Setup::new(user).tone(1_000).start(server)
+}
+
+#[test]
+fn a_pin_keyed_on_a_phone_is_asked_once_over_queue_blind_and_attended_transfers() {
+    let World { server, second } = world(&[], Value::Null);
+    let mut ann = agent("1001", &server);
+    let mut bob = agent("1002", &server);
+    let mut cara = Setup::new("1003").tone(600).start(&server);
+    cara.dial(&server.uri("support"));
+    cara.expect("CALL_ESTABLISHED");
+    let trail = server.wait_trail("a question", |t| t.has("collect.started"));
+    assert!(
+        !trail.has("offer.made"),
+        "nobody is offered a caller who is not proven"
+    );
+    let interaction = trail.interaction.clone();
+    let before = customer(&server, &interaction);
+    assert_eq!(before["fields"][0]["locked"], true, "{before}");
+    cara.digits("9999#");
+    server.wait_trail("another try", |t| t.count("collect.started") == 2);
+    assert!(!ann.has_seen("CALL_INCOMING"));
+    cara.digits(&format!("{PIN}#"));
+    ann.expect("CALL_INCOMING");
+    ann.accept();
+    ann.hears(600.0);
+    let after = customer(&server, &interaction);
+    assert_eq!(after["fields"][0]["value"], "1,234.56 EUR", "{after}");
+    assert_eq!(after["proof"]["methods"], json!(["pin"]));
+
+    // To the other queue, which wants the same proof: it is there.
+    let leg = server
+        .wait_trail("a bridge", |t| t.has("call.bridged"))
+        .leg_of("201");
+    let to = json!({"destination": {"to": "queue", "queue": second}});
+    server.command(&format!("/v1/legs/{leg}/transfer"), &to);
+    bob.expect("CALL_INCOMING");
+    bob.accept();
+    bob.hears(600.0);
+    // Blind, to Ann's phone.
+    let trail = server.wait_trail("Bob's leg", |t| t.count("call.bridged") == 2);
+    let to =
+        json!({"destination": {"to": "agent", "agent": server.id_of("agents", "name", "Ann")}});
+    server.command(&format!("/v1/legs/{}/transfer", trail.leg_of("202")), &to);
+    ann.expect("CALL_INCOMING");
+    ann.accept();
+    ann.hears(600.0);
+    // Attended, to Bob's again.
+    let trail = server.wait_trail("Ann's leg", |t| t.count("call.bridged") == 3);
+    let legs: Vec<String> = trail
+        .all("leg.added")
+        .filter(|e| e["address"].to_string().contains("201"))
+        .filter_map(|e| e["leg"].as_str().map(str::to_string))
+        .collect();
+    let leg = legs.last().expect("Ann's second leg");
+    let target = json!({"target": {"kind": "extension", "extension": "202"}});
+    server.command(&format!("/v1/legs/{leg}/consult"), &target);
+    bob.expect("CALL_INCOMING");
+    bob.accept();
+    server.wait_trail("the consultation", |t| t.has("consult.started"));
+    bob.hears(1_000.0);
+    server.command(&format!("/v1/legs/{leg}/complete"), &json!({}));
+    bob.hears(600.0);
+    let last = customer(&server, &interaction);
+    assert_eq!(last["proof"]["level"], 2, "{last}");
+    let token = server.get(&format!("/v1/interactions/{interaction}/proof"));
+    cara.hang_up();
+
+    let trail = server.wait_only_trail();
+    assert_eq!(
+        trail.count("collect.started"),
+        2,
+        "no further question after the right answer"
+    );
+    assert_eq!(trail.count("await.started"), 2);
+    let how: Vec<_> = trail
+        .all("proof.changed")
+        .map(|e| e["step"].clone())
+        .collect();
+    assert_eq!(how[..2], [json!("failed"), json!("proven")], "{how:?}");
+    assert_eq!(trail.count("leg.digit"), 0, "what was keyed is in no log");
+    assert!(!format!("{:?}", trail.events).contains(PIN));
+    // With the call ends what was proven in it.
+    let path = format!("/v1/interactions/{interaction}/proof/verify");
+    let shown = json!({"assertion": token["assertion"]});
+    wait::until("the end of the proof", || {
+        let verdict = server.post(&path, &shown).json();
+        (verdict["fault"] == "revoked").then_some(())
+    });
+    assert!(!server.log().contains(PIN));
+}
+
+#[test]
+fn wrong_pins_lead_where_the_queue_says() {
+    let world = world(&[], json!({"to": "echo"}));
+    let server = world.server;
+    let ann = agent("1001", &server);
+    let mut cara = Setup::new("1003").tone(600).start(&server);
+    cara.dial(&server.uri("support"));
+    cara.expect("CALL_ESTABLISHED");
+    for n in 1..=3 {
+        server.wait_trail("a question", |t| t.count("collect.started") == n);
+        cara.digits("1357#");
+    }
+    let trail = server.wait_trail("an end of the wait", |t| t.has("await.ended"));
+    assert_eq!(
+        trail.find("await.ended").map(|e| e["met"].clone()),
+        Some(json!(false))
+    );
+    cara.hears(600.0);
+    assert!(!ann.has_seen("CALL_INCOMING"));
+}
+
+/// A mail server that keeps what it takes as files.
+struct MailServer {
+    _process: Process,
+    port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl MailServer {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let port = ports::one();
+        let mut command = Command::new("aiosmtpd");
+        command
+            .args([
+                "-n",
+                "-l",
+                &format!("127.0.0.1:{port}"),
+                "-c",
+                "aiosmtpd.handlers.Mailbox",
+            ])
+            .arg(folder.path().join("mail"));
+        let process = Process::start("aiosmtpd", folder.path(), &mut command);
+        wait::until("a mail server", || {
+            std::net::TcpStream::connect(("127.0.0.1", port))
+                .ok()
+                .map(|_| ())
+        });
+        Self {
+            _process: process,
+            port,
+            folder,
+        }
+    }
+
+    /// The newest message, once there is one.
+    fn message(&self) -> String {
+        let folder: PathBuf = self.folder.path().join("mail/new");
+        wait::until("a message", || {
+            let file = std::fs::read_dir(&folder).ok()?.flatten().next()?;
+            std::fs::read_to_string(file.path())
+                .ok()
+                .filter(|t| !t.is_empty())
+        })
+    }
+}
+
+#[test]
+fn a_code_sent_by_mail_is_keyed_on_the_phone() {
+    let mail = MailServer::start();
+    let address = format!("127.0.0.1:{}", mail.port);
+    let settings = [
+        ("CROSSPOINT_MAIL_SERVER", address.as_str()),
+        ("CROSSPOINT_MAIL_SECURITY", "none"),
+        ("CROSSPOINT_MAIL_FROM", "calls@house.test"),
+    ];
+    let World { server, .. } = world(&settings, json!({"to": "reject", "status": 603}));
+    change(
+        &server,
+        "PUT",
+        "/v1/proof-policy",
+        &json!({"phone_methods": ["code"]}),
+        200,
+    );
+    let mut ann = agent("1001", &server);
+    let mut cara = Setup::new("1003").tone(600).start(&server);
+    cara.dial(&server.uri("support"));
+    cara.expect("CALL_ESTABLISHED");
+    server.wait_trail("a question", |t| t.has("collect.started"));
+    let message = mail.message();
+    assert!(message.contains("To: cara@customer.test"), "{message}");
+    let line = message
+        .lines()
+        .find_map(|l| l.strip_prefix("Your code is "));
+    let code: String = line
+        .expect("a code")
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    assert_eq!(code.len(), 8);
+    cara.digits(&code);
+    ann.expect("CALL_INCOMING");
+    ann.accept();
+    ann.hears(600.0);
+    let trail = server.wait_trail("a bridge", |t| t.has("call.bridged"));
+    let shown = customer(&server, &trail.interaction);
+    assert_eq!(shown["proof"]["methods"], json!(["code"]), "{shown}");
+    assert!(!format!("{:?}", trail.events).contains(&code));
+}
+
+/// A token as a partner makes it, by a tool of its own.
+fn announcement(partner: &Value, from: &str, nonce: &str, secret: Option<&str>) -> String {
+    let program = "import base64,hashlib,hmac,json,sys,time\n\
+        kid,secret,sender,nonce=sys.argv[1:]\n\
+        b=lambda x: base64.urlsafe_b64encode(x).rstrip(b'=').decode()\n\
+        now=int(time.time())\n\
+        i=b(json.dumps({'alg':'HS256','kid':kid,'typ':'cp-precall+jwt'}).encode())+'.'+\
+        b(json.dumps({'jti':nonce,'iat':now,'exp':now+120,'from':sender,'name':'Ann of Partner'}).encode())\n\
+        k=base64.urlsafe_b64decode(secret+'='*(-len(secret)%4))\n\
+        print(i+'.'+b(hmac.new(k,i.encode(),hashlib.sha256).digest()))\n";
+    let known = partner["secret"].as_str().expect("a secret");
+    let made = Command::new("python3")
+        .args(["-c", program, partner["id"].as_str().expect("an id")])
+        .args([secret.unwrap_or(known), from, nonce])
+        .output()
+        .expect("python3 runs");
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    String::from_utf8_lossy(&made.stdout).trim().to_string()
+}
+
+#[test]
+fn an_announced_call_is_let_in_once_and_others_are_screened() {
+    let World { server, .. } = world(&[], Value::Null);
+    let partner = change(
+        &server,
+        "POST",
+        "/v1/caller-partners",
+        &json!({"name": "Partner"}),
+        201,
+    );
+    let screened = || {
+        let caller = Sipp::new("uac_refused")
+            .dial("announced")
+            .value("STATUS", 603);
+        caller.run(server.sip);
+    };
+    let announce = |token: &str| {
+        let body = json!({ "token": token });
+        let answer = server.post("/v1/precall", &body);
+        assert_eq!((answer.status, answer.text()), (202, "{}".to_string()));
+    };
+    let listed = |n: usize| {
+        wait::until("the list", || {
+            let list = server.get("/v1/precalls");
+            (list["items"].as_array().map(Vec::len) == Some(n)).then_some(())
+        });
+    };
+    screened();
+    // A token that somebody else signed: the same answer, and no record.
+    let wrong = announcement(
+        &partner,
+        "15550100",
+        "nonce-0000000000",
+        Some("d3Jvbmcgc2VjcmV0IG9mIHNvbWVib2R5IGVsc2U"),
+    );
+    announce(&wrong);
+    let good = announcement(&partner, "15550100", "nonce-1111111111", None);
+    announce(&good);
+    listed(1);
+    Sipp::new("uac").dial("announced").run(server.sip);
+    listed(0);
+    screened();
+    // The same token again makes no second record.
+    announce(&good);
+    screened();
+    let trail = server
+        .trails()
+        .into_iter()
+        .find(|t| t.find("await.ended").is_some_and(|e| e["met"] == true))
+        .expect("the call that was let in");
+    let told = trail.find("proof.changed").expect("who announced it");
+    assert_eq!(told["trust"]["by"], "Partner", "{told}");
+    assert_eq!(told["trust"]["methods"], json!(["call_token"]));
+}
