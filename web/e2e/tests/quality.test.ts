@@ -83,6 +83,7 @@ test("a whole call by keyboard alone, and axe in the middle of it", async () => 
   const wrong = troubles(page);
   const { email, password } = server.person("Anna");
   await page.goto("/");
+  await page.getByLabel("E-mail").and(page.locator(":focus")).waitFor();
   await page.keyboard.type(email);
   await page.keyboard.press("Tab");
   await page.keyboard.type(password);
@@ -161,7 +162,6 @@ test("a refused microphone is explained, and the desk phone stays offered", asyn
     const page = await closed.newPage();
     await signIn(page, server.person("Anna"));
     await page.getByRole("button", { name: /^Phone/ }).click();
-    await page.getByRole("button", { name: /in this browser/ }).first().click();
     const help = page.getByRole("dialog").getByRole("alert");
     await expect.poll(() => help.innerText()).toMatch(/allow the microphone/);
     await page.getByText("A phone of yours can be reached.").waitFor();

@@ -75,7 +75,7 @@ test("the floor shows who talks; listening, whispering and leaving work", async 
   caller.hangUp();
   await page.locator("[data-live-call]").waitFor({ state: "detached" });
   await page.getByRole("tab", { name: "Agents" }).click();
-  await row.getByRole("button", { name: "Set status of Anna" }).click();
+  await row.getByRole("button", { name: "Status of Anna" }).click();
   await page.getByRole("menuitem", { name: "Offline" }).click();
   await page.getByRole("link", { name: "Reports" }).click();
   await page.getByText("Through the day").waitFor();

@@ -30,9 +30,9 @@ export function HoursTrial(props: { draft: Value }) {
   };
   return (
     <section aria-label={t("Try these hours")} className="mt-4 flex flex-col gap-2 rounded-lg bg-sunken p-3">
-      <div className="flex flex-wrap items-end gap-2">
+      <div className="flex flex-wrap items-start gap-2">
         <TextField label={t("Would it be open at")} type="datetime-local" value={at} onChange={setAt} className="w-56" hint={t("Empty: now. In the time of this computer.")} />
-        <Button onPress={() => void attempt()} className="mb-5">
+        <Button onPress={() => void attempt()} className="mt-5">
           {t("Try")}
         </Button>
       </div>

@@ -68,6 +68,7 @@ function Wrapping(props: { interaction: string }) {
 function Idle(props: { agent: string; available: boolean }) {
   return (
     <div className="mx-auto flex max-w-md flex-col gap-6 pt-8">
+      <h1 className="sr-only">{t("Desk")}</h1>
       {props.available ? (
         <Empty icon={<Headphones size={22} aria-hidden />} title={t("Ready for the next call")}>
           {t("It rings at the top left, with a sound and a notification.")}

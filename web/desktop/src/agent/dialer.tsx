@@ -21,14 +21,14 @@ export function Dialer() {
   return (
     <Card label={t("Make a call")} className="p-4">
       <form
-        className="flex items-end gap-2"
+        className="flex items-start gap-2"
         onSubmit={(event) => {
           event.preventDefault();
           void call();
         }}
       >
         <TextField label={t("Call a number, an extension or a SIP address")} value={to} onChange={setTo} className="flex-1" hint={here ? t("With this browser.") : t("Your desk phone rings first.")} />
-        <Button type="submit" look="primary" busy="call" isDisabled={!to.trim()} icon={<PhoneOutgoing size={15} aria-hidden />} className="mb-5">
+        <Button type="submit" look="primary" busy="call" isDisabled={!to.trim()} icon={<PhoneOutgoing size={15} aria-hidden />} className="mt-5">
           {t("Call")}
         </Button>
       </form>

@@ -5,9 +5,9 @@ import { currentDevices } from "../lib/devices";
 import { customer } from "../lib/format";
 import { useHotkeys } from "../lib/hotkeys";
 import { t } from "../lib/i18n";
-import { live, serverNow, useAgent } from "../lib/live";
+import { live, serverNow, useAgent, useInteractions } from "../lib/live";
 import type { LiveOffer } from "../lib/live-types";
-import { nameOf } from "../lib/names";
+import { nameOf, useRows } from "../lib/names";
 import { ring, stopRinging } from "../lib/ring";
 import { useSession } from "../lib/session";
 import { useSoftphone, type SoftLeg } from "../lib/softphone";
@@ -30,6 +30,9 @@ export function ringingLegs(legs: SoftLeg[], offers: LiveOffer[]): SoftLeg[] {
 
 export const legCaller = (leg: SoftLeg): string => leg.from_name || (typeof leg.from === "string" ? leg.from : "value" in leg.from ? leg.from.value : t("Anonymous"));
 
+/** How long an offer rings before it is announced without a name. */
+const NAME_MS_MAX = 1_000;
+
 /** Mounted once per desk. */
 export function OfferWatch() {
   const session = useSession();
@@ -38,6 +41,9 @@ export function OfferWatch() {
   const offers = me?.offers ?? [];
   const legs = ringingLegs(phone.legs, offers);
   const waiting = [...offers.map((o) => o.id), ...legs.map((l) => l.leg)].join(" ");
+  const interactions = useInteractions();
+  useRows("queues");
+  const unknown = offers.some((o) => !interactions.has(o.interaction));
   const told = useRef(new Set<string>());
   const latest = useRef({ offers, legs });
   useEffect(() => {
@@ -53,18 +59,21 @@ export function OfferWatch() {
       stopRinging();
       return;
     }
-    for (const id of ids) {
-      if (told.current.has(id)) continue;
+    const announce = (id: string): void => {
+      if (told.current.has(id)) return;
       told.current.add(id);
-      seen.set(id, serverNow());
       const offer = now.offers.find((o) => o.id === id);
       const leg = now.legs.find((l) => l.leg === id);
       const who = offer ? offerCaller(offer) : leg ? legCaller(leg) : "";
       const queue = offer?.queue ? nameOf("queues", offer.queue) : "";
       ring(t("Incoming call"), queue ? `${who} · ${queue}` : who, currentDevices().output || undefined);
       say(queue ? t("Incoming call from {who}, queue {queue}. Alt A accepts, Alt R rejects.", { who, queue }) : t("Incoming call from {who}. Alt A accepts, Alt R rejects.", { who }), true);
-    }
-  }, [waiting]);
+    };
+    for (const id of ids) if (!seen.has(id)) seen.set(id, serverNow());
+    // Who it is comes a moment after that it is; a call without a name is told in the end too.
+    const late = setTimeout(() => ids.forEach(announce), unknown ? NAME_MS_MAX : 0);
+    return () => clearTimeout(late);
+  }, [waiting, unknown]);
   useEffect(() => stopRinging, []);
 
   const first = () => latest.current;

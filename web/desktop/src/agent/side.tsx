@@ -13,6 +13,7 @@ import { Badge, Definition, Empty, Failed } from "../ui/parts";
 import { History, UserRound } from "../ui/icons";
 import { reasonWord } from "../history/words";
 import { Proof } from "../history/proof";
+import { readTrail } from "../history/trail";
 import { WrapUp } from "./wrap-up";
 
 type Which = "customer" | "history" | "notes";
@@ -139,7 +140,7 @@ function Before(props: { interaction: string }) {
 function WrittenNotes(props: { interaction: string }) {
   const query = useQuery({
     queryKey: ["notes", props.interaction],
-    queryFn: async () => (await import("../history/trail")).readTrail(props.interaction),
+    queryFn: () => readTrail(props.interaction),
   });
   const notes = (query.data ?? []).filter((e) => e.type === "wrap_up.noted" && e.data.note);
   if (!notes.length) return <Empty title={t("No notes")} />;

@@ -157,8 +157,10 @@ const rules: Record<string, Apply> = {
   "wrap_up.started": onAgent((_, e) => ({ wrap_up_until: text(e, "until") })),
   "wrap_up.ended": onAgent(() => ({ wrap_up_until: null })),
   "phone.registered": (state, event) => {
+    // A phone that was away makes its agent reachable: which agent, the document tells.
+    const away = !state.phones.get(event.subject)?.registered;
     const known = change(state.phones, event.subject, () => ({ registered: true, transport: text(event, "transport") }));
-    return { phones: true, stale: !known };
+    return { phones: true, stale: away || !known };
   },
   "phone.unregistered": () => ({ stale: true }),
   "trunk.up": (state, event) => {

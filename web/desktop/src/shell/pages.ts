@@ -28,7 +28,7 @@ export function pages(): PageEntry[] {
     { path: "wallboard", name: t("Wallboard"), icon: Monitor, page: Wallboard, shown: may("live:read") },
     { path: "interactions", name: t("Interactions"), icon: History, page: Interactions, shown: may("interactions:read") || may("interactions:read-own") },
     { path: "reports", name: t("Reports"), icon: BarChart3, page: Reports, shown: may("interactions:read") },
-    { path: "admin", name: t("Administration"), icon: Building2, page: Admin, shown: may("queues:write") },
+    { path: "admin", name: t("Admin"), icon: Building2, page: Admin, shown: may("queues:write") },
     { path: "settings", name: t("Settings"), icon: SlidersHorizontal, page: Settings, shown: true },
   ].filter((p) => p.shown);
 }

@@ -45,8 +45,9 @@ export function PresenceMenu() {
   const current = key(me.next_presence ?? me.presence);
   return (
     <MenuTrigger>
-      <AriaButton aria-label={t("Presence: {presence}", { presence: me.next_presence ? t("{now}, next {next}", { now: word, next: presenceWord(me.next_presence) }) : word })} className="flex h-9 cursor-default items-center gap-2 rounded-full border border-line bg-raised px-3 font-medium hover:border-edge" data-presence={typeof me.presence === "string" ? me.presence : "other"} data-state={me.state}>
+      <AriaButton className="flex h-9 cursor-default items-center gap-2 rounded-full border border-line bg-raised px-3 font-medium hover:border-edge" data-presence={typeof me.presence === "string" ? me.presence : "other"} data-state={me.state}>
         <Dot tone={presenceTone(me)} />
+        <span className="sr-only">{t("Presence")}</span>
         <span>{word}</span>
         <Clock since={me.since} className="font-normal text-muted" />
         {me.next_presence ? <span className="border-s border-line ps-2 font-normal text-muted">{t("Next: {presence}", { presence: presenceWord(me.next_presence) })}</span> : null}

@@ -32,7 +32,7 @@ export function Shell() {
       <TopBar />
       <Lost />
       <div className="flex min-h-0 flex-1 flex-col-reverse sm:flex-row">
-        <nav aria-label={t("Pages")} className="flex shrink-0 justify-around border-t border-line bg-surface p-1.5 sm:w-20 sm:flex-col sm:justify-start sm:gap-1 sm:border-e sm:border-t-0">
+        <nav aria-label={t("Pages")} className="flex shrink-0 justify-around border-t border-line bg-surface p-1.5 sm:w-22 sm:flex-col sm:justify-start sm:gap-1 sm:border-e sm:border-t-0">
           {all.map((p) => (
             <NavLink key={p.path} path={p.path} name={p.name} current={p === current} icon={<p.icon size={19} />} />
           ))}

@@ -266,12 +266,12 @@ function ForcePresence(props: { agent: LiveAgent; name: string }) {
   const choices = usePresences();
   return (
     <MenuTrigger>
-      <AriaButton aria-label={t("Set status of {name}", { name: props.name })} className="inline-flex h-7 cursor-default items-center gap-1 rounded-md border border-line bg-raised px-2 text-xs font-medium hover:border-edge">
+      <AriaButton aria-label={t("Status of {name}", { name: props.name })} className="inline-flex h-7 cursor-default items-center gap-1 rounded-md border border-line bg-raised px-2 text-xs font-medium hover:border-edge">
         {t("Status")}
         <ChevronDown size={12} aria-hidden />
       </AriaButton>
       <Popover className="z-50 min-w-44 rounded-md border border-line bg-raised p-1 shadow-lg">
-        <Menu aria-label={t("Set status of {name}", { name: props.name })} className="outline-none" onAction={(key) => void setPresence(props.agent.id, choices[Number(key)] ?? "offline")}>
+        <Menu aria-label={t("Status of {name}", { name: props.name })} className="outline-none" onAction={(key) => void setPresence(props.agent.id, choices[Number(key)] ?? "offline")}>
           {choices.map((p, n) => (
             <MenuItem key={n} id={String(n)} className="cursor-default rounded px-2.5 py-1.5 outline-none focus:bg-accent-soft">
               {presenceWord(p)}
