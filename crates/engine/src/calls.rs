@@ -288,11 +288,22 @@ impl Engine {
             _ => None,
         };
         let early_media = plan.is_some();
+        // Each contact that rings by now; lines are not part of a snapshot.
+        let rings = entry.calls.iter().filter_map(|c| self.ua.ring_snapshot(*c));
+        let dialog = Some(rings.collect::<Vec<_>>().join("\n")).filter(|d| !d.is_empty());
         if let Some(plan) = plan {
             self.open(leg, plan);
         }
-        self.work
-            .push_back((id, IxInput::Leg(leg, LegEvent::Ringing { early_media })));
+        self.work.push_back((
+            id,
+            IxInput::Leg(
+                leg,
+                LegEvent::Ringing {
+                    early_media,
+                    dialog,
+                },
+            ),
+        ));
     }
 
     fn far_answered(&mut self, now: Timestamp, call: CallRef, sdp: Option<Bytes>) {

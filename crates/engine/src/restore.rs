@@ -55,8 +55,10 @@ impl Engine {
         for (id, tenant, records) in open {
             let state = State::replay(id, tenant, &records);
             // The phones and trunks of these calls still believe in them: say goodbye.
-            for dialog in state.live_legs().filter_map(|l| l.dialog.clone()) {
-                let _ = self.ua.end_orphan(now, &dialog);
+            for dialogs in state.live_legs().filter_map(|l| l.dialog.clone()) {
+                for dialog in dialogs.lines() {
+                    let _ = self.ua.end_orphan(now, dialog);
+                }
             }
             let seq = records.len() as u64;
             let interaction = Interaction::from_state(state);

@@ -241,7 +241,13 @@ impl Engine {
             );
         }
         let early_media = false;
-        let ringing = IxInput::Leg(leg, LegEvent::Ringing { early_media });
+        let ringing = IxInput::Leg(
+            leg,
+            LegEvent::Ringing {
+                early_media,
+                dialog: None,
+            },
+        );
         self.work.push_back((id, ringing));
     }
 

@@ -13,6 +13,8 @@ pub enum LegEvent {
     /// An outgoing leg rings; `early_media`: its audio already flows.
     Ringing {
         early_media: bool,
+        /// As in `Answered`.
+        dialog: Option<String>,
     },
     Answered {
         codec: Option<String>,

@@ -342,7 +342,14 @@ impl State {
                 self.legs.push(l);
             }
             Event::LegMovedOut { leg, .. } => self.leg_gone(*leg, EndReason::Transferred),
-            Event::LegRinging { leg, early_media } => self.each(&[*leg], |l| {
+            Event::LegRinging {
+                leg,
+                early_media,
+                dialog,
+            } => self.each(&[*leg], |l| {
+                if dialog.is_some() {
+                    l.dialog = dialog.clone();
+                }
                 if l.status == LegStatus::Dialing {
                     l.status = LegStatus::Ringing;
                     l.since = at;

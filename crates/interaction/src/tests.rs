@@ -65,6 +65,7 @@ fn rings(n: u128, early_media: bool) -> Event {
     Event::LegRinging {
         leg: leg(n),
         early_media,
+        dialog: None,
     }
 }
 

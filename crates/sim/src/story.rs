@@ -100,7 +100,9 @@ impl<'a> Story<'a> {
                 format!("leg {name} {role:?} moved in")
             }
             LegMovedOut { leg, .. } => format!("leg {} moved out", self.leg(*leg)),
-            LegRinging { leg, early_media } => {
+            LegRinging {
+                leg, early_media, ..
+            } => {
                 let early = if *early_media { " with audio" } else { "" };
                 format!("{} rings{early}", self.leg(*leg))
             }

@@ -216,7 +216,13 @@ events! {
         /// The leg this one was made for (transfer, consult): the asker.
         cause: Option<LegId>,
     }
-    LegRinging = "leg.ringing" { leg: LegId, early_media: bool }
+    LegRinging = "leg.ringing" {
+        leg: LegId,
+        early_media: bool,
+        /// What is needed to stop the ringing after a crash of this node; as in `leg.answered`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dialog: Option<String>,
+    }
     LegAnswered = "leg.answered" {
         leg: LegId,
         codec: Option<String>,

@@ -28,3 +28,17 @@ fn calls_that_died_end_as_node_lost() {
     a.dial(&server.uri("1002"));
     b.hears(HIGH);
 }
+
+#[test]
+fn a_phone_that_rings_stops_when_the_server_comes_back() {
+    let mut server = server();
+    let mut a = Setup::new("1001").start(&server);
+    let mut b = Setup::new("1002").start(&server);
+    a.dial(&server.uri("1002"));
+    b.expect("CALL_INCOMING");
+    server.wait_trail("a ring", |t| t.has("leg.ringing"));
+    server.crash_and_restart();
+    b.expect("CALL_CLOSED");
+    let trail = server.wait_only_trail();
+    assert_eq!(trail.end_reason(), "node_lost");
+}

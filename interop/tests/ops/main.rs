@@ -1,6 +1,7 @@
 //! What whoever runs Crosspoint relies on: start and stop, metrics, logs, traces, secure transports,
 //! and what happens when the machine does not play along.
 
+mod carriers;
 mod collector;
 mod crash;
 mod drain;

@@ -7,7 +7,7 @@ use cp_interop::digest::Algorithm;
 use cp_interop::probe::Probe;
 use cp_interop::server::{DOMAIN, password};
 use cp_interop::{Server, ports, wait};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use tempfile::TempDir;
 
 struct Secure {
@@ -52,7 +52,8 @@ impl Secure {
     fn over_wss(&self) -> Probe {
         let stream = tls(self.wss, self.certificate.read()).expect("a TLS connection");
         let local = stream.sock.local_addr().expect("an address");
-        let channel = OverWss::open(stream, "sip").unwrap_or_else(|s| panic!("refused with {s}"));
+        let channel =
+            OverWss::open(stream, "wss", "sip").unwrap_or_else(|s| panic!("refused with {s}"));
         Probe::over(Box::new(channel), local)
     }
 }
@@ -97,7 +98,20 @@ fn a_phone_registers_and_calls_over_wss() {
     registers_and_calls(&mut probe, &s.server, s.wss);
     // Only who speaks SIP over it (RFC 7118 section 4).
     let stream = tls(s.wss, s.certificate.read()).expect("a TLS connection");
-    assert_eq!(OverWss::open(stream, "chat").err(), Some(400));
+    assert_eq!(OverWss::open(stream, "wss", "chat").err(), Some(400));
+}
+
+#[test]
+fn a_phone_registers_and_calls_over_plain_websocket() {
+    let ws = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::one()));
+    let server = server(&[("CROSSPOINT_SIP_WS", &ws.to_string())]);
+    let connect = || TcpStream::connect(ws).expect("a connection");
+    let local = connect().local_addr().expect("an address");
+    let channel = OverWss::open(connect(), "ws", "sip");
+    let channel = channel.unwrap_or_else(|s| panic!("refused with {s}"));
+    let mut probe = Probe::over(Box::new(channel), local);
+    registers_and_calls(&mut probe, &server, ws);
+    assert_eq!(OverWss::open(connect(), "ws", "chat").err(), Some(400));
 }
 
 #[test]

@@ -1,11 +1,15 @@
-//! SIP over TLS and over secure WebSocket (RFC 7118), as a client speaks it.
+//! SIP over TLS and over WebSocket, plain and secure (RFC 7118), as a client speaks it; and a carrier
+//! that is called over TLS.
 
 use cp_interop::probe::{Channel, whole_message};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +20,107 @@ use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, client};
 /// What certificates here are for.
 pub(crate) const NAME: &str = "sip.interop.test";
 
-type Tls = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
+
+/// A stream that gives up reading after a while.
+pub(crate) trait Timed: Read + Write + Send {
+    fn limit(&self, limit: Duration) -> std::io::Result<()>;
+}
+
+impl Timed for TcpStream {
+    fn limit(&self, limit: Duration) -> std::io::Result<()> {
+        self.set_read_timeout(Some(limit))
+    }
+}
+impl Timed for Tls {
+    fn limit(&self, limit: Duration) -> std::io::Result<()> {
+        self.sock.set_read_timeout(Some(limit))
+    }
+}
+impl Timed for StreamOwned<ServerConnection, TcpStream> {
+    fn limit(&self, limit: Duration) -> std::io::Result<()> {
+        self.sock.set_read_timeout(Some(limit))
+    }
+}
+
+/// An authority and what it signs, as files of a folder.
+pub(crate) struct Authority {
+    folder: tempfile::TempDir,
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("ca.pem"), issuer.pem()).expect("write");
+        Self { folder, issuer }
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A certificate for a host: `<host>.pem` and `<host>.key`.
+    pub(crate) fn sign(&self, host: &str) {
+        let params = CertificateParams::new(vec![host.to_string()]).expect("parameters");
+        let key = KeyPair::generate().expect("a key");
+        let made = params.signed_by(&key, &self.issuer).expect("sign");
+        std::fs::write(self.file(&format!("{host}.pem")), made.pem()).expect("write");
+        std::fs::write(self.file(&format!("{host}.key")), key.serialize_pem()).expect("write");
+    }
+
+    fn identity(&self, host: &str) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let chain = CertificateDer::from_pem_file(self.file(&format!("{host}.pem")));
+        let key = PrivateKeyDer::from_pem_file(self.file(&format!("{host}.key")));
+        (vec![chain.expect("a certificate")], key.expect("a key"))
+    }
+
+    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(self.file("ca.pem")).expect("a certificate")
+    }
+}
+
+/// A carrier that waits for one connection over TLS.
+pub(crate) struct TlsCarrier {
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+}
+
+impl TlsCarrier {
+    /// Shows the certificate that `authority` signed for `host`.
+    pub(crate) fn listen_at(authority: &Authority, host: &str, port: u16) -> Self {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let (chain, key) = authority.identity(host);
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .expect("an identity");
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("bind");
+        Self {
+            listener,
+            config: Arc::new(config),
+        }
+    }
+
+    /// Takes the connection; an error when the handshake fails.
+    pub(crate) fn accept(
+        self,
+    ) -> std::io::Result<OverTls<StreamOwned<ServerConnection, TcpStream>>> {
+        let (mut stream, _) = self.listener.accept()?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let mut connection = ServerConnection::new(self.config).expect("a server");
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream)?;
+        }
+        Ok(OverTls::new(StreamOwned::new(connection, stream)))
+    }
+}
 
 /// A self-signed certificate and its key as files.
 pub(crate) struct Certificate {
@@ -45,14 +149,28 @@ impl Certificate {
 
 /// Connects and does the handshake, trusting this certificate and no other.
 pub(crate) fn tls(peer: SocketAddr, trusted: CertificateDer<'static>) -> std::io::Result<Tls> {
+    tls_as(peer, trusted, None)
+}
+
+/// [`tls`] that shows the certificate an authority signed for a host.
+pub(crate) fn tls_as(
+    peer: SocketAddr,
+    trusted: CertificateDer<'static>,
+    own: Option<(&Authority, &str)>,
+) -> std::io::Result<Tls> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted).expect("a usable certificate");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match own.map(|(authority, host)| authority.identity(host)) {
+        Some((chain, key)) => config
+            .with_client_auth_cert(chain, key)
+            .expect("an identity"),
+        None => config.with_no_client_auth(),
+    };
     let name = ServerName::try_from(NAME).expect("a name");
     let mut connection = ClientConnection::new(Arc::new(config), name).expect("a client");
     let mut stream = TcpStream::connect(peer)?;
@@ -67,19 +185,19 @@ fn is_quiet(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-fn wait_at_most(stream: &Tls, end: Instant) -> Option<()> {
+fn wait_at_most(stream: &impl Timed, end: Instant) -> Option<()> {
     let left = end.checked_duration_since(Instant::now())?;
     let left = left.max(Duration::from_millis(1));
-    stream.sock.set_read_timeout(Some(left)).ok()
+    stream.limit(left).ok()
 }
 
-pub(crate) struct OverTls {
-    stream: Tls,
+pub(crate) struct OverTls<S = Tls> {
+    stream: S,
     buffer: Vec<u8>,
 }
 
-impl OverTls {
-    pub(crate) fn new(stream: Tls) -> Self {
+impl<S: Timed> OverTls<S> {
+    pub(crate) fn new(stream: S) -> Self {
         Self {
             stream,
             buffer: vec![],
@@ -87,7 +205,7 @@ impl OverTls {
     }
 }
 
-impl Channel for OverTls {
+impl<S: Timed> Channel for OverTls<S> {
     fn transport(&self) -> &'static str {
         "TLS"
     }
@@ -115,14 +233,15 @@ impl Channel for OverTls {
     }
 }
 
-pub(crate) struct OverWss {
-    socket: WebSocket<Tls>,
+pub(crate) struct OverWss<S = Tls> {
+    socket: WebSocket<S>,
+    scheme: &'static str,
 }
 
-impl OverWss {
+impl<S: Timed> OverWss<S> {
     /// Upgrades, asking for this subprotocol; the status of the refusal when there is one.
-    pub(crate) fn open(stream: Tls, protocol: &str) -> Result<Self, u16> {
-        let mut request = format!("wss://{NAME}/")
+    pub(crate) fn open(stream: S, scheme: &'static str, protocol: &str) -> Result<Self, u16> {
+        let mut request = format!("{scheme}://{NAME}/")
             .into_client_request()
             .expect("a request");
         let value = HeaderValue::from_str(protocol).expect("a header value");
@@ -132,7 +251,7 @@ impl OverWss {
         match client(request, stream) {
             Ok((socket, answer)) => {
                 assert_eq!(answer.headers()["Sec-WebSocket-Protocol"], "sip");
-                Ok(Self { socket })
+                Ok(Self { socket, scheme })
             }
             Err(tokio_tungstenite::tungstenite::HandshakeError::Failure(Error::Http(answer))) => {
                 Err(answer.status().as_u16())
@@ -142,9 +261,12 @@ impl OverWss {
     }
 }
 
-impl Channel for OverWss {
+impl<S: Timed> Channel for OverWss<S> {
     fn transport(&self) -> &'static str {
-        "WSS"
+        match self.scheme {
+            "wss" => "WSS",
+            _ => "WS",
+        }
     }
     fn send(&mut self, bytes: &[u8]) -> bool {
         let text = String::from_utf8_lossy(bytes).into_owned();

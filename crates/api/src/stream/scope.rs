@@ -169,6 +169,7 @@ mod tests {
         let queued = || Event::LegRinging {
             leg: LegId::from_u128(1),
             early_media: false,
+            dialog: None,
         };
         assert_eq!(s.judge(&record(TENANT, stream, 1, queued())), Verdict::Skip);
         assert_eq!(

@@ -120,7 +120,10 @@ impl Interaction {
             return;
         }
         match event {
-            LegEvent::Ringing { early_media } => self.ringing(ctx, leg, early_media),
+            LegEvent::Ringing {
+                early_media,
+                dialog,
+            } => self.ringing(ctx, leg, early_media, dialog),
             LegEvent::Answered {
                 codec,
                 secure,
@@ -168,17 +171,42 @@ impl Interaction {
         }
     }
 
-    fn ringing(&mut self, ctx: &mut Ctx<'_>, leg: LegId, early_media: bool) {
+    fn ringing(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        early_media: bool,
+        dialog: Option<String>,
+    ) {
         let before = self.state.leg(leg).map(|l| (l.status, l.early_media));
         if before == Some((LegStatus::Ringing, early_media))
             || before == Some((LegStatus::Ringing, true))
         {
+            // A further contact of the same person rings: known, so that it can be stopped too.
+            let new = dialog.is_some() && self.state.leg(leg).is_some_and(|l| l.dialog != dialog);
+            if new {
+                self.emit(
+                    ctx,
+                    Event::LegRinging {
+                        leg,
+                        early_media,
+                        dialog,
+                    },
+                );
+            }
             return;
         }
         if early_media && !self.media.contains(&leg) {
             self.media.push(leg);
         }
-        self.emit(ctx, Event::LegRinging { leg, early_media });
+        self.emit(
+            ctx,
+            Event::LegRinging {
+                leg,
+                early_media,
+                dialog,
+            },
+        );
         match self.purpose(leg) {
             Some(Purpose::Target { .. }) => {
                 if let Some(caller) = self
@@ -330,41 +358,6 @@ impl Interaction {
         let legs: SmallVec<[LegId; 4]> = self.state.live_legs().map(|l| l.id).collect();
         for leg in legs {
             self.end_leg(ctx, leg, reason);
-        }
-    }
-
-    /// The process that carried the call is gone, and its workers and its routing with it: nothing
-    /// more will be heard of recordings and wrap-ups.
-    pub(crate) fn node_lost(&mut self, ctx: &mut Ctx<'_>) {
-        self.end_all(ctx, EndReason::NodeLost, None, None);
-        self.media.clear();
-        if let Some(r) = self.state.recording.clone() {
-            let error = Some("node_lost".to_string());
-            self.emit(
-                ctx,
-                Event::RecordingEnded {
-                    recording: r.id,
-                    duration_ms: 0,
-                    error,
-                },
-            );
-        }
-        for agent in self.state.wrap_up.clone() {
-            self.emit(
-                ctx,
-                Event::WrapUpEnded {
-                    agent,
-                    timed_out: true,
-                },
-            );
-        }
-    }
-
-    /// The process is about to go, and the call cannot go on elsewhere: it ends as calls end.
-    pub(crate) fn node_stops(&mut self, ctx: &mut Ctx<'_>) {
-        if self.state.ended.is_none() {
-            let detail = Some("stopped".to_string());
-            self.end_all(ctx, EndReason::NodeLost, None, detail);
         }
     }
 

@@ -5,6 +5,7 @@ mod collect;
 mod command;
 mod consult;
 mod leg;
+mod node;
 mod park;
 mod plan;
 mod queue;

@@ -78,7 +78,9 @@ impl Builder {
                 agent,
                 ..
             } => self.add_leg(at, *leg, *role, *direction, *endpoint, *agent),
-            Event::LegRinging { leg, early_media } => {
+            Event::LegRinging {
+                leg, early_media, ..
+            } => {
                 let early = KeyValue::new("crosspoint.early_media", *early_media);
                 self.moment(*leg, at, "ringing", vec![early]);
             }

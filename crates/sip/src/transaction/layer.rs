@@ -163,6 +163,36 @@ impl Layer {
         handle
     }
 
+    /// Takes up an INVITE that another process sent and that has a provisional response: what comes for
+    /// it is matched and acknowledged as if it were ours. Nothing is sent; cancel it next, which bounds it.
+    pub(crate) fn resume_invite(
+        &mut self,
+        branch: u64,
+        (request, target): (Bytes, Target),
+        owner: Handle,
+    ) -> Handle {
+        let reliable = match &target {
+            Target::Flow(flow) => flow.transport.is_reliable(),
+            Target::Addr { transport, .. } => transport.is_reliable(),
+        };
+        let mut machine = ClientMachine::new(true, reliable);
+        machine.state = ClientState::Proceeding;
+        let handle = self.clients.insert(ClientTx {
+            machine,
+            branch,
+            cancel: false,
+            request,
+            target,
+            owner,
+            call: None,
+            ack: None,
+            retransmit_at: Timestamp::FAR,
+            deadline_at: Timestamp::FAR,
+        });
+        self.by_branch.insert((branch, false), handle);
+        handle
+    }
+
     /// Matches a response (17.1.3). Gives the owner and its news; `None`: a stray response.
     pub(crate) fn response(&mut self, io: &mut Io, response: &Message) -> Option<(Handle, News)> {
         let via = response.top_via()?;

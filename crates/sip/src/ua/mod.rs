@@ -288,6 +288,12 @@ impl UserAgent {
             Owner::Prack(call) | Owner::Notify(call) => self.dialog_response(call, response),
             Owner::TrunkRegister(trunk) => self.trunk_registered(trunk, response),
             Owner::TrunkOptions(trunk) => self.trunk_answered(trunk, response),
+            // The phone was answered while we withdrew a ringing that another process began.
+            Owner::Nobody if response.method() == crate::message::Method::Invite => {
+                if (200..300).contains(&response.status()) {
+                    self.undo_stray(response, flow);
+                }
+            }
             Owner::Bye(_) | Owner::Cancel | Owner::Ack(_) | Owner::Nobody => {}
         }
     }

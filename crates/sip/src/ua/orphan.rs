@@ -18,6 +18,8 @@ use std::net::SocketAddr;
 
 /// Form of the snapshot text.
 const SNAPSHOT_VERSION: &str = "d1";
+/// Form of the snapshot of a call that rings.
+const RING_VERSION: &str = "r1";
 /// How far past the snapshot's CSeq number an orphan's BYE starts: requests that went out after
 /// the snapshot must not make it look old.
 const CSEQ_LEAP: u32 = 1_000;
@@ -34,10 +36,7 @@ impl UserAgent {
         }
         let dialog = entry.dialog()?;
         let hop = match dialog.next_hop() {
-            Hop::Target(Target::Flow(flow)) => format!("{}/{}", flow.transport.via(), flow.remote),
-            Hop::Target(Target::Addr {
-                transport, addr, ..
-            }) => format!("{}/{addr}", transport.via()),
+            Hop::Target(target) => hop_text(&target),
             Hop::Targets(_) | Hop::Uri(_) => String::new(),
         };
         let fields = [
@@ -56,7 +55,76 @@ impl UserAgent {
         Some(fields.join("\t"))
     }
 
-    /// Ends the dialog of a snapshot with a BYE, whose answer nobody waits for.
+    /// What `end_orphan` needs to stop a phone of an outgoing call from ringing after a crash.
+    /// `None` while it does not ring.
+    pub fn ring_snapshot(&self, call: CallRef) -> Option<String> {
+        let entry = self.calls.get(call.handle())?;
+        if entry.state != CallState::Early {
+            return None;
+        }
+        let (draft, target, branch) = self.ringing_request(entry.uac.as_ref()?.request)?;
+        let fields = [
+            RING_VERSION,
+            &draft.uri,
+            &draft.routes.join(","),
+            &draft.from,
+            &draft.to,
+            &draft.call_id,
+            &draft.cseq.to_string(),
+            &token(branch),
+            &hop_text(&target),
+        ]
+        .map(|field| field.replace(['\t', '\r', '\n'], " "));
+        Some(fields.join("\t"))
+    }
+
+    /// Withdraws the INVITE of a snapshot: same branch, so that the phone knows which is meant.
+    fn end_ringing(&mut self, snapshot: &str) -> Result<(), UaError> {
+        let fields: Vec<&str> = snapshot.split('\t').collect();
+        let [
+            RING_VERSION,
+            uri,
+            routes,
+            from,
+            to,
+            call_id,
+            cseq,
+            branch,
+            hop,
+        ] = fields[..]
+        else {
+            return Err(UaError::Snapshot);
+        };
+        let (Ok(cseq), Some(branch), Some(target)) = (
+            cseq.parse(),
+            crate::text::token_value(branch),
+            snapshot_hop(hop),
+        ) else {
+            return Err(UaError::Snapshot);
+        };
+        let routes = crate::message::text::split_list(routes).filter(|r| !r.is_empty());
+        let draft = Draft {
+            method: Method::Invite,
+            uri: uri.into(),
+            routes: routes.map(Into::into).collect(),
+            from: from.into(),
+            to: to.into(),
+            call_id: call_id.into(),
+            cseq,
+            max_forwards: 70,
+            contact_user: None,
+            headers: Vec::new(),
+            others: Vec::new(),
+            auth: None,
+            content_type: "",
+            body: Bytes::new(),
+        };
+        self.cancel_foreign(draft, target, branch);
+        Ok(())
+    }
+
+    /// Ends the dialog of a snapshot with a BYE, whose answer nobody waits for; a call that only rang
+    /// with a CANCEL.
     ///
     /// # Errors
     /// `Snapshot` when the text is not one.
@@ -64,6 +132,9 @@ impl UserAgent {
         self.io.now = now;
         if snapshot.len() > SNAPSHOT_BYTES_MAX {
             return Err(UaError::Snapshot);
+        }
+        if snapshot.starts_with(RING_VERSION) {
+            return self.end_ringing(snapshot);
         }
         let fields: Vec<&str> = snapshot.split('\t').collect();
         let [
@@ -167,6 +238,15 @@ impl UserAgent {
         let next = cseq.number.saturating_add(CSEQ_LEAP);
         let bye = orphan_draft(Method::Bye, &dialog, ends, response.call_id(), next);
         self.send_request(bye, dialog.next_hop(), Owner::Nobody, None);
+    }
+}
+
+fn hop_text(target: &Target) -> String {
+    match target {
+        Target::Flow(flow) => format!("{}/{}", flow.transport.via(), flow.remote),
+        Target::Addr {
+            transport, addr, ..
+        } => format!("{}/{addr}", transport.via()),
     }
 }
 

@@ -212,6 +212,9 @@ impl UserAgent {
         expires_at: Timestamp,
     ) {
         self.io.now = now;
+        // The wall clock may have been set back since: nobody was granted more than this.
+        let longest = Duration::from_secs(u64::from(self.config.limits.expires_max_s));
+        let expires_at = expires_at.min(now + longest);
         if let Some(handle) = self.registrar.restore(phone, serialized, now, expires_at) {
             self.io.arm(expires_at.since(now), Timer::Binding(handle));
         }

@@ -78,6 +78,22 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// One that has its only target already.
+    fn sent(draft: Draft, owner: Owner, target: Target) -> Self {
+        Self {
+            draft,
+            owner,
+            targets: VecDeque::new(),
+            current: Some(target),
+            tx: None,
+            credential: None,
+            auth_tries: 0,
+            tried: 1,
+            resolve: None,
+            finished: false,
+        }
+    }
+
     /// What is needed to send it again, to where it went.
     pub(crate) fn again(&self) -> Option<(Draft, Target)> {
         Some((self.draft.clone(), self.current.clone()?))
@@ -451,6 +467,29 @@ impl UserAgent {
         true
     }
 
+    /// Cancels an INVITE that another process sent, with this branch, and that was ringing.
+    pub(crate) fn cancel_foreign(&mut self, draft: Draft, target: Target, branch: u64) {
+        let bytes = self.render(&draft, &target, branch);
+        let handle = self
+            .requests
+            .insert(Request::sent(draft, Owner::Nobody, target.clone()));
+        let tx = self.layer.resume_invite(branch, (bytes, target), handle);
+        if let Some(request) = self.requests.get_mut(handle) {
+            request.tx = Some(tx);
+        }
+        self.send_cancel(handle, Some("SIP;cause=503;text=\"Temporary failure\""));
+    }
+
+    /// The draft, target and branch of an INVITE that rings.
+    pub(crate) fn ringing_request(&self, handle: Handle) -> Option<(&Draft, Target, u64)> {
+        let request = self.requests.get(handle)?;
+        let tx = request
+            .tx
+            .filter(|tx| self.layer.cancellable(*tx) == Some(true))?;
+        let (_, target, branch) = self.layer.client_request(tx)?;
+        Some((&request.draft, target, branch))
+    }
+
     /// Cancels an INVITE on its way (9.1): same branch, Route and CSeq number, its own transaction.
     pub(crate) fn send_cancel(&mut self, invite: Handle, reason: Option<&str>) {
         let Some(request) = self.requests.get(invite) else {
@@ -474,18 +513,9 @@ impl UserAgent {
             draft.headers.push((HeaderName::Reason, reason.into()));
         }
         let bytes = self.render(&draft, &target, branch);
-        let handle = self.requests.insert(Request {
-            draft,
-            owner: Owner::Cancel,
-            targets: VecDeque::new(),
-            current: Some(target.clone()),
-            tx: None,
-            credential: None,
-            auth_tries: 0,
-            tried: 1,
-            resolve: None,
-            finished: false,
-        });
+        let handle = self
+            .requests
+            .insert(Request::sent(draft, Owner::Cancel, target.clone()));
         let cancel = self.layer.start_client(
             &mut self.io,
             &Method::Cancel,

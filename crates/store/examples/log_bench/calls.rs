@@ -119,6 +119,7 @@ impl Call {
             Event::LegRinging {
                 leg: self.desk,
                 early_media: false,
+                dialog: None,
             },
             self.answered(self.desk),
             Event::OfferEnded {

@@ -267,6 +267,7 @@ fn two_phones_of_one_person_ring_and_one_wins() {
               3.001 call 1 leg alice Customer
               3.001 call 1 leg bob Agent
               3.004 call 1 bob rings
+              3.004 call 1 bob rings
               3.904 call 1 bob answered
               3.904 call 1 alice answered
               3.904 call 1 bridged alice, bob

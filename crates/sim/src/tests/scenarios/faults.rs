@@ -252,3 +252,14 @@ fn a_node_that_stops_says_goodbye() {
         "#]],
     );
 }
+
+#[test]
+fn a_phone_that_rang_when_the_node_died_stops_ringing() {
+    holds(
+        "phones alice bob bob2; bob never answers; bob2 never answers; call alice -> bob-direct; wait 3s; bob rings; bob2 rings; restart; wait 1s; bob is free; bob2 is free; wait 40s; bob is free",
+    );
+    // Picked up in the same moment: nobody is left talking to nobody.
+    holds(
+        "phones alice bob; bob answers after 1s; call alice -> queue; wait 995ms; restart; wait 3s; bob is free",
+    );
+}

@@ -107,6 +107,7 @@ fn two_phones_answer_one_offer_and_one_wins() {
               3.001 call 1 offered to bob
               3.001 call 1 leg bob Agent
               3.004 call 1 bob rings
+              3.004 call 1 bob rings
               3.904 call 1 bob answered
               3.904 call 1 offer to bob: Accepted
               3.904 call 1 left support: Answered after 903 ms

@@ -359,6 +359,16 @@ fn a_phone_behind_nat_is_called_where_it_was_heard() {
     ua.handle_timeout(at);
     assert_eq!(ua.contacts(phone_id()).count(), 0);
     ua.drop_phone(at, phone_id());
+    // The clock was set back by days while nobody looked: no binding outlives what can be granted.
+    let mut ua = UserAgent::new(config(A, 2));
+    ua.restore_binding(w.now, phone_id(), &binding, w.now + 200_000 * S);
+    assert_eq!(ua.contacts(phone_id()).count(), 1);
+    ua.handle_timeout(w.now + 3_600 * S);
+    assert_eq!(ua.contacts(phone_id()).count(), 0);
+    // Set forward beyond its end: the phone will be back when it refreshes.
+    let mut ua = UserAgent::new(config(A, 2));
+    ua.restore_binding(w.now + 200 * S, phone_id(), &binding, at);
+    assert_eq!(ua.contacts(phone_id()).count(), 0);
 }
 
 #[test]

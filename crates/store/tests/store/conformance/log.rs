@@ -43,6 +43,7 @@ pub(super) fn a_gap_or_a_repeat_refuses_its_batch_alone(make: Make) {
             Event::LegRinging {
                 leg: a.customer,
                 early_media: false,
+                dialog: None,
             },
         );
         let batch = vec![b.records[0].clone(), bad];
