@@ -12,5 +12,6 @@ mod operations;
 mod proof;
 mod push;
 mod safety;
+mod schedules;
 mod sign_in;
 mod world;

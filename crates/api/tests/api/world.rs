@@ -386,6 +386,7 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(TrunkId, 1);
     id!(ConferenceId, 1);
     id!(WrapUpCodeId, 1);
+    id!(ScheduleId, 1);
     id!(BrandId, 1);
     id!(PictureId, 1);
     id!(ApiKeyId, 1);
@@ -546,6 +547,15 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             id: id("wuc").parse().unwrap(),
             tenant: r.tenant,
             name: marked("code"),
+        }
+        .into(),
+        cp_vocab::schedule::Schedule {
+            id: id("sch").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("hours"),
+            time_zone: "Europe/Berlin".into(),
+            week: vec![],
+            special_days: vec![],
         }
         .into(),
         Picture {

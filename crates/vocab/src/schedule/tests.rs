@@ -1,11 +1,10 @@
 use super::*;
 use crate::id::TypedId;
 
-fn schedule(
-    zone: &str,
-    week: &[(Day, &str, &str)],
-    special: &[(&str, &str, &[(&str, &str)])],
-) -> Schedule {
+/// Date, name, hours.
+type Special<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
+fn schedule(zone: &str, week: &[(Day, &str, &str)], special: &[Special<'_>]) -> Schedule {
     let time = |t: &str| ClockTime::try_from(t.to_string()).unwrap();
     Schedule {
         id: ScheduleId::from_u128(1),

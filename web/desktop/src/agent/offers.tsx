@@ -70,6 +70,7 @@ export function OfferWatch() {
       say(queue ? t("Incoming call from {who}, queue {queue}. Alt A accepts, Alt R rejects.", { who, queue }) : t("Incoming call from {who}. Alt A accepts, Alt R rejects.", { who }), true);
     };
     for (const id of ids) if (!seen.has(id)) seen.set(id, serverNow());
+    document.querySelector("[data-offer]")?.scrollIntoView({ block: "nearest" });
     // Who it is comes a moment after that it is; a call without a name is told in the end too.
     const late = setTimeout(() => ids.forEach(announce), unknown ? NAME_MS_MAX : 0);
     return () => clearTimeout(late);

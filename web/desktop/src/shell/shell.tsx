@@ -78,7 +78,7 @@ function TopBar() {
       <AriaButton onPress={openPalette} className="flex h-9 max-w-72 min-w-0 flex-1 cursor-default items-center gap-2 rounded-md border border-line bg-sunken px-3 text-muted hover:border-edge">
         <Search size={15} aria-hidden />
         <span className="flex-1 truncate text-start">{t("Search or command")}</span>
-        <kbd aria-hidden="true" className="rounded border border-line bg-surface px-1 font-sans text-xs">
+        <kbd aria-hidden="true" className="hidden rounded border lg:inline border-line bg-surface px-1 font-sans text-xs">
           {/Mac/.test(navigator.userAgent) ? "⌘K" : "Ctrl K"}
         </kbd>
       </AriaButton>

@@ -27,6 +27,7 @@ export function BarChart(props: { label: string; bars: Bar[] }) {
   const top = ticks.at(-1) ?? 1;
   const y = (value: number) => (HEIGHT - BOTTOM) * (1 - value / top);
   const step = (WIDTH - LEFT) / Math.max(1, bars.length);
+  const wide = Math.min(step * 0.7, 44);
   const every = Math.ceil(bars.length / 14);
   return (
     <figure className="flex flex-col gap-3">
@@ -61,7 +62,7 @@ export function BarChart(props: { label: string; bars: Bar[] }) {
               {b.parts.map((p) => {
                 const from = base;
                 base += p.value;
-                return p.value ? <rect key={p.name} x={LEFT + n * step + step * 0.15} width={step * 0.7} y={y(base)} height={y(from) - y(base)} className={p.className} rx="1.5" /> : null;
+                return p.value ? <rect key={p.name} x={LEFT + (n + 0.5) * step - wide / 2} width={wide} y={y(base)} height={y(from) - y(base)} className={p.className} rx="1.5" /> : null;
               })}
               {n % every === 0 ? (
                 <text x={LEFT + (n + 0.5) * step} y={HEIGHT - 6} textAnchor="middle" className="fill-muted text-[11px]">
