@@ -55,6 +55,8 @@ pub(crate) struct InteractionView {
     /// Only when one interaction is read.
     #[schema(value_type = Option<Vec<Object>>)]
     legs: Option<Value>,
+    /// How well it is proven who calls. Only when one interaction is read.
+    trust: Option<crate::identity::TrustView>,
 }
 
 /// Why offers went where they went.
@@ -192,12 +194,14 @@ pub(crate) fn view(row: &impl Serialize) -> Value {
 }
 
 async fn read(State(state): State<ApiState>, caller: Caller, Id(id): Id<InteractionId>) -> Reply {
+    let now = state.now();
     let body = state
         .store(move |store| -> Reply<Value> {
             let row = may_read(store, &caller, id)?;
             let legs = store.legs(caller.tenant, id)?;
             let mut body = view(&row);
             body["legs"] = legs.iter().map(view).collect();
+            body["trust"] = crate::identity::trust(store, caller.tenant, id, now)?;
             Ok(body)
         })
         .await?;

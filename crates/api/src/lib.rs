@@ -14,6 +14,7 @@ mod extract;
 mod history;
 mod http;
 mod idempotency;
+mod identity;
 mod interactions;
 mod involvement;
 mod live;
@@ -54,6 +55,7 @@ pub(crate) fn operations() -> operation::Api {
     let mut api = operation::Api::default();
     session::add(&mut api);
     live::add(&mut api);
+    identity::add(&mut api);
     interactions::add(&mut api);
     history::add(&mut api);
     reports::add(&mut api);

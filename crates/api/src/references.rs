@@ -76,6 +76,7 @@ fn exists(
         "cnf" => among!(conferences),
         "wuc" => among!(wrap_up_codes),
         "sch" => among!(schedules),
+        "crt" => among!(certificates),
         "brd" => among!(brands),
         "pic" => among!(pictures),
         "per" => match id.parse::<PersonId>() {

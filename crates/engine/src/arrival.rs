@@ -75,11 +75,24 @@ impl Engine {
             .map(|phone| (Destination::Phone { phone }, None))
             .or_else(number)
             .or_else(|| self.index.destination(trunk.tenant, dialled, true));
-        let (plan, number) = found.ok_or(404u16)?;
+        let (plan, number) = match found {
+            Some(found) => found,
+            None => (self.through(trunk, dialled)?, None),
+        };
         let from_header = invite.from().ok_or(400u16)?;
-        let from_user = SipUri::parse(from_header.uri)
-            .map(|u| u.user_decoded().into_owned())
-            .unwrap_or_default();
+        // A trusted trunk's word on who calls goes before what the caller wrote.
+        let asserted = trunk
+            .identity
+            .trusted
+            .then(|| crate::identity::asserted(invite))
+            .flatten();
+        let from_uri = asserted.as_deref().unwrap_or(from_header.uri);
+        let from_user = match from_uri.split_once(':') {
+            Some((scheme, number)) if scheme.eq_ignore_ascii_case("tel") => number.to_string(),
+            _ => SipUri::parse(from_uri)
+                .map(|u| u.user_decoded().into_owned())
+                .unwrap_or_default(),
+        };
         Ok(Arrival {
             tenant: trunk.tenant,
             endpoint: Endpoint::Trunk(trunk.id),
@@ -145,6 +158,31 @@ impl Engine {
             },
             slot,
             fetch,
+        })
+    }
+
+    /// A customer's exchange calls a number that is not the tenant's own.
+    fn through(&self, from: &Trunk, dialled: &str) -> Result<Destination, u16> {
+        if !from.may_dial_out {
+            return Err(404);
+        }
+        if crate::guard::is_emergency(dialled) {
+            let live = self.emergency_trunk(from.tenant).is_some();
+            return match live {
+                true => Ok(crate::emergency::plan(dialled)),
+                false => Err(EndReason::EmergencyNotLive.sip_status()),
+            };
+        }
+        let (trunk, address) = self.index.trunk_for(from.tenant, dialled).ok_or(404u16)?;
+        if trunk.id == from.id {
+            return Err(404); // It would come straight back.
+        }
+        Ok(Destination::Dial {
+            target: DialTarget::Trunk {
+                trunk: trunk.id,
+                number: address.user().to_string(),
+            },
+            record: false,
         })
     }
 

@@ -2,13 +2,13 @@
 
 use crate::arrival::{Arrival, joining};
 use crate::core::{Engine, Entry};
+use crate::identity::Pending;
 use crate::io::{Note, Output};
 use crate::leg::LegEntry;
 use crate::status::{info_digit, rank, reason_of, retry_after};
 use crate::web::{Awaits, WebLeg, is_webrtc};
 use bytes::Bytes;
 use cp_interaction::{Input as IxInput, Interaction, LegEvent};
-use cp_sip::message::Message;
 use cp_sip::sdp::{self};
 use cp_sip::ua::{CallRef, DialogEnd, Principal, ReferReplaces, UaEvent};
 use cp_sip::uri::SipUri;
@@ -29,10 +29,15 @@ impl Engine {
                 replaces,
                 ..
             } => {
-                if let Err(status) = self.incoming(now, call, principal, &invite, offer, replaces) {
-                    self.stats.refused += 1;
-                    let _ = self.ua.reject(now, call, status, retry_after(status));
-                }
+                let pending = Pending {
+                    principal,
+                    invite,
+                    offer,
+                    replaces,
+                    wanted: Vec::new(),
+                    deadline: now,
+                };
+                self.knock(now, call, pending);
             }
             UaEvent::Progress { call, sdp, .. } => self.progress(call, sdp),
             UaEvent::Answered { call, sdp } => self.far_answered(now, call, sdp),
@@ -41,7 +46,8 @@ impl Engine {
                 call,
                 status,
                 reason,
-            } => self.failed(now, call, status, reason),
+                contact,
+            } => self.failed(now, call, status, reason, contact.as_deref()),
             UaEvent::Reoffered { call, sdp } => self.reoffered(now, call, sdp),
             UaEvent::ReofferAnswered { .. } | UaEvent::ReofferFailed { .. } => {}
             UaEvent::Referred {
@@ -103,16 +109,24 @@ impl Engine {
         }
     }
 
+    /// A call from the door.
+    pub(crate) fn let_in(&mut self, now: Timestamp, call: CallRef, pending: Pending) {
+        if let Err(status) = self.incoming(now, call, pending) {
+            self.stats.refused += 1;
+            let _ = self.ua.reject(now, call, status, retry_after(status));
+        }
+    }
+
     /// A new call. `Err` is the SIP status to refuse it with; nothing was kept then.
-    fn incoming(
-        &mut self,
-        now: Timestamp,
-        call: CallRef,
-        principal: Principal,
-        invite: &Message,
-        offer: Option<Bytes>,
-        replaces: Option<CallRef>,
-    ) -> Result<(), u16> {
+    fn incoming(&mut self, now: Timestamp, call: CallRef, pending: Pending) -> Result<(), u16> {
+        let Pending {
+            principal,
+            invite,
+            offer,
+            replaces,
+            ..
+        } = pending;
+        let invite = &invite;
         let urgent = self.asks_for_help(principal, invite);
         let full = self.draining
             || !self.writable
@@ -123,6 +137,12 @@ impl Engine {
         let arrival = self.arrival(now, principal, invite, replaces.is_some())?;
         if self.tenant_is_full(arrival.tenant) && !urgent {
             return Err(503);
+        }
+        let mut known = self.judge(now, principal, invite)?;
+        if let Principal::Trunk(t) = principal
+            && let Some(form) = self.index.trunk(t).map(|t| t.identity.reason)
+        {
+            self.ua.add_to_responses(call, known.reasons(form));
         }
         let joins = match replaces {
             Some(old) => Some(self.replaced(old, &arrival).ok_or(403u16)?),
@@ -143,6 +163,12 @@ impl Engine {
         let call_id = invite.call_id().to_string();
         let input = self.arrived(id, leg, worker, arrival, joins, call_id);
         self.work.push_back((id, input));
+        if joins.is_none() {
+            for event in known.events(leg) {
+                self.work.push_back((id, IxInput::Noted(event)));
+            }
+            self.identity.known.insert(id, known);
+        }
         Ok(())
     }
 
@@ -414,7 +440,14 @@ impl Engine {
         }
     }
 
-    fn failed(&mut self, now: Timestamp, call: CallRef, status: u16, reason: Option<String>) {
+    fn failed(
+        &mut self,
+        now: Timestamp,
+        call: CallRef,
+        status: u16,
+        reason: Option<String>,
+        contact: Option<&str>,
+    ) {
         let Some(leg) = self.calls.remove(&call) else {
             return;
         };
@@ -440,6 +473,9 @@ impl Engine {
             self.ua.hang_up(now, c, None);
         }
         if self.legs.get(&leg).is_some_and(|l| l.calls.is_empty()) {
+            if self.signed_again(now, leg, status) || self.sent_on(now, leg, status, contact) {
+                return;
+            }
             self.drop_entry(now, leg);
             let detail = Some(match reason {
                 Some(r) => format!("{status} {r}"),
@@ -538,6 +574,8 @@ impl Engine {
     }
 
     fn ended(&mut self, now: Timestamp, call: CallRef, cause: DialogEnd, detail: Option<String>) {
+        // It gave up at the door: nothing began.
+        self.leave_door(now, call);
         let Some(leg) = self.calls.remove(&call) else {
             return;
         };

@@ -45,10 +45,11 @@ impl Engine {
                 Ok(CommandReply::default())
             }
             Command::Drain { on } => self.drain(on),
-            Command::Live => Ok(self.live(now, tenant)),
-            Command::Bans => Ok(self.bans(now)),
+            command @ (Command::IdentityForwarding { .. }
+            | Command::Live
+            | Command::Bans
+            | Command::OutboundUsage) => Ok(self.told(now, tenant, command)),
             Command::Ban { address, seconds } => self.ban(now, address, seconds),
-            Command::OutboundUsage => Ok(self.outbound_usage(now, tenant)),
             Command::Device { device, ask } => self.device(now, tenant, actor, device, *ask),
             Command::Explain { interaction } => self.explain(now, tenant, interaction),
             command @ (Command::SetPresence { .. }
@@ -128,6 +129,16 @@ impl Engine {
             },
         };
         Some(result)
+    }
+
+    /// What is asked and changes nothing.
+    fn told(&self, now: Timestamp, tenant: TenantId, command: Command) -> CommandReply {
+        match command {
+            Command::IdentityForwarding { number } => self.identity_figures(tenant, number),
+            Command::Bans => self.bans(now),
+            Command::OutboundUsage => self.outbound_usage(now, tenant),
+            _ => self.live(now, tenant),
+        }
     }
 
     fn drain(&mut self, on: bool) -> CommandResult {
@@ -418,6 +429,7 @@ impl Engine {
             .map(|p| p.id)
             .collect();
         let old = std::mem::replace(&mut self.index, Index::new(snapshot)).snapshot;
+        self.identity.configure(&self.index.snapshot);
         self.tell_lifted(now, &old);
         self.tell_emergency(now, &old);
         for phone in gone {

@@ -34,6 +34,7 @@ pub struct EngineConfig {
     pub interactions_max: usize,
     pub session_expires_s: u32,
     pub router: RouterConfig,
+    pub identity: crate::identity::IdentityConfig,
 }
 
 impl EngineConfig {
@@ -51,6 +52,7 @@ impl EngineConfig {
                 seed,
                 ..RouterConfig::default()
             },
+            identity: crate::identity::IdentityConfig::default(),
         }
     }
 }
@@ -123,6 +125,7 @@ pub struct Engine {
     /// Calls that ended before both sides knew of them while the log could not be written.
     pub(crate) unconfirmed: rustc_hash::FxHashSet<CallRef>,
     pub(crate) recent: crate::recent::Recent,
+    pub(crate) identity: crate::identity::Identity,
     /// The next input of each of these panics.
     #[cfg(test)]
     pub(crate) panic_in: Vec<InteractionId>,
@@ -137,6 +140,7 @@ impl Engine {
         let mut ua = UaConfig::new(ids.random(), config.nonce_secret, config.listen.clone());
         ua.session_expires_s = config.session_expires_s;
         ua.limits.calls_max = config.interactions_max.saturating_mul(2);
+        let identity = crate::identity::Identity::new(config.identity.clone());
         Self {
             router: Router::new(config.router.clone()),
             ua: UserAgent::new(ua),
@@ -172,6 +176,7 @@ impl Engine {
             next_presence_by: FxHashMap::default(),
             unconfirmed: rustc_hash::FxHashSet::default(),
             recent: crate::recent::Recent::default(),
+            identity,
             #[cfg(test)]
             panic_in: Vec::new(),
             draining: false,
@@ -204,6 +209,10 @@ impl Engine {
                 self.writable = writable;
                 self.unconfirmed.clear();
             }
+            Input::CertificateFetched { url, fetched } => {
+                self.certificate_fetched(now, url, fetched);
+            }
+            Input::IdentityTrust(trust) => self.identity.trust(trust),
             Input::EndCalls => {
                 self.draining = true;
                 let all = self.interactions.keys().copied().collect::<Vec<_>>();
@@ -227,12 +236,14 @@ impl Engine {
         let own = self.timers.peek().map(|Reverse((at, _, _))| *at);
         let web = self.web.next_timeout();
         let cut = self.outbound.next_cut().map(|at| self.line_of(at));
+        let identity = self.identity.next_timeout();
         [
             own,
             web,
             cut,
             self.ua.next_timeout(),
             self.router.next_timeout(),
+            identity,
         ]
         .into_iter()
         .flatten()
@@ -250,8 +261,9 @@ impl Engine {
 
     /// How full the tables are that must be empty when nobody calls: for metrics, and for tests
     /// that nothing leaks.
-    pub fn tables(&self) -> [(&'static str, usize); 10] {
+    pub fn tables(&self) -> [(&'static str, usize); 12] {
         let sip = self.ua.table_sizes();
+        let [at_the_door, identities, _] = self.identity.sizes();
         [
             ("interactions", self.interactions.len()),
             ("legs", self.legs.len()),
@@ -261,6 +273,8 @@ impl Engine {
             ("recordings", self.recordings.len()),
             ("rooms", self.rooms.len()),
             ("parked", self.parked.len()),
+            ("at_the_door", at_the_door),
+            ("identities", identities),
             ("sip_calls", sip.calls),
             ("sip_requests", sip.requests),
         ]
@@ -308,6 +322,9 @@ impl Engine {
         self.cut_calls(now);
         if self.ua.next_timeout().is_some_and(|t| t <= now) {
             self.ua.handle_timeout(now);
+        }
+        if self.identity.next_timeout().is_some_and(|t| t <= now) {
+            self.identity_timeout(now);
         }
         if self.router.next_timeout().is_some_and(|t| t <= now) {
             self.router.handle_timeout(now);

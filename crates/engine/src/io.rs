@@ -35,6 +35,13 @@ pub enum Input {
     StoreHealth {
         writable: bool,
     },
+    /// Answer to [`Output::FetchCertificate`].
+    CertificateFetched {
+        url: String,
+        fetched: cp_identity::fetch::Fetched,
+    },
+    /// Other roots or a newer revocation list are in force.
+    IdentityTrust(Option<Arc<cp_identity::certificate::Trust>>),
     /// The process stops with calls running: they are ended politely, and nothing new begins.
     EndCalls,
     /// What the log knew before this process started. Once, first.
@@ -75,6 +82,11 @@ pub enum Output {
         port: Option<u16>,
         transport: Option<Transport>,
         secure: bool,
+    },
+    /// Fetch a certificate, from public addresses only and by `deadline`.
+    FetchCertificate {
+        url: String,
+        deadline: Timestamp,
     },
     /// `tenant`: whose prompts are meant.
     Media {

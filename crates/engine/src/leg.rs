@@ -21,6 +21,12 @@ pub(crate) struct Dialled {
     pub caller: Address,
     pub caller_name: Option<String>,
     pub ring_ms_max: u64,
+    /// Who sent it on, how often that happened, and why last.
+    pub diverted: Option<cp_identity::canonical::Identifier>,
+    pub diversions: u8,
+    pub why: Option<&'static str>,
+    /// It was signed anew after the far side refused its identity.
+    pub signed_again: bool,
 }
 
 pub(crate) struct LegEntry {
@@ -103,6 +109,10 @@ impl Engine {
                     caller,
                     caller_name,
                     ring_ms_max,
+                    diverted: None,
+                    diversions: 0,
+                    why: None,
+                    signed_again: false,
                 };
                 self.dial(now, id, leg, dialled, auto_answer)
             }
@@ -139,12 +149,18 @@ impl Engine {
         now: Timestamp,
         id: InteractionId,
         leg: LegId,
-        dialled: Dialled,
+        mut dialled: Dialled,
         auto_answer: bool,
     ) {
         let Some(worker) = self.interactions.get(&id).map(|e| e.worker) else {
             return;
         };
+        if let Endpoint::Phone(phone) = dialled.to.endpoint
+            && let Some((to, why)) = self.forwarded_at_once(phone)
+        {
+            // Where the setting leads nowhere, the phone itself rings.
+            self.divert_to(now, id, leg, phone, &mut dialled, &to, why);
+        }
         match dialled.to.endpoint {
             Endpoint::Browser => return self.dial_browser(now, id, leg, dialled),
             Endpoint::Phone(p) => {
@@ -216,7 +232,11 @@ impl Engine {
     }
 
     /// What we offer: the codec the rest of the interaction speaks first, so that nothing need be transcoded.
-    fn offer_for(&self, id: InteractionId, endpoint: &Endpoint) -> (Vec<Codec>, SrtpPolicy) {
+    pub(crate) fn offer_for(
+        &self,
+        id: InteractionId,
+        endpoint: &Endpoint,
+    ) -> (Vec<Codec>, SrtpPolicy) {
         let (mut codecs, srtp) = match endpoint {
             Endpoint::Trunk(t) => match self.index.trunk(*t) {
                 Some(t) => (
@@ -255,7 +275,7 @@ impl Engine {
         (codecs, srtp)
     }
 
-    fn trunk_has_room(&self, trunk: TrunkId) -> bool {
+    pub(crate) fn trunk_has_room(&self, trunk: TrunkId) -> bool {
         let max = self.index.trunk(trunk).map_or(0, |t| t.channels_max);
         max == 0 || self.trunk_calls.get(&trunk).copied().unwrap_or(0) < max
     }

@@ -34,7 +34,12 @@ impl Lookup<'_> {
             .phone(phone)
             .filter(|p| p.tenant == tenant)
             .ok_or(EndReason::NotFound)?;
-        if self.ua.contacts(phone).next().is_none() {
+        // A phone whose calls go elsewhere need not be there.
+        let forwards = p.forward.as_ref().is_some_and(|f| {
+            use cp_vocab::model::ForwardWhen::*;
+            matches!(f.when, Always | Unavailable | NotReached)
+        });
+        if !forwards && self.ua.contacts(phone).next().is_none() {
             if crate::switch::by_number(p) {
                 return self.mobile(tenant, p);
             }

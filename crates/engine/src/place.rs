@@ -28,12 +28,14 @@ impl Engine {
         leg: LegId,
         auto_answer: bool,
     ) {
-        let Some(entry) = self.legs.get(&leg) else {
+        let Some(dialled) = self.legs.get_mut(&leg).and_then(|l| l.dialled.take()) else {
             return;
         };
-        let Some(d) = entry.dialled.as_deref() else {
+        let mut headers = self.identity_headers(now, id, leg, &dialled);
+        let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
+        let d = &**entry.dialled.insert(dialled);
         let web = entry.web.is_some();
         let sdp = match &entry.web {
             Some(web) => web.sdp.clone().unwrap_or_default(),
@@ -66,7 +68,7 @@ impl Engine {
             credential,
             via_trunk,
         } = self.way(&d.to, dress.as_ref(), web);
-        let mut headers = dress.as_ref().map_or_else(Vec::new, |e| e.headers.clone());
+        headers.extend(dress.iter().flat_map(|e| e.headers.iter().cloned()));
         let parts = dress.as_ref().map_or_else(Vec::new, |e| e.parts.clone());
         if auto_answer {
             headers.push((

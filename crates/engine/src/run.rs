@@ -211,7 +211,7 @@ impl Engine {
                     });
                 }
             }
-            IxOutput::Done => self.forget(id),
+            IxOutput::Done => self.forget(now, id),
         }
     }
 
@@ -298,6 +298,7 @@ impl Engine {
         let Some(entry) = self.interactions.remove(&id) else {
             return;
         };
+        self.forget_identity(now, id, entry.tenant);
         let state = entry.interaction.state();
         let reason = EndReason::Internal;
         let mut events = Vec::new();
@@ -347,9 +348,10 @@ impl Engine {
     }
 
     /// Nothing of the interaction is left but its log.
-    fn forget(&mut self, id: InteractionId) {
+    fn forget(&mut self, now: Timestamp, id: InteractionId) {
         self.urgent.remove(&id);
         if let Some(entry) = self.interactions.remove(&id) {
+            self.forget_identity(now, id, entry.tenant);
             self.recent.interaction(id, entry.tenant);
         }
     }

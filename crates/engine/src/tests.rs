@@ -64,6 +64,8 @@ impl Bench {
             channels_max: 0,
             srtp: false,
             dial_prefixes: vec![],
+            may_dial_out: false,
+            identity: TrunkIdentity::default(),
         });
         s.numbers.push(Number {
             id: ids.next(START),
@@ -72,6 +74,7 @@ impl Bench {
             name: "answer".into(),
             destination: Destination::Answer { greeting: None },
             public: true,
+            keep_identity: None,
         });
         let local: SocketAddr = SERVER.into();
         let listen = vec![Listen {

@@ -152,12 +152,29 @@ impl Certificate {
         Some(())
     }
 
+    /// The one certificate of a PEM text.
+    pub fn from_pem(pem: &str) -> Result<Self, Fault> {
+        let mut all = read_pem(pem.as_bytes(), 1)?;
+        all.pop().ok_or(Fault::CertificateMalformed)
+    }
+
     /// Raw issuer name (DER) and serial content octets.
     pub fn issuer_and_serial(&self) -> (&[u8], &[u8]) {
         (&self.issuer, &self.serial)
     }
     pub fn common_name(&self) -> Option<&str> {
         self.common_name.as_deref()
+    }
+    /// What it may sign for, when it says so properly.
+    pub fn numbers(&self) -> Option<&TnAuthList> {
+        self.tn_auth.as_ref()?.as_ref()
+    }
+    pub(crate) fn public_key(&self) -> &[u8] {
+        &self.key
+    }
+    /// End of its validity.
+    pub fn expires_at(&self) -> Timestamp {
+        Timestamp::from_secs(u64::try_from(self.not_after).unwrap_or(0))
     }
     pub(crate) fn subject(&self) -> &[u8] {
         &self.subject

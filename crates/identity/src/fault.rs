@@ -78,6 +78,8 @@ pub enum Fault {
     MediaKeyMismatch,
     #[error("a diversion without the token it diverts")]
     ChainIncomplete,
+    #[error("another call has shown this token before")]
+    Replayed,
     #[error("the diversions go in a circle")]
     ChainLoop,
     #[error("the diversions are more than the limit")]
@@ -118,6 +120,7 @@ impl Fault {
             Self::DestMismatch => "dest_mismatch",
             Self::MediaKeyMismatch => "media_key_mismatch",
             Self::ChainIncomplete => "chain_incomplete",
+            Self::Replayed => "replayed",
             Self::ChainLoop => "chain_loop",
             Self::ChainTooLong => "chain_too_long",
             Self::ChainOrig => "chain_orig",

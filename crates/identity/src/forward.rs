@@ -234,10 +234,7 @@ impl Forwarding {
         let likely = match call.likelihood {
             Likelihood::Always => true,
             Likelihood::Never => false,
-            Likelihood::Learned => {
-                rate.calls >= self.limits.calls_min
-                    && rate.permille() >= self.limits.threshold_permille
-            }
+            Likelihood::Learned => self.is_likely(&rate),
         };
         let mut steps = Steps::new();
         steps.push(Step::Verified(call.verdict));
@@ -436,6 +433,31 @@ impl Forwarding {
                 .cloned()
                 .collect(),
         }
+    }
+
+    /// A forward was seen that did not leave us and come back: configured here, or asked for by a
+    /// phone (302). It counts for the number's rate.
+    pub fn observed(&mut self, tenant: TenantId, diverting: &str) {
+        self.rates.forwarded(tenant, diverting);
+    }
+
+    /// Whether the key is of a call whose identity is kept.
+    pub fn holds(&self, call: CallKey) -> bool {
+        self.by_call.contains_key(&call)
+    }
+
+    /// Numbers of a tenant with their rates, those called last first, at most `most`.
+    pub fn numbers(&self, tenant: TenantId, most: usize) -> Vec<(&str, Rate)> {
+        self.rates.of_tenant(tenant, most)
+    }
+
+    /// Whether a number with this rate is likely to forward by what was seen.
+    pub fn is_likely(&self, rate: &Rate) -> bool {
+        rate.calls >= self.limits.calls_min && rate.permille() >= self.limits.threshold_permille
+    }
+
+    pub fn limits(&self) -> &ForwardLimits {
+        &self.limits
     }
 
     /// The rate and counters of a number, for its page.

@@ -84,6 +84,9 @@ pub struct Report {
     /// Of the innermost token that holds.
     pub attestation: Option<Attestation>,
     pub origid: Option<String>,
+    /// When the innermost token that holds was signed, in seconds since 1970, and where its
+    /// certificate is.
+    pub signed: Option<(i64, String)>,
     /// Diverting identifiers, innermost first.
     pub diversions: Vec<String>,
     pub headers: Vec<HeaderOutcome>,
@@ -96,6 +99,7 @@ impl Report {
             fault: Some(fault),
             attestation: None,
             origid: None,
+            signed: None,
             diversions: Vec::new(),
             headers,
         }

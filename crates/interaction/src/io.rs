@@ -237,6 +237,8 @@ pub enum Input {
         leg: LegId,
         to: InteractionId,
     },
+    /// The engine found something out that belongs into the log and decides nothing here.
+    Noted(Event),
     /// Its legs are carried by another media worker, which knows nothing yet of who hears whom.
     WorkerChanged,
     /// The node that carried this died (restart): end it.

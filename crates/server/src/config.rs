@@ -5,6 +5,9 @@
 
 mod customers;
 mod file;
+mod keys;
+
+pub use keys::KEYS;
 
 use crate::customers::mail::MailConfig;
 use crate::customers::sms::SmsConfig;
@@ -94,174 +97,37 @@ pub struct Config {
     pub public_url: Option<String>,
     pub mail: Option<MailConfig>,
     pub sms: Option<SmsConfig>,
+    /// Whom to believe about callers (PEM); without it no Identity header is verified.
+    pub identity_roots: Option<PathBuf>,
+    pub identity_revocations: Option<PathBuf>,
+    pub identity_revocations_signer: Option<PathBuf>,
+    pub identity_public_url: String,
+    pub identity_freshness_s: u64,
+    pub identity_wait_ms_max: u64,
+    pub identity_forward_threshold_pct: f64,
+    pub identity_forward_calls_min: u32,
+    pub identity_forward_retention_s: u64,
+    pub fetch_hosts: Vec<Host>,
+    pub fetch_name_servers: Vec<SocketAddr>,
 }
 
-/// Every key with its default as text and what it is for; the sample file is printed from this.
-pub const KEYS: &[(&str, &str, &str)] = &[
-    (
-        "data",
-        "./data",
-        "folder of the database, recordings and prompt cache",
-    ),
-    (
-        "provision",
-        "",
-        "JSON file applied at the first start (tenants, phones, queues, numbers)",
-    ),
-    (
-        "durability",
-        "full",
-        "what a commit survives: full (power loss) or os (crash of the process)",
-    ),
-    (
-        "drain_ms_max",
-        "30000",
-        "how long a stopping node waits for its calls",
-    ),
-    (
-        "http.listen",
-        "127.0.0.1:8080",
-        "address of API and desktop",
-    ),
-    (
-        "http.tls",
-        "false",
-        "whether browsers reach it by HTTPS (secure cookies); TLS itself ends before us",
-    ),
-    (
-        "http.public_url",
-        "",
-        "where customers' browsers reach this server (https://desk.example); empty: http://localhost and the port",
-    ),
-    (
-        "sip.udp",
-        "0.0.0.0:5060",
-        "addresses for SIP over UDP, comma separated; empty: none",
-    ),
-    ("sip.tcp", "0.0.0.0:5060", "addresses for SIP over TCP"),
-    ("sip.tls", "", "addresses for SIP over TLS"),
-    ("sip.ws", "", "addresses for SIP over WebSocket (RFC 7118)"),
-    ("sip.wss", "", "addresses for SIP over secure WebSocket"),
-    (
-        "sip.advertised",
-        "",
-        "address peers reach us at, when it is not the one listened on",
-    ),
-    ("sip.certificate", "", "PEM chain for tls and wss"),
-    ("sip.key", "", "PEM key for tls and wss"),
-    (
-        "sip.client_authorities",
-        "",
-        "PEM authorities whose client certificates are accepted",
-    ),
-    (
-        "sip.server_authorities",
-        "",
-        "PEM authorities of servers we connect to; empty: the system's",
-    ),
-    (
-        "sip.session_expires_s",
-        "1800",
-        "session timer (RFC 4028), 90 to 86400; 0: none",
-    ),
-    (
-        "sip.interactions_max",
-        "200000",
-        "interactions at a time; more are refused with 503",
-    ),
-    ("media.address", "0.0.0.0", "address RTP is bound to"),
-    (
-        "media.advertised",
-        "",
-        "address put into SDP; empty: sip.advertised, or the machine's own",
-    ),
-    ("media.ports", "10000-30000", "range of RTP ports"),
-    ("media.workers", "", "media threads; empty: one per core"),
-    (
-        "media.silent_ms",
-        "20000",
-        "RTP silence after which a leg counts as dropped",
-    ),
-    (
-        "webrtc.port",
-        "auto",
-        "port for browsers, UDP and TCP; worker n takes it plus n. auto: 40000, or any when that is taken; off: no calls in the browser",
-    ),
-    (
-        "webrtc.advertised",
-        "",
-        "addresses told to browsers; empty: media.advertised, or the machine's own",
-    ),
-    (
-        "webrtc.tcp",
-        "true",
-        "take browsers over TCP too, where no UDP gets out",
-    ),
-    (
-        "webrtc.turn",
-        "",
-        "TURN servers given to browsers (turn:turn.example:3478?transport=udp)",
-    ),
-    (
-        "webrtc.turn_secret",
-        "",
-        "secret shared with the TURN server (coturn: static-auth-secret)",
-    ),
-    (
-        "webrtc.turn_ttl_s",
-        "3600",
-        "how long a TURN credential holds",
-    ),
-    (
-        "speech.command",
-        "espeak-ng",
-        "program that speaks; empty: prompts become a tone",
-    ),
-    ("speech.voice", "en-us", "its voice"),
-    ("log.filter", "info", "what is logged (tracing filter)"),
-    ("log.json", "false", "one JSON object per line"),
-    (
-        "fetch.allow",
-        "",
-        "hosts or networks beside the public internet that may be fetched from (certificates, identity providers, push services), comma separated",
-    ),
-    (
-        "fetch.authorities",
-        "",
-        "PEM file of the authorities trusted when fetching; empty: those of the system",
-    ),
-    (
-        "mail.server",
-        "",
-        "mail server (host:port) for codes and links; empty: no mail",
-    ),
-    (
-        "mail.security",
-        "starttls",
-        "tls, starttls, or none (to a server on this machine only)",
-    ),
-    ("mail.user", "", "name to sign in with; empty: none"),
-    ("mail.password", "", "password to sign in with"),
-    ("mail.from", "", "address our mail comes from"),
-    (
-        "sms.url",
-        "",
-        "HTTP interface of a text gateway (POST of To, From, Body); empty: no texts",
-    ),
-    ("sms.user", "", "name to sign in with"),
-    ("sms.password", "", "password to sign in with"),
-    ("sms.from", "", "number or name our texts come from"),
-    (
-        "otlp.endpoint",
-        "",
-        "OpenTelemetry collector (http://host:4318); empty: no traces leave",
-    ),
-    (
-        "emergency.live",
-        "false",
-        "let emergency numbers leave by trunks; never in a demo or test",
-    ),
-];
+/// A name and its address, as `name=address`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Host {
+    pub name: String,
+    pub addr: IpAddr,
+}
+
+impl FromStr for Host {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (name, addr) = text.split_once('=').ok_or(())?;
+        Ok(Self {
+            name: name.trim().to_ascii_lowercase(),
+            addr: addr.trim().parse().map_err(|_| ())?,
+        })
+    }
+}
 
 /// Values by key as text, with where each came from.
 struct Reader {
@@ -446,6 +312,25 @@ impl Config {
             fetch_authorities: r.file("fetch.authorities"),
             drain_ms_max: r.bounded("drain_ms_max", 30_000, 0..=3_600_000),
             emergency_live: r.bool("emergency.live"),
+            identity_roots: r.file("identity.roots"),
+            identity_revocations: r.file("identity.revocations"),
+            identity_revocations_signer: r.file("identity.revocations_signer"),
+            identity_public_url: r.text("identity.public_url").to_string(),
+            identity_freshness_s: r.bounded("identity.freshness_s", 60, 15..=300),
+            identity_wait_ms_max: r.bounded("identity.wait_ms_max", 1_500, 0..=2_000),
+            identity_forward_threshold_pct: r.parse(
+                "identity.forward_threshold_pct",
+                5.0,
+                "a percentage",
+            ),
+            identity_forward_calls_min: r.bounded("identity.forward_calls_min", 5, 1..=100) as u32,
+            identity_forward_retention_s: r.bounded(
+                "identity.forward_retention_s",
+                120,
+                10..=10_800,
+            ),
+            fetch_hosts: r.list("fetch.hosts", "name=address"),
+            fetch_name_servers: r.list("fetch.name_servers", "an address with port"),
             public_url: customers::url(r, "http.public_url"),
             mail: customers::mail(r),
             sms: customers::sms(r),
@@ -477,6 +362,22 @@ impl Config {
             && (n == 0 || n > 256)
         {
             r.problem("media.workers", "must be 1 to 256");
+        }
+        let url = &self.identity_public_url;
+        if !url.is_empty() && cp_identity::fetch::check_url(url).is_err() {
+            r.problem(
+                "identity.public_url",
+                "must be https://name or https://name:8443; verifiers fetch from nothing else",
+            );
+        }
+        if self.identity_revocations.is_some() != self.identity_revocations_signer.is_some() {
+            r.problem(
+                "identity.revocations",
+                "a list and identity.revocations_signer go together",
+            );
+        }
+        if !(0.0..=100.0).contains(&self.identity_forward_threshold_pct) {
+            r.problem("identity.forward_threshold_pct", "must be 0 to 100");
         }
         if let Some(url) = &self.otlp_endpoint
             && !url.starts_with("http://")

@@ -18,6 +18,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::identity::Certificates;
 use crate::metrics::{Figures, QUEUES_MAX, SipCounts};
 use crate::sounds::Sounds;
 
@@ -51,6 +52,13 @@ pub enum Message {
     Figures(SyncSender<Figures>),
     /// Calls that are still up are ended: the process stops.
     EndCalls,
+    /// What fetching a caller's certificate came to.
+    Certificate {
+        url: String,
+        fetched: cp_identity::fetch::Fetched,
+    },
+    /// Whom to believe about callers has changed.
+    IdentityTrust(Option<Arc<cp_identity::certificate::Trust>>),
     /// The certificate files have changed.
     ReloadCertificates,
     Stop,
@@ -217,6 +225,7 @@ pub struct Driver {
     media_batch: Vec<MediaEvent>,
     pub store: Arc<dyn Store>,
     pub sounds: Sounds,
+    certificates: Certificates,
     pub clock: Clock,
     inbox: Receiver<Message>,
     shared: Arc<Shared>,
@@ -239,6 +248,7 @@ impl Driver {
         (media, media_events): (MediaWorkers, EventSource),
         store: Arc<dyn Store>,
         sounds: Sounds,
+        certificates: Certificates,
         clock: Clock,
         inbox: Receiver<Message>,
         handle: &Handle,
@@ -251,6 +261,7 @@ impl Driver {
             media_batch: Vec::new(),
             store,
             sounds,
+            certificates,
             clock,
             inbox,
             shared: handle.shared.clone(),
@@ -354,6 +365,10 @@ impl Driver {
                     // Who asked may have given up.
                     let _ = reply.try_send(self.figures(now));
                 }
+                Message::Certificate { url, fetched } => {
+                    self.give(now, Input::CertificateFetched { url, fetched });
+                }
+                Message::IdentityTrust(trust) => self.give(now, Input::IdentityTrust(trust)),
                 Message::ReloadCertificates => match self.signalling.reload_certificates() {
                     Ok(()) => tracing::info!("certificates read again"),
                     Err(error) => {
@@ -423,6 +438,9 @@ impl Driver {
                 transport,
                 secure,
             } => self.signalling.resolve(id, &host, port, transport, secure),
+            Output::FetchCertificate { url, deadline } => {
+                self.certificates.fetch(url, self.clock.now(), deadline);
+            }
             Output::Media {
                 worker,
                 tenant,

@@ -5,6 +5,7 @@ pub mod config;
 pub mod customers;
 pub mod demo;
 pub mod drive;
+pub mod identity;
 pub mod metrics;
 pub mod provision;
 pub mod push;

@@ -198,6 +198,19 @@ impl<'a> Builder<'a> {
                 .into(),
             );
         }
+        for c in &spec.identity_certificates {
+            rows.push(
+                IdentityCertificate {
+                    id: self.ids.next(self.now),
+                    tenant,
+                    name: c.name.clone(),
+                    chain: c.chain.clone(),
+                    key: Pii(c.key.clone()),
+                    url: c.url.clone(),
+                }
+                .into(),
+            );
+        }
         for name in &spec.wrap_up_codes {
             rows.push(
                 WrapUpCode {
@@ -249,6 +262,7 @@ impl<'a> Builder<'a> {
                 name: n.name.clone(),
                 destination,
                 public: n.public,
+                keep_identity: n.keep_identity,
             };
             rows.push(number.into());
         }
@@ -323,6 +337,7 @@ impl<'a> Builder<'a> {
             name: p.name.clone(),
             require_srtp: p.require_srtp,
             may_dial_out: p.may_dial_out,
+            forward: p.forward.clone(),
             device: p.device.clone(),
         }
     }
@@ -386,6 +401,8 @@ impl<'a> Builder<'a> {
             channels_max: t.channels_max,
             srtp: t.srtp,
             dial_prefixes: t.dial_prefixes.clone(),
+            may_dial_out: t.may_dial_out,
+            identity: t.identity,
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::backend::ServerBackend;
 use crate::config::{Config, WEBRTC_PORT, WebRtcPort};
 use crate::drive::{self, Driver, Handle, Message};
+use crate::identity::Certificates;
 use crate::metrics::Sources;
 use crate::push::{self, Push};
 use crate::sounds::Sounds;
@@ -45,6 +46,7 @@ pub struct Running {
     /// What people type into a softphone; the same on the page and in the terminal.
     pub sip_host: String,
     pub store: Arc<dyn Store>,
+    config: Config,
     runtime: tokio::runtime::Runtime,
     driver: std::thread::JoinHandle<()>,
     stop_http: tokio::sync::watch::Sender<bool>,
@@ -111,12 +113,15 @@ pub fn start(config: Config) -> Result<Running> {
 
     watch_store(&store, &handle);
     let restore = restore(store.as_ref(), clock.now())?;
+    let client = client(&config, &runtime, own)?;
+    let certificates = Certificates::new(client.clone(), runtime.handle().clone(), handle.clone());
     let driver = Driver::new(
         engine,
         signalling,
         media,
         store.clone(),
         sounds,
+        certificates,
         clock,
         inbox,
         &handle,
@@ -127,7 +132,6 @@ pub fn start(config: Config) -> Result<Running> {
         .context("cannot start the engine thread")?;
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
-    let client = client(&config, &runtime, own)?;
     let push = Arc::new(Push::open(&config.data, client, store.clone(), clock)?);
     push::follow::start(push.clone(), &handle, runtime.handle())
         .context("the log cannot be read for pushes")?;
@@ -154,6 +158,7 @@ pub fn start(config: Config) -> Result<Running> {
         sip_host: sip_addresses(&sip, own).host,
         sip,
         store,
+        config,
         runtime,
         driver,
         stop_http,
@@ -171,6 +176,12 @@ fn client(
     let config = cp_fetch::Config {
         allow: config.fetch_allow.clone(),
         own: vec![own],
+        name_servers: config.fetch_name_servers.clone(),
+        hosts: config
+            .fetch_hosts
+            .iter()
+            .map(|h| (h.name.clone(), h.addr))
+            .collect(),
         authorities: config.fetch_authorities.clone(),
         ..cp_fetch::Config::default()
     };
@@ -284,6 +295,7 @@ fn engine_config(
     engine.emergency_live = config.emergency_live;
     engine.interactions_max = config.interactions_max;
     engine.session_expires_s = config.session_expires_s;
+    engine.identity = crate::identity::engine_config(config)?;
     Ok(engine)
 }
 
@@ -498,6 +510,7 @@ impl Running {
                     () = ends.recv() => return Ok(()),
                     _ = hangup.recv() => {
                         self.handle.send(Message::ReloadCertificates);
+                        crate::identity::reload(&self.config, &self.handle);
                     }
                 }
             }

@@ -6,6 +6,7 @@ use cp_vocab::media::{Codec, Sound};
 use cp_vocab::model::*;
 use cp_vocab::net::Transport;
 use cp_vocab::party::NumberRules;
+use cp_vocab::person::Awaited;
 use cp_vocab::*;
 use std::collections::BTreeMap;
 
@@ -80,6 +81,8 @@ fn trunk(id: TrunkId, tenant: TenantId, name: &str, host: [u8; 4], prefix: u8) -
         channels_max: 0,
         srtp: false,
         dial_prefixes: vec![],
+        may_dial_out: false,
+        identity: TrunkIdentity::default(),
     }
 }
 
@@ -113,6 +116,7 @@ impl House {
             name: "Reception".into(),
             require_srtp: false,
             may_dial_out: true,
+            forward: None,
             device: Default::default(),
         });
         house.devices(&mut ids, &mut s, us);
@@ -158,6 +162,7 @@ impl House {
                 name: user.into(),
                 require_srtp: false,
                 may_dial_out: false,
+                forward: None,
                 device: Device {
                     kind,
                     place: "room 1".into(),
@@ -237,6 +242,7 @@ impl House {
             name: name.into(),
             require_srtp: false,
             may_dial_out: true,
+            forward: None,
             device: Default::default(),
         });
         self.devices.insert(name.into(), phone);
@@ -298,6 +304,18 @@ impl House {
         }
         s.numbers
             .push(self.number(ids, us, "queue", queue("support")));
+        for (number, what) in [
+            ("expected", Awaited::ExpectedCaller),
+            ("proven", Awaited::Proof { level: 2 }),
+        ] {
+            let awaits = Destination::Await {
+                what,
+                timeout_ms: 10_000,
+                then: Box::new(queue("support")),
+                otherwise: Box::new(Destination::Reject { status: 603 }),
+            };
+            s.numbers.push(self.number(ids, us, number, awaits));
+        }
     }
 
     fn number(
@@ -314,6 +332,7 @@ impl House {
             name: number.into(),
             destination,
             public: true,
+            keep_identity: None,
         }
     }
 

@@ -359,6 +359,12 @@ impl Run {
                 slot: Some(slot.to_string()),
             },
             ["leave"] => Command::HangUpLeg { leg: leg? },
+            ["ask"] => Command::Collect {
+                leg: leg?,
+                sounds: vec![],
+                digits_max: 4,
+                timeout_ms: 3_000,
+            },
             ["send", digits] => Command::SendDigits {
                 leg: leg?,
                 digits: digits.to_string(),
@@ -410,6 +416,9 @@ impl Run {
             ["pause"] => Command::PauseRecording { interaction },
             ["go", "on"] => Command::ResumeRecording { interaction },
             ["stop", "recording"] => Command::StopRecording { interaction },
+            ["met"] => end_await(interaction, true, None),
+            ["met", queue] => end_await(interaction, true, Some(*self.house.queues.get(*queue)?)),
+            ["unmet"] => end_await(interaction, false, None),
             ["requeue", queue] => Command::Requeue {
                 interaction,
                 queue: *self.house.queues.get(*queue)?,
@@ -546,6 +555,15 @@ impl Run {
         if !broken.is_empty() {
             self.fail(&format!("{broken:#?}"))
         }
+    }
+}
+
+fn end_await(interaction: InteractionId, met: bool, queue: Option<QueueId>) -> Command {
+    Command::EndAwait {
+        interaction,
+        met,
+        queue,
+        priority: 0,
     }
 }
 

@@ -121,6 +121,14 @@ impl<'a> Story<'a> {
             }
             LegEnded { leg, reason, .. } => format!("{} ended: {}", self.leg(*leg), reason.code()),
             DigitReceived { leg, digit } => format!("{} pressed {}", self.leg(*leg), digit.0),
+            AwaitStarted { leg, .. } => format!("{} waits to be let in", self.leg(*leg)),
+            AwaitEnded { leg, met } => format!("{} let in: {met}", self.leg(*leg)),
+            CollectStarted { leg } => format!("{} is asked in private", self.leg(*leg)),
+            CollectEnded {
+                leg,
+                digits,
+                complete,
+            } => format!("{} keyed {digits}, complete: {complete}", self.leg(*leg)),
             PromptStarted { leg, what, .. } => format!("{} hears {what}", self.leg(*leg)),
             PromptEnded {
                 leg, interrupted, ..

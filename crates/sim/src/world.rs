@@ -527,6 +527,8 @@ impl World {
             Output::Note(cp_engine::Note::Fault { interaction, what }) => {
                 self.faults_seen.push(format!("{interaction}: {what}"));
             }
+            // No world has roots yet, so no certificate is ever asked for.
+            Output::FetchCertificate { .. } => {}
             Output::Signal { device, signal, .. } => self.signals.push((device, signal)),
             Output::Note(_)
             | Output::Close(_)

@@ -269,6 +269,11 @@ pub enum Command {
     Explain {
         interaction: InteractionId,
     },
+    /// What is known of the forwarding of numbers, as a JSON text: one number, or those of the tenant.
+    IdentityForwarding {
+        #[serde(default)]
+        number: Option<String>,
+    },
     /// SIP sources that are banned; answered with a JSON text.
     Bans,
     /// Bans a SIP source for so long; 0 takes a ban back.

@@ -319,6 +319,32 @@ events! {
     WrapUpStarted = "wrap_up.started" { agent: AgentId, until: Timestamp }
     WrapUpNoted = "wrap_up.noted" { agent: AgentId, code: Option<WrapUpCodeId>, note: Option<Pii<String>> }
     WrapUpEnded = "wrap_up.ended" { agent: AgentId, timed_out: bool }
+    /// Who calls, and how well it is proven: by Identity headers, the word of a trunk, or because it
+    /// is a phone of ours. `verdict` is valid, invalid, stale, refused or none; `code` the SIP status
+    /// that goes with it.
+    IdentityJudged = "identity.judged" {
+        leg: LegId,
+        trust: crate::trust::Trust,
+        verdict: String,
+        code: Option<u16>,
+        attestation: Option<String>,
+        origid: Option<String>,
+        /// Who diverted it, first to last.
+        diversions: Vec<Pii<String>>,
+        /// Identity headers it came with.
+        headers: u32,
+    }
+    /// One step of keeping an identity over forwarding (S1.2): verified, decided, kept, matched,
+    /// attached, not_attached, diverted, div_made, div_absent, signed, not_signed.
+    IdentityStepTaken = "identity.step" {
+        leg: Option<LegId>,
+        step: String,
+        /// Why or how, as a stable word, and figures (`rate=20.0%`).
+        detail: String,
+        number: Option<Pii<String>>,
+        /// The call whose identity it is, when it is another one.
+        original: Option<InteractionId>,
+    }
     CommandTaken = "command.taken" { command: CommandId, actor: Actor, what: String }
     Ended = "interaction.ended" { reason: EndReason, by: Option<LegId>, detail: Option<String> }
 
@@ -332,6 +358,8 @@ events! {
     PhoneUnregistered = "phone.unregistered" { phone: PhoneId, why: String }
     TrunkUp = "trunk.up" { trunk: TrunkId, rtt_ms: u32 }
     TrunkDown = "trunk.down" { trunk: TrunkId, why: String }
+    /// A call was refused for its identity, as the trunk's policy wants it.
+    IdentityRefused = "trunk.identity_refused" { trunk: TrunkId, code: u16, reason: String }
     ConfigurationChanged = "tenant.configuration_changed" { by: Actor, what: String, id: String }
     AccessDenied = "tenant.access_denied" { what: String, detail: String }
     /// A call was not let out; `why` is the code of the reason.

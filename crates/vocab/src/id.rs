@@ -145,6 +145,8 @@ typed_ids! {
     WebhookId = "whk";
     /// One command as it was accepted; answers and events name it.
     CommandId = "cmd";
+    /// A certificate that signs for telephone numbers.
+    CertificateId = "crt";
     NodeId = "nod";
     /// A browser tab that carries calls, for the life of its socket.
     DeviceId = "dev";

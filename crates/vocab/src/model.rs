@@ -1,6 +1,10 @@
 //! The configuration snapshot the engine works from: immutable, replaced whole, so that an
 //! interaction never sees half of a change. The store keeps it as rows; the API edits it.
 
+mod identity;
+
+pub use identity::*;
+
 use crate::brand::{Brand, Picture};
 use crate::id::*;
 use crate::media::{Codec, Sound};
@@ -145,6 +149,9 @@ pub struct Number {
     pub destination: Destination,
     /// Whether trunks may reach it (false: only the tenant's own phones).
     pub public: bool,
+    /// Whether the identity of its calls is kept for when they come back; `None`: as the trunk says.
+    #[serde(default)]
+    pub keep_identity: Option<KeepIdentity>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -164,6 +171,8 @@ pub struct Phone {
     /// Numbers outside the tenant it may dial through trunks.
     #[serde(default)]
     pub may_dial_out: bool,
+    #[serde(default)]
+    pub forward: Option<Forward>,
     /// What moving a call here needs to know (S1.6).
     #[serde(default)]
     pub device: Device,
@@ -267,6 +276,12 @@ pub struct Trunk {
     /// Patterns of numbers that may leave here, by prefix (`+49`, ``). Empty: none.
     #[serde(default)]
     pub dial_prefixes: Vec<String>,
+    /// Calls from here may leave by other trunks (a customer's own exchange); off: they reach the
+    /// tenant's public numbers only.
+    #[serde(default)]
+    pub may_dial_out: bool,
+    #[serde(default)]
+    pub identity: TrunkIdentity,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -425,6 +440,8 @@ pub struct Snapshot {
     pub wrap_up_codes: Vec<WrapUpCode>,
     #[serde(default)]
     pub schedules: Vec<crate::schedule::Schedule>,
+    #[serde(default)]
+    pub certificates: Vec<IdentityCertificate>,
     #[serde(default)]
     pub brands: Vec<Brand>,
     #[serde(default)]

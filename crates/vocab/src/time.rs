@@ -38,6 +38,17 @@ impl Timestamp {
             .map(|t| format!("{t:.3}"))
             .unwrap_or_else(|_| format!("@{}us", self.0))
     }
+    /// The date of SIP and HTTP headers (RFC 3261 20.17): `Sat, 13 Nov 2010 23:29:00 GMT`.
+    pub fn to_sip_date(self) -> String {
+        jiff::Timestamp::from_microsecond(self.0 as i64)
+            .map(|t| t.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+            .unwrap_or_default()
+    }
+    /// Reads the date of a SIP header.
+    pub fn parse_sip_date(text: &str) -> Option<Self> {
+        let t = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
+        u64::try_from(t.as_microsecond()).ok().map(Self)
+    }
     /// Reads RFC 3339; `None` for anything else and for times before 1970.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let t: jiff::Timestamp = text.parse().ok()?;

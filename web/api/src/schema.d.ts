@@ -724,6 +724,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/identity/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every identity certificate, oldest first */
+        get: operations["listIdentityCertificates"];
+        put?: never;
+        /** Make a identity certificate */
+        post: operations["createIdentityCertificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/identity/certificates/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a identity certificate */
+        get: operations["getIdentityCertificate"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a identity certificate
+         * @description 409 while others name it.
+         */
+        delete: operations["removeIdentityCertificate"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a identity certificate
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changeIdentityCertificate"];
+        trace?: never;
+    };
+    "/v1/identity/forwarding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How numbers forward, and what was kept for it
+         * @description Counters begin with the node. Numbers called last come first, at most 1,000.
+         */
+        get: operations["identityForwarding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/identity/traces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done with one call's identity, step by step */
+        get: operations["identityTrace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/interactions": {
         parameters: {
             query?: never;
@@ -3079,6 +3159,8 @@ export interface components {
         };
         /** @enum {string} */
         Direction: "inbound" | "outbound" | "internal";
+        /** @enum {string} */
+        DivertedBy: "diversion" | "history_info" | "both" | "neither";
         DrainInput: {
             /** @description True: refuse new calls, let running ones end. False: take calls again. */
             on: boolean;
@@ -3268,6 +3350,14 @@ export interface components {
             /** Format: int64 */
             waited_ms_mean: number;
         };
+        /** @description Where a phone's calls go. */
+        Forward: {
+            /** @description A number or extension as the phone would dial it; numbers outside need `may_dial_out`. */
+            to: string;
+            when: components["schemas"]["ForwardWhen"];
+        };
+        /** @enum {string} */
+        ForwardWhen: "always" | "busy" | "no_answer" | "unavailable" | "not_reached";
         /** @description What a caller must have met before a place in a queue is taken. */
         Gate: {
             otherwise?: null | components["schemas"]["Destination"];
@@ -3280,8 +3370,62 @@ export interface components {
             kind: components["schemas"]["IdentityKind"];
             value: string;
         };
+        IdentityCertificate: {
+            /** @description PEM, leaf first, with a TNAuthList (RFC 8226). */
+            chain: string;
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            name: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Where verifiers fetch the chain; empty: from this server, below `identity.public_url`. */
+            url: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        IdentityCertificateInput: {
+            /** @description PEM, leaf first, with a TNAuthList (RFC 8226). */
+            chain: string;
+            /** @description The leaf's key: PKCS#8 in PEM, P-256. Needed to make one; in a change, with a new chain. */
+            key?: string | null;
+            name: string;
+            /** @description Where verifiers fetch the chain; empty: from this server, below `identity.public_url`. */
+            url?: string;
+        };
+        /** @enum {string} */
+        IdentityFailure: "continue" | "reject_failed" | "reject";
+        /** @description Forwarding of numbers and the identities kept for it. */
+        IdentityForwarding: {
+            /** Format: int32 */
+            calls_min: number;
+            /** Format: int64 */
+            kept_now: number;
+            /**
+             * @description Per number: calls and forwarded ones in its last hundred, rate, whether it is likely to
+             *     forward, identities kept, hits and misses.
+             */
+            numbers: Record<string, never>[];
+            /** Format: int64 */
+            retention_s: number;
+            /** Format: double */
+            threshold_percent: number;
+            /** @description Per trunk: its settings, calls, kept, hits, misses, ambiguous. */
+            trunks: Record<string, never>[];
+            /** @description Whether this node has roots to verify by. */
+            verifies: boolean;
+        };
         /** @enum {string} */
         IdentityKind: "phone" | "email" | "account" | "device";
+        /** @enum {string} */
+        IdentityReason: "stir" | "sip" | "none";
+        /** @description One call step by step: verified, decided, kept, matched, attached, diverted, signed. */
+        IdentityTrace: {
+            interaction: components["schemas"]["InteractionId"];
+            original?: null | components["schemas"]["InteractionId"];
+            /** @description In order of time; each has `interaction`, `at`, `step`, `detail`, `number`. */
+            steps: Record<string, never>[];
+        };
         /** @description Something for who answers; given out only once the call was accepted. */
         IncentiveInput: {
             /**
@@ -3321,6 +3465,7 @@ export interface components {
             talk_ms: number;
             to: components["schemas"]["Address"];
             trunk?: null | components["schemas"]["TrunkId"];
+            trust?: null | components["schemas"]["Trust"];
             /** @description Shared by the related calls of one operation. */
             uci: components["schemas"]["Uci"];
             /** Format: int64 */
@@ -3328,6 +3473,8 @@ export interface components {
             wrap_up_code?: null | components["schemas"]["WrapUpCodeId"];
         };
         InteractionId: string;
+        /** @enum {string} */
+        KeepIdentity: "always" | "learned" | "never";
         /** @description Our public keys (RFC 7517). */
         KeySet: {
             keys: Record<string, never>[];
@@ -3442,6 +3589,7 @@ export interface components {
             created_at: string;
             destination: components["schemas"]["Destination"];
             id: string;
+            keep_identity?: null | components["schemas"]["KeepIdentity"];
             name: string;
             /** @description E.164 with `+`, an extension, or a name: as callers and phones dial it. */
             number: string;
@@ -3455,6 +3603,7 @@ export interface components {
         NumberId: string;
         NumberInput: {
             destination: components["schemas"]["Destination"];
+            keep_identity?: null | components["schemas"]["KeepIdentity"];
             name?: string;
             /** @description E.164 with `+`, an extension, or a name: as callers and phones dial it. */
             number: string;
@@ -3640,6 +3789,7 @@ export interface components {
             created_at: string;
             /** @description What moving a call here needs to know. */
             device: components["schemas"]["Device"];
+            forward?: null | components["schemas"]["Forward"];
             id: string;
             /** @description Whether it may dial out through trunks. */
             may_dial_out: boolean;
@@ -3658,6 +3808,7 @@ export interface components {
             agent?: null | components["schemas"]["AgentId"];
             /** @description What moving a call here needs to know. */
             device?: components["schemas"]["Device"];
+            forward?: null | components["schemas"]["Forward"];
             /** @description Whether it may dial out through trunks. */
             may_dial_out?: boolean;
             name?: string;
@@ -4396,6 +4547,9 @@ export interface components {
             /** @description Host or `host:port` that calls leave to; empty for inbound only. */
             host: string;
             id: string;
+            identity: components["schemas"]["TrunkIdentity"];
+            /** @description Calls from here may leave by other trunks (a customer's own exchange). */
+            may_dial_out: boolean;
             name: string;
             /** @description Whether we register there. */
             register: boolean;
@@ -4426,6 +4580,47 @@ export interface components {
             name: string;
         };
         TrunkId: string;
+        /** @description Call identity on one trunk (STIR/SHAKEN). What is left out is at its default. */
+        TrunkIdentity: {
+            /** @default diversion */
+            diverted_by: components["schemas"]["DivertedBy"];
+            /** @default learned */
+            keep: components["schemas"]["KeepIdentity"];
+            /**
+             * @description Put the original inside the div (div-o) in place of beside it.
+             * @default false
+             */
+            nest: boolean;
+            /** @default continue */
+            on_failure: components["schemas"]["IdentityFailure"];
+            /**
+             * @description Hand Identity headers of calls that are not diverted through unchanged.
+             * @default false
+             */
+            pass: boolean;
+            /** @default stir */
+            reason: components["schemas"]["IdentityReason"];
+            /**
+             * @description Take a token that another call has shown before for invalid; otherwise it is noted.
+             * @default false
+             */
+            refuse_replayed: boolean;
+            /**
+             * @description Sign calls that leave here with the tenant's certificate. Default true.
+             * @default true
+             */
+            sign: boolean;
+            /**
+             * @description Whether its word counts: P-Asserted-Identity, verstat, older tokens of calls it transfers.
+             * @default false
+             */
+            trusted: boolean;
+            /**
+             * @description Verify Identity headers of calls that come in here. Default true.
+             * @default true
+             */
+            verify: boolean;
+        };
         TrunkInput: {
             auth: components["schemas"]["TrunkAuthInput"];
             /**
@@ -4445,6 +4640,9 @@ export interface components {
             health_interval_s: number;
             /** @description Host or `host:port` that calls leave to; empty for inbound only. */
             host?: string;
+            identity?: components["schemas"]["TrunkIdentity"];
+            /** @description Calls from here may leave by other trunks (a customer's own exchange). */
+            may_dial_out?: boolean;
             name: string;
             /** @description Goes with `user`. Kept, since the carrier names the realm; never given out. */
             password?: string | null;
@@ -4456,6 +4654,39 @@ export interface components {
             transport?: components["schemas"]["Transport"];
             /** @description What we answer its challenges with. */
             user?: string;
+        };
+        /** @description How well it is proven who the other party is. */
+        Trust: {
+            /**
+             * Format: int64
+             * @description Seconds since then.
+             */
+            age_s: number;
+            /** Format: date-time */
+            at: string;
+            attestation?: string | null;
+            /** @description Service provider code, trunk, proof provider or person that proves it. */
+            by?: string | null;
+            /**
+             * Format: int32
+             * @description The SIP status that goes with the verdict.
+             */
+            code?: number | null;
+            /** @description Who diverted the call, first to last. */
+            diversions: string[];
+            /** @description All that was found out, oldest first. */
+            facts: Record<string, never>[];
+            /** @description `refuted`, `unknown`, `asserted`, `number`, `person` or `strong`. */
+            level: string;
+            /** @description `passport`, `diversion`, `trunk_word`, `own_device`, `call_token`, `passkey` … */
+            methods: string[];
+            /** @description Stable codes that say why it is no more. */
+            reasons: string[];
+            scope: string[];
+            /** @description Verdict on the call's identity: `valid`, `invalid`, `stale`, `refused`, `none`; null: not looked at. */
+            verdict?: string | null;
+            /** @description Canonical number, SIP URI or customer id; null: nobody is proven. */
+            who?: string | null;
         };
         /** @description Hours to try before they are kept. */
         TryInput: {
@@ -6390,6 +6621,254 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listIdentityCertificates: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["IdentityCertificate"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createIdentityCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentityCertificateInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityCertificate"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIdentityCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityCertificate"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeIdentityCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeIdentityCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityCertificate"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identityForwarding: {
+        parameters: {
+            query?: {
+                /** @description One number, as +E.164. */
+                number?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rates, hits and misses */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityForwarding"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identityTrace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The steps */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityTrace"];
                 };
             };
             /** @description What went wrong */

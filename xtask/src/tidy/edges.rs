@@ -26,7 +26,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("interaction", &["vocab"]),
     ("routing", &["vocab"]),
     ("identity", &["vocab"]),
-    ("engine", &["vocab", "sip", "interaction", "routing"]),
+    (
+        "engine",
+        &["vocab", "sip", "interaction", "routing", "identity"],
+    ),
     ("store", &["vocab"]),
     ("edge", &["vocab", "media", "sip"]),
     ("speech", &["vocab"]),

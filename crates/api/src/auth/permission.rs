@@ -37,6 +37,8 @@ permissions! {
     NumbersWrite = "numbers:write" [Administrator Operator] "Make, change and remove numbers";
     TrunksRead = "trunks:read" [Supervisor Administrator Operator] "See trunks and their health";
     TrunksWrite = "trunks:write" [Administrator Operator] "Make, change and remove trunks";
+    IdentityRead = "identity:read" [Supervisor Administrator Operator] "See certificates for numbers, and how calls were proven and forwarded";
+    IdentityWrite = "identity:write" [Administrator Operator] "Make, change and remove certificates for numbers";
     PhonesRead = "phones:read" [Supervisor Administrator Operator] "See phones";
     PhonesReadOwn = "phones:read-own" [Agent] "See one's own phone";
     PhonesWrite = "phones:write" [Administrator Operator] "Make, change and remove phones";

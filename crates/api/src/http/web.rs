@@ -50,6 +50,10 @@ pub(crate) fn routes() -> Router<ApiState> {
             get(|h: HeaderMap| async move { page("icon.svg", &h) }),
         )
         .route("/assets/{*path}", get(asset))
+        .route(
+            "/identity/certificates/{file}",
+            get(crate::resource::identity_certificates::publish),
+        )
 }
 
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Reply {

@@ -4,6 +4,7 @@ mod agents;
 pub(crate) mod api_keys;
 mod brands;
 mod conferences;
+pub(crate) mod identity_certificates;
 mod numbers;
 mod persons;
 mod phones;
@@ -38,6 +39,7 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
     crud::add::<schedules::Schedules>(api);
     schedules::add_opening(api);
+    crud::add::<identity_certificates::IdentityCertificates>(api);
     brands::add(api);
     api_keys::add(api);
     persons::add(api);

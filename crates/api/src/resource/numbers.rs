@@ -6,7 +6,7 @@ use crate::problem::FieldError;
 use crate::resource::check_dialable;
 use crate::schema::vocabulary as published;
 use cp_vocab::NumberId;
-use cp_vocab::model::{Destination, Number};
+use cp_vocab::model::{Destination, KeepIdentity, Number};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,6 +24,10 @@ pub(crate) struct NumberInput {
     /// Whether trunks may reach it; otherwise only the tenant's own phones.
     #[serde(default)]
     pub(crate) public: bool,
+    /// Whether the identity of its calls is kept for when they come back; null: as the trunk says.
+    #[serde(default)]
+    #[schema(value_type = Option<crate::schema::identity::KeepIdentity>)]
+    pub(crate) keep_identity: Option<KeepIdentity>,
 }
 
 pub(crate) struct Numbers;
@@ -54,6 +58,7 @@ impl Resource for Numbers {
             name: row.name.clone(),
             destination: row.destination.clone(),
             public: row.public,
+            keep_identity: row.keep_identity,
         }
     }
     fn build(
@@ -73,6 +78,7 @@ impl Resource for Numbers {
             name: input.name,
             destination: input.destination,
             public: input.public,
+            keep_identity: input.keep_identity,
         })
     }
 }

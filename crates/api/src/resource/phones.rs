@@ -16,7 +16,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use cp_store::{Change, StoreExt};
 use cp_vocab::id::TypedId;
-use cp_vocab::model::{Device, Phone, Snapshot};
+use cp_vocab::model::{Device, Forward, Phone, Snapshot};
 use cp_vocab::{AgentId, PhoneId, Pii};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,6 +44,10 @@ pub(crate) struct PhoneInput {
     /// Whether it may dial out through trunks.
     #[serde(default)]
     pub(crate) may_dial_out: bool,
+    /// Where its calls go, and when; null: nowhere else.
+    #[serde(default)]
+    #[schema(value_type = Option<crate::schema::identity::Forward>)]
+    pub(crate) forward: Option<Forward>,
     /// What moving a call here needs to know.
     #[serde(default)]
     #[schema(value_type = published::Device)]
@@ -80,12 +84,16 @@ impl Resource for Phones {
             agent: row.agent,
             require_srtp: row.require_srtp,
             may_dial_out: row.may_dial_out,
+            forward: row.forward.clone(),
             device: row.device.clone(),
         }
     }
     fn build(input: PhoneInput, of: &Making<'_, PhoneId, Phone>) -> Result<Phone, Vec<FieldError>> {
         let mut errors = Vec::new();
         check_dialable(&input.user, "/user", &mut errors);
+        if let Some(forward) = &input.forward {
+            check_dialable(&forward.to, "/forward/to", &mut errors);
+        }
         let secrets = secrets(&input, of, &mut errors);
         let Some(secrets) = secrets.filter(|_| errors.is_empty()) else {
             return Err(errors);
@@ -100,6 +108,7 @@ impl Resource for Phones {
             name: input.name,
             require_srtp: input.require_srtp,
             may_dial_out: input.may_dial_out,
+            forward: input.forward,
             device: input.device,
         })
     }

@@ -5,9 +5,10 @@ use crate::auth::permission::Permission;
 use crate::crud::{Making, Resource};
 use crate::problem::FieldError;
 use crate::resource::{realm, secret};
+use crate::schema::identity;
 use crate::schema::vocabulary as published;
 use cp_vocab::media::Codec;
-use cp_vocab::model::{Network, Trunk, TrunkAuth};
+use cp_vocab::model::{Network, Trunk, TrunkAuth, TrunkIdentity};
 use cp_vocab::net::Transport;
 use cp_vocab::party::NumberRules;
 use cp_vocab::{Pii, TrunkId};
@@ -84,6 +85,12 @@ pub(crate) struct TrunkInput {
     #[serde(default)]
     #[schema(max_items = 500)]
     pub(crate) dial_prefixes: Vec<String>,
+    /// Calls from here may leave by other trunks (a customer's own exchange).
+    #[serde(default)]
+    pub(crate) may_dial_out: bool,
+    #[serde(default)]
+    #[schema(value_type = identity::TrunkIdentity)]
+    pub(crate) identity: TrunkIdentity,
 }
 
 fn udp() -> Transport {
@@ -139,6 +146,8 @@ impl Resource for Trunks {
             channels_max: row.channels_max,
             srtp: row.srtp,
             dial_prefixes: row.dial_prefixes.clone(),
+            may_dial_out: row.may_dial_out,
+            identity: row.identity,
         }
     }
     fn build(input: TrunkInput, of: &Making<'_, TrunkId, Trunk>) -> Result<Trunk, Vec<FieldError>> {
@@ -169,6 +178,8 @@ impl Resource for Trunks {
             channels_max: input.channels_max,
             srtp: input.srtp,
             dial_prefixes: input.dial_prefixes,
+            may_dial_out: input.may_dial_out,
+            identity: input.identity,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! JSON Schemas: of the vocabulary's types, of ids, and the check of bodies against them.
 
+pub(crate) mod identity;
 pub(crate) mod validate;
 pub(crate) mod vocabulary;
 

@@ -501,6 +501,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             name: marked("phone"),
             require_srtp: false,
             may_dial_out: false,
+            forward: None,
             device: Default::default(),
         }
         .into(),
@@ -513,6 +514,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             name: marked("number"),
             destination: Destination::Queue { queue: r.queue },
             public: r.name == "alpha",
+            keep_identity: None,
         }
         .into(),
         Trunk {
@@ -533,6 +535,8 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             channels_max: 0,
             srtp: false,
             dial_prefixes: vec![],
+            may_dial_out: false,
+            identity: cp_vocab::model::TrunkIdentity::default(),
         }
         .into(),
         Conference {

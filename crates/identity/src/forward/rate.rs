@@ -96,6 +96,17 @@ impl Rates {
         self.numbers.get(&key).map(|n| n.rate)
     }
 
+    pub(super) fn of_tenant(&self, tenant: TenantId, most: usize) -> Vec<(&str, Rate)> {
+        let newest = self.by_use.iter().rev().filter(|(_, t, _)| *t == tenant);
+        newest
+            .take(most)
+            .filter_map(|(_, t, number)| {
+                let found = self.numbers.get(&(*t, number.clone()))?;
+                Some((&**number, found.rate))
+            })
+            .collect()
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.numbers.len().max(self.by_use.len())

@@ -2,12 +2,14 @@
 
 use super::{Attestation, Ppt};
 use crate::canonical::Identifier;
+use crate::certificate::{CHAIN_CERTIFICATES_MAX, read_pem};
 use crate::header;
 use crate::json::{Object, Value};
 use crate::tnauth::TnAuthList;
 use crate::{Fault, b64};
 use aws_lc_rs::rand::SecureRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use x509_parser::pem::Pem;
 
 /// A private key, where its certificate is published, and what that speaks for.
 pub struct Signer {
@@ -97,6 +99,34 @@ impl Signer {
             x5u: x5u.to_string(),
             scope,
         })
+    }
+
+    /// From the files an operator has: the key in PKCS#8 PEM, and the certificate chain in PEM, leaf
+    /// first, whose leaf must be for that key.
+    pub fn from_pem(key: &str, chain: &str, x5u: &str) -> Result<Self, Fault> {
+        let chain = read_pem(chain.as_bytes(), CHAIN_CERTIFICATES_MAX)?;
+        let leaf = chain.first().ok_or(Fault::CertificateMalformed)?;
+        let scope = leaf.numbers().ok_or(Fault::TnAuthList)?.clone();
+        let block = Pem::iter_from_buffer(key.as_bytes())
+            .next()
+            .and_then(Result::ok)
+            .filter(|b| b.label == "PRIVATE KEY")
+            .ok_or(Fault::CertificateUnsuitable)?;
+        let signer = Self::from_pkcs8(&block.contents, x5u, scope)?;
+        if signer.key.public_key().as_ref() != leaf.public_key() {
+            return Err(Fault::CertificateUnsuitable);
+        }
+        Ok(signer)
+    }
+
+    /// Whether the certificate lists the identifier itself.
+    pub fn lists(&self, identifier: &str) -> bool {
+        self.scope.covers(identifier)
+    }
+
+    /// The service provider code, where it has one.
+    pub fn spc(&self) -> Option<&str> {
+        self.scope.spc()
     }
 
     pub fn x5u(&self) -> &str {

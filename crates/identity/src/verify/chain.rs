@@ -50,6 +50,7 @@ pub(super) fn judge(
             fault: None,
             attestation: first.attest,
             origid: first.origid.clone(),
+            signed: Some((first.iat, first.x5u.clone())),
             diversions: chain
                 .iter()
                 .filter_map(|t| t.passport.div.clone())

@@ -61,16 +61,23 @@ impl Interaction {
         }
         self.cut_prompt(ctx, leg);
         self.emit(ctx, Event::AwaitEnded { leg, met });
-        let next = match (met, awaiting.then) {
-            (false, _) => awaiting.otherwise,
-            (true, Next::Plan(Destination::Queue { queue })) => Next::Queue(queue),
-            (true, then) => then,
+        let next = if met {
+            awaiting.then
+        } else {
+            awaiting.otherwise
         };
-        match (next, queue.filter(|_| met)) {
-            (Next::Queue(_), Some(other)) if ctx.directory.queue(other).is_some() => {
-                self.pass_gate(ctx, leg, other, priority)
+        let answered = self.state.leg(leg).is_some_and(Leg::is_answered);
+        let priority = priority.max(awaiting.priority);
+        let elsewhere = queue.filter(|q| met && ctx.directory.queue(*q).is_some());
+        match (next, elsewhere) {
+            (Next::Queue(own), Some(other)) if own != other => {
+                self.enter_queue(ctx, leg, other, priority)
             }
-            (Next::Queue(queue), _) => self.pass_gate(ctx, leg, queue, priority),
+            (Next::Queue(own), _) => self.pass_gate(ctx, leg, own, priority),
+            // A queue it comes to has a gate of its own.
+            (Next::Plan(Destination::Queue { queue }), other) if answered => {
+                self.enter_queue(ctx, leg, other.unwrap_or(queue), priority)
+            }
             (Next::Plan(plan), _) => self.run(ctx, leg, plan),
         }
     }

@@ -340,6 +340,12 @@ impl Interaction {
             ));
         };
         self.leave_queue(ctx, QueueExit::Transferred, true);
+        // Whoever moves it does not move it past the gate.
+        let gated = ctx.directory.queue(queue).is_some_and(|q| q.gate.is_some());
+        if let Some(leg) = self.state.waiting_party().map(|l| l.id).filter(|_| gated) {
+            self.enter_queue(ctx, leg, queue, priority);
+            return Ok(CommandReply::default());
+        }
         // The time already waited goes along.
         let since = Timestamp(
             ctx.now

@@ -109,6 +109,8 @@ pub(crate) struct Awaiting {
     pub leg: LegId,
     pub then: Next,
     pub otherwise: Next,
+    /// What it has been given already for the queue it is on its way to.
+    pub priority: i32,
 }
 
 /// How it goes on after waiting.
@@ -225,6 +227,7 @@ impl Interaction {
                 command,
             } => self.originate(ctx, target, plan, caller, command),
             Input::Leg(leg, event) => self.leg_event(ctx, leg, event),
+            Input::Noted(event) => self.emit(ctx, event),
             Input::Route(event) => self.route_event(ctx, event),
             Input::Command { id, actor, command } => self.command(ctx, id, actor, command),
             Input::PlaybackEnded {

@@ -109,7 +109,7 @@ impl Interaction {
             Destination::Announce { sound } => {
                 self.play(ctx, leg, vec![sound], false, Then::End(EndReason::Released))
             }
-            Destination::Queue { queue } => self.enter_queue(ctx, leg, queue),
+            Destination::Queue { queue } => self.enter_queue(ctx, leg, queue, 0),
             Destination::Agent { agent } => {
                 self.dial_for(ctx, leg, &DialTarget::Agent { agent }, false)
             }
@@ -133,6 +133,7 @@ impl Interaction {
                     leg,
                     then: Next::Plan(*then),
                     otherwise: Next::Plan(*otherwise),
+                    priority: 0,
                 };
                 self.begin_await(ctx, awaiting, what, timeout_ms);
             }

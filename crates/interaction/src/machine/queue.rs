@@ -4,7 +4,13 @@ use super::*;
 use cp_vocab::media::Sound;
 
 impl Interaction {
-    pub(crate) fn enter_queue(&mut self, ctx: &mut Ctx<'_>, leg: LegId, queue: QueueId) {
+    pub(crate) fn enter_queue(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        leg: LegId,
+        queue: QueueId,
+        priority: i32,
+    ) {
         let Some(config) = ctx.directory.queue(queue) else {
             return self.end_leg_with(ctx, leg, EndReason::NotFound, None);
         };
@@ -16,10 +22,11 @@ impl Interaction {
                 leg,
                 then: Next::Queue(queue),
                 otherwise,
+                priority,
             };
             return self.begin_await(ctx, awaiting, gate.what, gate.timeout_ms);
         }
-        self.pass_gate(ctx, leg, queue, 0);
+        self.pass_gate(ctx, leg, queue, priority);
     }
 
     /// Past the gate of a queue.

@@ -2,7 +2,7 @@
 
 use cp_store::Role;
 use cp_vocab::media::{Codec, Sound};
-use cp_vocab::model::SelectionRule;
+use cp_vocab::model::{Forward, KeepIdentity, SelectionRule, TrunkIdentity};
 use cp_vocab::net::Transport;
 use cp_vocab::party::NumberRules;
 use cp_vocab::person::Awaited;
@@ -35,6 +35,7 @@ pub struct TenantSpec {
     pub trunks: Vec<TrunkSpec>,
     pub numbers: Vec<NumberSpec>,
     pub wrap_up_codes: Vec<String>,
+    pub identity_certificates: Vec<IdentityCertificateSpec>,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +65,7 @@ pub struct PhoneSpec {
     #[serde(default)]
     pub may_dial_out: bool,
     #[serde(default)]
+    pub forward: Option<Forward>,
     pub device: cp_vocab::model::Device,
 }
 
@@ -147,6 +149,23 @@ pub struct TrunkSpec {
     pub srtp: bool,
     #[serde(default)]
     pub dial_prefixes: Vec<String>,
+    #[serde(default)]
+    pub may_dial_out: bool,
+    #[serde(default)]
+    pub identity: TrunkIdentity,
+}
+
+/// A certificate that signs for numbers, from files' contents.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityCertificateSpec {
+    pub name: String,
+    /// PEM, leaf first.
+    pub chain: String,
+    /// PKCS#8 in PEM.
+    pub key: String,
+    #[serde(default)]
+    pub url: String,
 }
 
 #[derive(Deserialize)]
@@ -173,6 +192,8 @@ pub struct NumberSpec {
     pub name: String,
     #[serde(default)]
     pub public: bool,
+    #[serde(default)]
+    pub keep_identity: Option<KeepIdentity>,
     pub destination: DestinationSpec,
 }
 

@@ -29,6 +29,7 @@ fn holds(text: &str) {
 mod calls;
 mod devices;
 mod faults;
+mod gates;
 mod guards;
 mod queues;
 mod supervision;

@@ -100,6 +100,8 @@ pub(crate) struct UasInvite {
     pub(crate) answer: Option<String>,
     /// Last provisional status, repeated every minute.
     pub(crate) ringing: Option<u16>,
+    /// Headers the owner wants in every response from now on.
+    pub(crate) extra: Vec<(String, String)>,
 }
 
 pub(crate) struct Reliable {

@@ -7,7 +7,7 @@ use cp_vocab::net::{ConnectionId, Flow, Target, Transport};
 use cp_vocab::{PhoneId, TrunkId};
 
 /// One call leg: an INVITE and the dialog that comes of it.
-#[derive(Copy, Clone, Eq, PartialEq, Hash, Debug)]
+#[derive(Copy, Clone, Eq, PartialEq, PartialOrd, Ord, Hash, Debug)]
 pub struct CallRef(pub u64);
 
 /// Something for the owner to do or to know, in order.
@@ -106,6 +106,8 @@ pub enum UaEvent {
         call: CallRef,
         status: u16,
         reason: Option<String>,
+        /// Where a 3xx leads: its best Contact.
+        contact: Option<String>,
     },
     /// A re-INVITE or UPDATE with new SDP (`None`: the far side wants an offer): answer with
     /// `accept_reoffer` or `reject_reoffer`.

@@ -409,7 +409,10 @@ impl UserAgent {
             .header(HeaderName::Reason)
             .unwrap_or(response.reason())
             .to_string();
-        self.fail_call(call, response.status(), Some(reason));
+        let contact = matches!(response.status(), 300..400)
+            .then(|| best_contact(response))
+            .flatten();
+        self.fail_call(call, response.status(), Some(reason), contact);
     }
 
     /// The INVITE got no response or could not be sent.
@@ -418,10 +421,16 @@ impl UserAgent {
             Failure::Timeout => 408,
             Failure::Transport => 503,
         };
-        self.fail_call(call, status, None);
+        self.fail_call(call, status, None, None);
     }
 
-    fn fail_call(&mut self, call: CallRef, status: u16, reason: Option<String>) {
+    fn fail_call(
+        &mut self,
+        call: CallRef,
+        status: u16,
+        reason: Option<String>,
+        contact: Option<String>,
+    ) {
         let Some(entry) = self.calls.get_mut(call.handle()) else {
             return;
         };
@@ -430,6 +439,7 @@ impl UserAgent {
                 call,
                 status,
                 reason,
+                contact,
             });
         }
         self.remove_call(call);
@@ -449,6 +459,7 @@ impl UserAgent {
                 call,
                 status: 408,
                 reason: None,
+                contact: None,
             });
         }
         self.cancel_call(call, Some("SIP;cause=408;text=\"Ring timeout\"".into()));
@@ -561,4 +572,18 @@ impl UserAgent {
             self.by_local_tag.remove(&entry.local_tag);
         }
     }
+}
+
+/// The Contact of a 3xx with the highest q, the first of equals (8.1.3.4).
+fn best_contact(response: &Message) -> Option<String> {
+    let mut best: Option<(u16, &str)> = None;
+    for contact in response
+        .values(HeaderName::Contact)
+        .filter_map(NameAddr::parse)
+    {
+        if best.is_none_or(|(q, _)| contact.q() > q) {
+            best = Some((contact.q(), contact.uri));
+        }
+    }
+    best.map(|(_, uri)| uri.to_string())
 }

@@ -111,6 +111,7 @@ impl UserAgent {
                 early_answer: None,
                 answer: None,
                 ringing: None,
+                extra: Vec::new(),
             })),
             uac: None,
             accepted: None,
@@ -124,6 +125,15 @@ impl UserAgent {
             timers: smallvec![],
         };
         Some(self.add_call(call))
+    }
+
+    /// Puts headers into every further response to an incoming call (a Reason, RFC 9410 3); the 100
+    /// is sent already.
+    pub fn add_to_responses(&mut self, call: CallRef, headers: Vec<(String, String)>) {
+        let entry = self.calls.get_mut(call.handle());
+        if let Some(uas) = entry.and_then(|c| c.uas.as_mut()) {
+            uas.extra = headers;
+        }
     }
 
     /// Sends 101 to 199 to the caller, reliably (PRACK) when it requires that, or supports it and
@@ -169,6 +179,7 @@ impl UserAgent {
         // Unreliable SDP is a preview of the answer; an offer cannot go that way (RFC 3262 5).
         let sdp = sdp.filter(|_| reliable || uas.has_offer);
         let (invite, flow, tx) = (uas.invite.clone(), uas.flow, uas.tx);
+        let extra = uas.extra.clone();
         if reliable {
             uas.rseq += 1;
         }
@@ -183,6 +194,7 @@ impl UserAgent {
         };
         let mut b = self.response(&inbound, status, Some(tag));
         b.copy(&invite, HeaderName::RecordRoute);
+        put_extra(&mut b, &extra);
         if reliable {
             b.header(HeaderName::Require, "100rel");
             b.header_fmt(HeaderName::RSeq, format_args!("{rseq}"));
@@ -240,6 +252,7 @@ impl UserAgent {
         };
         let (invite, flow, tx) = (uas.invite.clone(), uas.flow, uas.tx);
         let (sdp_done, has_offer) = (uas.sdp_done, uas.has_offer);
+        let extra = uas.extra.clone();
         let (tag, user) = (entry.local_tag, entry.contact_user.clone());
         if !sdp_done {
             entry.local_sdp = Some(Bytes::copy_from_slice(sdp.as_bytes()));
@@ -251,6 +264,7 @@ impl UserAgent {
         };
         let mut b = self.response(&inbound, 200, Some(tag));
         b.copy(&invite, HeaderName::RecordRoute);
+        put_extra(&mut b, &extra);
         self.put_session(call, &invite, &mut b);
         let body = (!sdp_done).then_some(sdp.as_bytes());
         let bytes = self.finish_dialog_response(b, &inbound, &user, body);
@@ -319,9 +333,8 @@ impl UserAgent {
             flow: &uas.flow,
         };
         let mut b = self.response(&inbound, status, Some(entry.local_tag));
-        for (name, value) in headers {
-            b.other(name, value);
-        }
+        put_extra(&mut b, headers);
+        put_extra(&mut b, &uas.extra);
         b.header(HeaderName::Supported, SUPPORTED);
         let (tx, bytes) = (uas.tx, b.finish());
         self.respond(tx, call, status, bytes);
@@ -515,6 +528,12 @@ impl UserAgent {
             let at = self.io.arm(delay, Timer::Call(call, kind));
             entry.set_timer(kind, at);
         }
+    }
+}
+
+fn put_extra(b: &mut crate::build::Builder, headers: &[(String, String)]) {
+    for (name, value) in headers {
+        b.other(name, value);
     }
 }
 

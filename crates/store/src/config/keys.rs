@@ -77,6 +77,9 @@ pub(super) fn of(row: &ConfigRow) -> Result<Vec<Key>> {
         ConfigRow::Conference(r) => vec![lower("conference.name", tenant, &r.name)],
         ConfigRow::Schedule(r) => vec![lower("schedule.name", tenant, &r.name)],
         ConfigRow::WrapUpCode(r) => vec![lower("wrap_up_code.name", tenant, &r.name)],
+        ConfigRow::IdentityCertificate(r) => {
+            vec![lower("identity_certificate.name", tenant, &r.name)]
+        }
         ConfigRow::Webhook(_) => vec![],
         ConfigRow::Brand(r) => {
             let mut keys = vec![lower("brand.name", tenant, &r.name)];
@@ -178,6 +181,7 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         | ConfigRow::Conference(_)
         | ConfigRow::WrapUpCode(_)
         | ConfigRow::Schedule(_)
+        | ConfigRow::IdentityCertificate(_)
         | ConfigRow::Webhook(_) => {}
     }
     out.sort_unstable();

@@ -2,7 +2,9 @@
 
 use crate::auth::{ApiKey, User};
 use cp_vocab::brand::{Brand, Picture};
-use cp_vocab::model::{Agent, Conference, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode};
+use cp_vocab::model::{
+    Agent, Conference, IdentityCertificate, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode,
+};
 use cp_vocab::person::Person;
 use cp_vocab::proof::{CallerPartner, ProofPolicy};
 use cp_vocab::schedule::Schedule;
@@ -117,6 +119,7 @@ kinds! {
     Conference(ConferenceId) = "conference", 10;
     WrapUpCode(WrapUpCodeId) = "wrap_up_code", 11;
     Webhook(WebhookId) = "webhook", 12;
+    IdentityCertificate(CertificateId) = "identity_certificate", 21;
     Person(PersonId) = "person", 13;
     ProofPolicy(ProofPolicyId) = "proof_policy", 14;
     CallerPartner(CallerPartnerId) = "caller_partner", 15;
@@ -140,6 +143,7 @@ impl ConfigRow {
             Self::Conference(r) => r.tenant,
             Self::WrapUpCode(r) => r.tenant,
             Self::Schedule(r) => r.tenant,
+            Self::IdentityCertificate(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
             Self::Brand(r) => r.tenant,
             Self::Picture(r) => r.tenant,

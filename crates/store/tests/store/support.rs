@@ -67,6 +67,7 @@ impl World {
             name: format!("Phone {user}"),
             require_srtp: false,
             may_dial_out: false,
+            forward: None,
             device: Default::default(),
         }
     }

@@ -53,7 +53,7 @@ export function FirstSteps() {
                 </p>
                 <p className="text-muted">{s.detail}</p>
               </div>
-              <Button look={s.done ? "quiet" : "plain"} aria-label={t("Open: {name}", { name: s.name })} onPress={() => go(`admin/${s.page}`)}>
+              <Button look={s.done ? "quiet" : "plain"} aria-label={`${s.done ? t("Look") : t("Do it")}: ${s.name}`} onPress={() => go(`admin/${s.page}`)}>
                 {s.done ? t("Look") : t("Do it")}
               </Button>
             </li>

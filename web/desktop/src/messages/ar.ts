@@ -103,7 +103,6 @@ const ar: Catalogue = {
   "{done} of {all} steps are done.": "أُنجزت {done} من {all} خطوات.",
   "done": "أُنجز",
   "can wait": "يمكن تأجيله",
-  "Open: {name}": "فتح: {name}",
   "Look": "عرض",
   "Do it": "نفّذ",
   "{day}: opens": "{day}: يفتح",

@@ -226,7 +226,7 @@ fn a_refusal_carries_status_and_headers() {
         .unwrap();
     w.run_ms(100);
     assert!(
-        matches!(&w.agents[A].events[..], [(_, UaEvent::Failed { call, status: 486, reason: Some(r) })]
+        matches!(&w.agents[A].events[..], [(_, UaEvent::Failed { call, status: 486, reason: Some(r), .. })]
         if *call == a && r == "Q.850;cause=17")
     );
     assert_eq!(

@@ -114,6 +114,7 @@ pub(super) fn named_rows_must_exist(make: Make) {
         name: "Main".into(),
         destination,
         public: true,
+        keep_identity: None,
     };
     let missing = QueueId::from_u128(5);
     let menu = |queue| Destination::Menu {

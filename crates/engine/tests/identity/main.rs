@@ -1,0 +1,7 @@
+//! Call identity in whole calls: SIP messages in, SIP messages and records out.
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod forwarding;
+mod incoming;
+mod outgoing;
