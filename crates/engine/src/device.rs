@@ -4,7 +4,7 @@
 use crate::arrival::Arrival;
 use crate::core::Engine;
 use crate::io::Output;
-use crate::web::{Awaits, Holder, Timer, WebLeg};
+use crate::web::{Awaits, Context, Holder, Timer, WebLeg};
 use cp_interaction::{Input as IxInput, LegEvent};
 use cp_routing::{LeaseEnd, LeaseKind, RouterInput};
 use cp_sip::sdp::SrtpPolicy;
@@ -16,7 +16,7 @@ use cp_vocab::*;
 use std::time::Duration;
 
 /// A tab that goes has this long to come back before its agent counts as gone (reload).
-const RETURN: Duration = Duration::from_secs(3);
+pub(crate) const RETURN: Duration = Duration::from_secs(3);
 const RESUME: Duration = Duration::from_millis(RESUME_MS);
 /// Digits in one message; a person presses fewer.
 const DIGITS_MAX: usize = 64;
@@ -274,7 +274,7 @@ impl Engine {
         device: DeviceId,
         arrival: Arrival,
         sdp: String,
-        context: Option<(Option<String>, Option<String>)>,
+        context: Option<Context>,
     ) -> CommandResult {
         let tenant = arrival.tenant;
         if self.tenant_is_full(tenant) {
@@ -292,14 +292,15 @@ impl Engine {
             Some((id, _)) => id,
             None => self.ids.next(now),
         };
-        let web = WebLeg::new(worker, Some(device), arrival.agent);
+        let mut web = WebLeg::new(worker, Some(device), arrival.agent);
+        web.context = context.clone().map(Box::new);
         let entry = self.web_entry(id, web, true);
         self.legs.insert(leg, entry);
         self.ask_peer(leg, PeerAsk::TakeOffer { sdp, fresh: false });
         let input = self.arrived(id, leg, worker, arrival, joins, String::new());
         self.step(now, id, input);
-        if let Some((subject, context)) = context {
-            self.tell_context(now, tenant, id, leg, subject, context);
+        if let Some(context) = context {
+            self.tell_context(now, tenant, id, leg, context);
         }
         Ok(CommandReply {
             interaction: Some(id),
@@ -315,8 +316,7 @@ impl Engine {
         tenant: TenantId,
         id: InteractionId,
         leg: LegId,
-        subject: Option<String>,
-        context: Option<String>,
+        context: Context,
     ) {
         let at = self.wall(now);
         let Some(entry) = self.interactions.get_mut(&id) else {
@@ -331,8 +331,8 @@ impl Engine {
             tenant,
             event: Event::CustomerContext {
                 leg,
-                subject,
-                context: context.map(Pii),
+                subject: context.subject,
+                context: context.page.map(Pii),
             },
         });
     }
@@ -360,7 +360,10 @@ impl Engine {
             slot: None,
             fetch: None,
         };
-        let context = (call.subject, call.context);
+        let context = Context {
+            subject: call.subject,
+            page: call.context,
+        };
         self.enter(now, device, arrival, call.sdp, Some(context))
     }
 

@@ -71,7 +71,10 @@ impl Lookup<'_> {
             .agent(agent)
             .filter(|a| a.tenant == tenant)
             .ok_or(EndReason::NotFound)?;
-        if self.browsers.contains_key(&agent) {
+        // While a tab is being loaded again a phone that is there is rung instead.
+        let there = |p: &PhoneId| self.ua.contacts(*p).next().is_some();
+        let holder = self.browsers.get(&agent);
+        if holder.is_some_and(|h| h.device.is_some() || !a.phone.as_ref().is_some_and(there)) {
             return Ok(Resolved {
                 endpoint: Endpoint::Browser,
                 address: Address::Extension(a.extension.clone()),

@@ -91,6 +91,16 @@ pub(crate) struct WebLeg {
     pub auto_answer: bool,
     /// Another worker waits for a new peer connection.
     pub moved: bool,
+    /// What the customer's page said of itself.
+    pub context: Option<Box<Context>>,
+}
+
+/// The page a customer calls from.
+#[derive(Clone, Default)]
+pub(crate) struct Context {
+    pub subject: Option<String>,
+    /// JSON text.
+    pub page: Option<String>,
 }
 
 impl WebLeg {
@@ -108,6 +118,7 @@ impl WebLeg {
             wants_answer: false,
             auto_answer: false,
             moved: false,
+            context: None,
         }
     }
     pub(crate) fn by_sip(worker: u16) -> Self {
@@ -232,13 +243,13 @@ impl Engine {
         self.legs.insert(leg, entry);
         self.web
             .at(now + crate::core::ring_time(ring_ms), Timer::Ring(leg));
-        if let (Some(device), Some(ring)) = (device, self.device_leg(leg)) {
-            self.signal(
-                device,
-                Signal::Ring {
-                    leg: Box::new(ring),
-                },
-            );
+        match (device, self.device_leg(leg)) {
+            (Some(device), Some(ring)) => {
+                let leg = Box::new(ring);
+                self.signal(device, Signal::Ring { leg });
+            }
+            // The tab is being loaded again: it finds the leg when it attaches, or it is given up.
+            _ => self.web.at(now + crate::device::RETURN, Timer::Away(leg)),
         }
         let early_media = false;
         let ringing = IxInput::Leg(
@@ -264,6 +275,13 @@ impl Engine {
             Some(d) => (d.caller.user().to_string(), d.caller_name.clone()),
             None => (state.from.user().to_string(), state.from_name.clone()),
         };
+        let context = state
+            .live_legs()
+            .filter_map(|l| self.legs.get(&l.id)?.web.as_ref()?.context.as_deref())
+            .next()
+            .cloned()
+            .unwrap_or_default();
+        let page = context.page.and_then(|p| serde_json::from_str(&p).ok());
         let offer = state.offer.as_ref().filter(|o| web.agent == Some(o.agent));
         Some(DeviceLeg {
             leg,
@@ -283,6 +301,8 @@ impl Engine {
             to: state.to.user().to_string(),
             auto_answer: web.auto_answer,
             offer: offer.map(|o| o.offer),
+            subject: context.subject,
+            context: page,
         })
     }
 

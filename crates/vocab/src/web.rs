@@ -104,6 +104,9 @@ pub struct DeviceLeg {
     pub auto_answer: bool,
     /// The offer this leg rings for, when work is offered by a queue.
     pub offer: Option<OfferId>,
+    /// Of a customer's page: the mark in its token, and what it said of itself (data, not markup).
+    pub subject: Option<String>,
+    pub context: Option<serde_json::Value>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ export type Message = Record<string, unknown> & { media?: string; control?: stri
 function inPage(): void {
   type Any = any; // eslint-disable-line @typescript-eslint/no-explicit-any -- what the wire brings
   const w = window as Any;
-  const d: Any = (w.device = { seen: [] as Any[], waiting: new Map(), pcs: new Map(), ref: 0, servers: [], policy: "all", auto: null });
+  const d: Any = (w.device = { seen: [] as Any[], waiting: new Map(), pcs: new Map(), ref: 0, servers: [], policy: "all", filter: (sdp: string) => sdp });
   d.open = (path: string) =>
     new Promise<void>((resolve, reject) => {
       const ws = new WebSocket(location.origin.replace("http", "ws") + path);
@@ -27,7 +27,7 @@ function inPage(): void {
           d.waiting.delete(m.ref);
           waiting(m);
         }
-        if (m.media === "answer") void d.pcs.get(m.leg)?.setRemoteDescription({ type: "answer", sdp: m.sdp });
+        if (m.media === "answer") void d.pcs.get(m.leg)?.setRemoteDescription({ type: "answer", sdp: d.filter(m.sdp) });
         d.seen.push(m);
       };
       d.beat = setInterval(() => ws.readyState === 1 && !d.asleep && ws.send(JSON.stringify({ control: "heartbeat" })), 4000);
@@ -57,8 +57,15 @@ function inPage(): void {
       void element.play();
     };
     await pc.setLocalDescription();
+    if (d.policy === "relay") await d.gathered(pc);
     return pc;
   };
+  d.gathered = (pc: RTCPeerConnection) =>
+    new Promise<void>((resolve) => {
+      const look = () => pc.iceGatheringState === "complete" && resolve();
+      pc.addEventListener("icegatheringstatechange", look);
+      look();
+    });
   d.call = async (to: Any, video = false, extra = {}) => {
     const pc = await d.peer(video);
     const m: Any = await d.ask({ media: "call", to, sdp: pc.localDescription.sdp, ...extra });
@@ -89,17 +96,14 @@ function inPage(): void {
 
 /** One tab. */
 export class Device {
-  private constructor(
-    readonly page: Page,
-    private readonly server: Server,
-  ) {}
+  private constructor(readonly page: Page) {}
 
   static async blank(context: BrowserContext, server: Server): Promise<Device> {
     const page = await context.newPage();
     await page.addInitScript(inPage);
     // Any answer of the server will do for a page: the browser counts one of our own making as foreign.
     await page.goto(`${server.url}/healthz`);
-    return new Device(page, server);
+    return new Device(page);
   }
 
   /** An agent's tab: signed in, on the event socket, attached, available. */

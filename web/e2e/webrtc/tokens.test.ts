@@ -69,11 +69,14 @@ test("a customer calls from a page, an agent sees the page and answers, and both
   const context = { url: "https://shop.example/cart", title: "<b>Cart</b>", items: 3 };
   const calling = await customer.run((d, context) => d.call(undefined, false, { context, name: "Ann" }), context);
   expect(calling).toMatchObject({ media: "calling" });
-  const told = await anna.expect("the context", (m) => m.type === "customer.context");
-  expect(told.data).toMatchObject({ leg: calling.leg, subject: "point-7" });
-  expect(JSON.parse((told.data as Message).context as string)).toEqual(context);
+  // Who is rung sees the page before answering; the trail has it too, as text.
   const leg = await anna.ring();
-  expect(((await anna.expectMedia("ring")).leg as Message).from_name).toBe("Ann");
+  expect((await anna.expectMedia("ring")).leg).toMatchObject({ from_name: "Ann", subject: "point-7", context });
+  const sofia = await server.as("Sofia");
+  const trail = (await sofia.GET("/v1/interactions/{id}/events", { params: { path: { id: calling.interaction }, query: { limit: 100 } } })).data;
+  const told = (trail as unknown as { items: Message[] }).items.find((e) => e.type === "customer.context");
+  expect(told?.data).toMatchObject({ leg: calling.leg, subject: "point-7" });
+  expect(JSON.parse((told?.data as Message).context as string)).toEqual(context);
   await anna.run((d, leg) => d.accept(leg), leg);
   await anna.hears(CUSTOMER_HZ);
   await customer.hears(ANNA_HZ);

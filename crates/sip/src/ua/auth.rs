@@ -118,10 +118,11 @@ impl UserAgent {
 
 /// Old phones that give up at a challenge they do not know instead of taking the next, as RFC 7616
 /// 3.7 has them do. baresip before 2.0 (libre 1.x and 2.x) fails the request with ENOSYS. Naming
-/// itself so gains nobody anything: MD5 is on offer to all.
+/// itself so gains nobody anything: MD5 is on offer to all. JsSIP 3 and SIP.js 0.2 look at the last
+/// challenge only, and know MD5 only.
 fn knows_md5_only(request: &Message) -> bool {
     let agent = request.header(HeaderName::UserAgent).unwrap_or("");
-    ["baresip v0.", "baresip v1."]
+    ["baresip v0.", "baresip v1.", "JsSIP ", "SIP.js/"]
         .iter()
         .any(|old| agent.starts_with(old))
 }

@@ -1,0 +1,361 @@
+//! Browsers at a node, played by the same library from the other side: in virtual time, without sockets.
+#![allow(clippy::unwrap_used)]
+
+use cp_media::peer::PeerAddresses;
+use cp_media::peer::rtc::Anchor;
+use cp_media::{MediaCommand, Node, NodeConfig, PeerConfig, Sink, WriteOp};
+use cp_vocab::id::IdSource;
+use cp_vocab::media::{Hears, MediaEvent};
+use cp_vocab::web::{PeerAsk, PeerSaid};
+use cp_vocab::{LegId, RecordingId, Timestamp};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::media::{Direction, MediaKind, Mid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::RtpWrite;
+use str0m::{Candidate, Event, Input, Output, Rtc};
+
+const STEP: Duration = Duration::from_millis(5);
+
+fn server() -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 40_000))
+}
+
+#[derive(Default)]
+struct Out {
+    datagrams: Vec<(SocketAddr, Vec<u8>)>,
+    events: Vec<MediaEvent>,
+}
+impl Sink for Out {
+    fn send(&mut self, _: u16, _: bool, _: SocketAddr, _: &[u8]) {}
+    fn send_peer(&mut self, _: bool, to: SocketAddr, bytes: &[u8]) {
+        self.datagrams.push((to, bytes.to_vec()));
+    }
+    fn event(&mut self, event: MediaEvent) {
+        self.events.push(event);
+    }
+    fn write(&mut self, _: RecordingId, _: WriteOp) {}
+}
+
+/// A browser.
+struct Client {
+    rtc: Rtc,
+    address: SocketAddr,
+    leg: LegId,
+    mid: Mid,
+    pending: Option<SdpPendingOffer>,
+    connected: bool,
+    /// Payloads heard.
+    heard: Vec<Vec<u8>>,
+    sent: u64,
+}
+
+struct World {
+    node: Node,
+    ids: IdSource,
+    anchor: Anchor,
+    now: Timestamp,
+    clients: Vec<Client>,
+    events: Vec<MediaEvent>,
+}
+
+impl World {
+    fn new(half_open_max: usize) -> Self {
+        let at = Timestamp::from_secs(1_700_000_000);
+        let anchor = Anchor {
+            instant: Instant::now(),
+            at,
+        };
+        let addresses = PeerAddresses {
+            udp: vec![server()],
+            tcp: vec![],
+        };
+        Self {
+            node: Node::new(NodeConfig {
+                peers: Some(PeerConfig {
+                    anchor,
+                    addresses,
+                    legs_max: 100,
+                    half_open_max,
+                }),
+                ..NodeConfig::default()
+            }),
+            ids: IdSource::from_u64(1),
+            anchor,
+            now: at,
+            clients: vec![],
+            events: vec![],
+        }
+    }
+
+    fn instant(&self) -> Instant {
+        self.anchor.instant + self.now.since(self.anchor.at)
+    }
+
+    fn drain(&mut self) -> Out {
+        let mut out = Out::default();
+        self.node.drain(&mut out);
+        self.events.append(&mut out.events);
+        out
+    }
+
+    /// A browser offers; what the node says to it.
+    fn offer(&mut self) -> PeerSaid {
+        let leg: LegId = self.ids.next(self.now);
+        let n = self.clients.len() as u8;
+        let address = SocketAddr::from(([198, 51, 100, n + 1], 5_000));
+        let mut rtc = Rtc::builder()
+            .clear_codecs()
+            .enable_opus(true, false)
+            .set_rtp_mode(true)
+            .build(self.instant());
+        let host = Candidate::host(address, Protocol::Udp).unwrap();
+        rtc.add_local_candidate(host);
+        let mut api = rtc.sdp_api();
+        let mid = api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+        let (offer, pending) = api.apply().unwrap();
+        let sdp = offer.to_sdp_string();
+        self.clients.push(Client {
+            rtc,
+            address,
+            leg,
+            mid,
+            pending: Some(pending),
+            connected: false,
+            heard: vec![],
+            sent: 0,
+        });
+        let ask = PeerAsk::TakeOffer { sdp, fresh: false };
+        self.node.command(self.now, MediaCommand::Peer { leg, ask });
+        self.drain();
+        let Some(MediaEvent::Peer { said, .. }) = self.events.pop() else {
+            panic!("no word of the node: {:?}", self.events);
+        };
+        said
+    }
+
+    fn browser(&mut self) -> usize {
+        let PeerSaid::Answer { sdp, agreed } = self.offer() else {
+            panic!("not answered");
+        };
+        assert!(agreed.send && agreed.receive && !agreed.video);
+        let client = self.clients.last_mut().unwrap();
+        let answer = SdpAnswer::from_sdp_string(&sdp).unwrap();
+        let pending = client.pending.take().unwrap();
+        let api = client.rtc.sdp_api();
+        api.accept_answer(pending, answer).unwrap();
+        self.clients.len() - 1
+    }
+
+    fn hear(&mut self, who: usize, whom: usize) {
+        let (leg, other) = (self.clients[who].leg, self.clients[whom].leg);
+        let hears = Hears::leg(other);
+        self.node
+            .command(self.now, MediaCommand::Hear { leg, hears });
+    }
+
+    /// A packet of 20 ms from a browser.
+    fn speak(&mut self, who: usize, payload: &[u8]) {
+        let at = self.instant();
+        let client = &mut self.clients[who];
+        let pt = client.rtc.codec_config().params()[0].pt();
+        let (sequence, time) = (client.sent + 100, client.sent as u32 * 960);
+        client.sent += 1;
+        let mut api = client.rtc.direct_api();
+        let stream = api.stream_tx_by_mid(client.mid, None).unwrap();
+        stream.write_rtp(RtpWrite::new(
+            pt,
+            sequence.into(),
+            time,
+            at,
+            payload.to_vec(),
+        ));
+    }
+
+    /// Everybody does what is to be done, for a while.
+    fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.now < until {
+            self.now = self.now + STEP;
+            self.node.tick(self.now);
+            for i in 0..self.clients.len() {
+                self.run_client(i);
+            }
+            let out = self.drain();
+            for (to, bytes) in out.datagrams {
+                self.deliver(to, &bytes);
+            }
+        }
+    }
+
+    fn deliver(&mut self, to: SocketAddr, bytes: &[u8]) {
+        let at = self.instant();
+        if let Some(c) = self.clients.iter_mut().find(|c| c.address == to) {
+            let receive = Receive::new(Protocol::Udp, server(), to, bytes).unwrap();
+            let _ = c.rtc.handle_input(Input::Receive(at, receive));
+        }
+    }
+
+    fn run_client(&mut self, i: usize) {
+        let (now, at) = (self.now, self.instant());
+        let client = &mut self.clients[i];
+        client.rtc.handle_input(Input::Timeout(at)).unwrap();
+        loop {
+            match client.rtc.poll_output().unwrap() {
+                Output::Timeout(_) => return,
+                Output::Transmit(t) => {
+                    self.node.receive_peer(now, false, t.source, &t.contents);
+                }
+                Output::Event(Event::Connected) => client.connected = true,
+                Output::Event(Event::RtpPacket(p)) => client.heard.push(p.payload.to_vec()),
+                Output::Event(_) => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn two_browsers_hear_one_another_packet_by_packet() {
+    let mut w = World::new(10);
+    let (a, b) = (w.browser(), w.browser());
+    w.hear(a, b);
+    w.hear(b, a);
+    w.run(Duration::from_secs(2));
+    assert!(w.clients.iter().all(|c| c.connected));
+    for n in 0..50u8 {
+        w.speak(a, &[n; 40]);
+        w.speak(b, &[100 + n; 40]);
+        w.run(Duration::from_millis(20));
+    }
+    let wanted = |from: u8| (from..from + 50).map(|n| vec![n; 40]).collect::<Vec<_>>();
+    assert_eq!(w.clients[b].heard, wanted(0));
+    assert_eq!(w.clients[a].heard, wanted(100));
+}
+
+#[test]
+fn what_strangers_send_changes_nothing() {
+    let mut w = World::new(10);
+    let (a, b) = (w.browser(), w.browser());
+    w.hear(b, a);
+    w.run(Duration::from_secs(2));
+    w.speak(a, &[1; 40]);
+    w.run(Duration::from_millis(20));
+    assert_eq!(w.clients[b].heard.len(), 1);
+    let before = w.node.counters().stranger;
+
+    let strangers = |n: u16| SocketAddr::from(([203, 0, 113, n as u8], 1_024 + n));
+    // DTLS ClientHellos by the thousand, from everywhere.
+    let mut hello = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40, 1];
+    hello.resize(60, 0);
+    for n in 0..5_000 {
+        w.node.receive_peer(w.now, false, strangers(n), &hello);
+    }
+    // STUN requests that name a browser, without and with a wrong MESSAGE-INTEGRITY.
+    let answer = {
+        let api = w.clients[a].rtc.direct_api().local_ice_credentials();
+        api.ufrag
+    };
+    for integrity in [None, Some([0u8; 20])] {
+        let name = format!("guess:{answer}");
+        let mut body = vec![0, 6, 0, name.len() as u8];
+        body.extend(name.bytes());
+        body.resize(body.len().next_multiple_of(4), 0);
+        if let Some(mac) = integrity {
+            body.extend([0, 8, 0, 20]);
+            body.extend(mac);
+        }
+        let mut stun = vec![0, 1, 0, body.len() as u8, 0x21, 0x12, 0xa4, 0x42];
+        stun.extend([9; 12]);
+        stun.extend(body);
+        w.node.receive_peer(w.now, false, strangers(1), &stun);
+    }
+    assert_eq!(w.node.counters().stranger, before + 5_002);
+    let out = w.drain();
+    assert!(
+        out.datagrams
+            .iter()
+            .all(|(to, _)| !to.ip().to_string().starts_with("203."))
+    );
+
+    w.speak(a, &[2; 40]);
+    w.run(Duration::from_millis(20));
+    assert_eq!(w.clients[b].heard.len(), 2);
+}
+
+#[test]
+fn half_open_ones_are_few_and_given_up() {
+    let mut w = World::new(3);
+    for _ in 0..3 {
+        assert!(matches!(w.offer(), PeerSaid::Answer { .. }));
+    }
+    let PeerSaid::Refused { code, open, .. } = w.offer() else {
+        panic!("a fourth is taken");
+    };
+    assert_eq!((code, open), ("busy_worker", false));
+    // They never check: after 30 s the engine is told, and closes them.
+    let legs: Vec<LegId> = w.clients.drain(..).map(|c| c.leg).collect();
+    w.run(Duration::from_secs(32));
+    for leg in &legs[..3] {
+        assert!(w.events.contains(&MediaEvent::Unreachable { leg: *leg }));
+        w.node.command(w.now, MediaCommand::Close { leg: *leg });
+    }
+    assert_eq!(w.node.leg_count(), 0);
+    assert!(matches!(w.offer(), PeerSaid::Answer { .. }));
+}
+
+#[test]
+fn malformed_descriptions_and_candidates_are_refused_by_name() {
+    let mut w = World::new(10);
+    let a = w.browser();
+    let leg = w.clients[a].leg;
+    w.run(Duration::from_secs(2));
+    let line = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
+    let many = "a=candidate:1 1 udp 1 192.0.2.9 1 typ host\r\n".repeat(100);
+    let cases = [
+        ("", "sdp_no_audio"),
+        ("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n", "sdp_no_audio"),
+        (&format!("v=0\r\n{line}"), "sdp_malformed"),
+        (&line.repeat(20), "sdp_malformed"),
+        (&format!("v=0\r\n{line}{many}"), "sdp_malformed"),
+        (&"x".repeat(50_000), "sdp_malformed"),
+    ];
+    for (sdp, wanted) in cases {
+        let ask = PeerAsk::TakeOffer {
+            sdp: sdp.to_string(),
+            fresh: true,
+        };
+        w.node.command(w.now, MediaCommand::Peer { leg, ask });
+        w.drain();
+        let Some(MediaEvent::Peer { said, .. }) = w.events.pop() else {
+            panic!("no word")
+        };
+        let PeerSaid::Refused { code, open, .. } = said else {
+            panic!("taken: {sdp}")
+        };
+        assert_eq!((code, open), (wanted, true), "{sdp}");
+    }
+    for candidate in [
+        "candidate:nonsense",
+        "candidate:1 1 udp 1 not-an-address 1 typ host",
+    ] {
+        let candidate = candidate.to_string();
+        let ask = PeerAsk::Candidate { candidate };
+        w.node.command(w.now, MediaCommand::Peer { leg, ask });
+        w.drain();
+        let Some(MediaEvent::Peer { said, .. }) = w.events.pop() else {
+            panic!("no word")
+        };
+        let PeerSaid::Refused { code, .. } = said else {
+            panic!("taken")
+        };
+        assert_eq!(code, "candidate_malformed");
+    }
+    // The call goes on.
+    let b = w.browser();
+    w.hear(b, a);
+    w.run(Duration::from_secs(2));
+    w.speak(a, &[3; 40]);
+    w.run(Duration::from_millis(20));
+    assert_eq!(w.clients[b].heard, vec![vec![3; 40]]);
+}
