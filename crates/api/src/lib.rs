@@ -21,6 +21,7 @@ mod live;
 mod openapi;
 mod operation;
 mod ops;
+pub mod privacy;
 mod problem;
 mod proof;
 mod push;
@@ -68,6 +69,7 @@ pub(crate) fn operations() -> operation::Api {
     resource::add(&mut api);
     ops::add(&mut api);
     bans::add(&mut api);
+    privacy::add(&mut api);
     api
 }
 
