@@ -132,11 +132,11 @@ impl Desk {
     fn network_refutes(&self, call: Call) -> Result<bool> {
         let stream = StreamId::Interaction(call.id);
         let log = self.store.stream(stream, 1, LOG_LOOKED_AT)?;
-        let refuted = serde_json::json!(TrustLevel::Refuted);
-        let judged = log.iter().filter(|r| r.event.kind() == "identity.judged");
-        Ok(judged
-            .filter_map(|r| serde_json::to_value(&r.event).ok())
-            .any(|event| event["trust"]["level"] == refuted))
+        let refuted = |r: &EventRecord| match &r.event {
+            Event::IdentityJudged { trust, .. } => trust.level == TrustLevel::Refuted,
+            _ => false,
+        };
+        Ok(log.iter().any(refuted))
     }
 
     /// Who announced it is part of what is known of the caller from now on.

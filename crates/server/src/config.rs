@@ -43,7 +43,7 @@ impl fmt::Display for Problems {
         )?;
         for p in &self.0 {
             match p.line {
-                Some(line) => write!(f, "\n  line {line}: {}: {}", p.key, p.what)?,
+                Some(line) => write!(f, "\n  {}: {} (line {line})", p.key, p.what)?,
                 None => write!(f, "\n  {}: {}", p.key, p.what)?,
             }
         }

@@ -74,10 +74,11 @@ fn a_broken_file_is_told_by_its_lines() {
     let told = String::from_utf8_lossy(&done.stderr).into_owned();
     for part in [
         "4 errors",
-        "line 1: data: is the number 3; a text in quotes is wanted",
-        "line 2: file: ",
-        "line 4: http.listen: ",
-        "line 5: file: ",
+        "\n  data: is the number 3; a text in quotes is wanted (line 1)",
+        "\n  file: invalid boolean",
+        "(line 2)",
+        "\n  http.listen: \"here\" is not an address with port (line 4)",
+        "(line 5)",
     ] {
         assert!(told.contains(part), "{part:?} is not in:\n{told}");
     }

@@ -385,6 +385,7 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(TrunkId, 1);
     id!(ConferenceId, 1);
     id!(WrapUpCodeId, 1);
+    id!(CertificateId, 1);
     id!(BrandId, 1);
     id!(PictureId, 1);
     id!(ApiKeyId, 1);
@@ -548,6 +549,15 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             id: id("wuc").parse().unwrap(),
             tenant: r.tenant,
             name: marked("code"),
+        }
+        .into(),
+        cp_vocab::model::IdentityCertificate {
+            id: id("crt").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("certificate"),
+            chain: String::new(),
+            key: Pii("hunter2-very-secret".into()),
+            url: String::new(),
         }
         .into(),
         Picture {

@@ -111,9 +111,72 @@ fn form(fields: &[(&str, &str)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::config::Config;
+    use std::io::{Read, Write as _};
+    use std::net::TcpListener;
+
     #[test]
     fn forms_are_encoded() {
-        let made = super::form(&[("To", "+1 555"), ("Body", "a&b=ü\n")]);
+        let made = form(&[("To", "+1 555"), ("Body", "a&b=ü\n")]);
         assert_eq!(made, "To=%2B1+555&Body=a%26b%3D%C3%BC%0A");
+    }
+
+    /// A gateway that answers one request with `status` and gives back what it was sent.
+    fn gateway(status: &'static str) -> (u16, std::thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let served = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut heard, mut part) = (Vec::new(), [0; 1024]);
+            while !String::from_utf8_lossy(&heard).contains("Body=") {
+                let n = stream.read(&mut part).unwrap();
+                heard.extend_from_slice(&part[..n]);
+            }
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\n{{}}");
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8_lossy(&heard).into_owned()
+        });
+        (port, served)
+    }
+
+    fn send(port: u16) -> Result<(), SendFault> {
+        let text = format!(
+            "[sms]\nurl = \"http://127.0.0.1:{port}/messages\"\nuser = \"acme\"\npassword = \"secret\"\nfrom = \"+15550000\""
+        );
+        let config = Config::load(&text, []).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let sms = Sms::new(&config, runtime.handle()).unwrap().unwrap();
+        sms.send(&Pii("+15550100".into()), &Pii("Your code is 1".into()))
+    }
+
+    #[test]
+    fn a_gateway_is_sent_the_message() {
+        let (port, served) = gateway("201 Created");
+        assert_eq!(send(port), Ok(()));
+        let heard = served.join().unwrap();
+        assert!(heard.starts_with("POST /messages HTTP/1.1"), "{heard}");
+        assert!(
+            heard
+                .to_lowercase()
+                .contains("authorization: basic ywntztpzzwnyzxq="),
+            "{heard}"
+        );
+        assert!(
+            heard.ends_with("To=%2B15550100&From=%2B15550000&Body=Your+code+is+1"),
+            "{heard}"
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_told_without_the_number() {
+        let (port, served) = gateway("400 Bad Request");
+        let fault = send(port).unwrap_err();
+        assert_eq!(fault.to_string(), "the text gateway answered 400");
+        served.join().unwrap();
     }
 }
