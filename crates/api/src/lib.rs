@@ -20,6 +20,7 @@ mod live;
 mod openapi;
 mod operation;
 mod ops;
+pub mod privacy;
 mod problem;
 mod proof;
 mod push;
@@ -64,6 +65,7 @@ pub(crate) fn operations() -> operation::Api {
     resource::add(&mut api);
     ops::add(&mut api);
     bans::add(&mut api);
+    privacy::add(&mut api);
     api
 }
 

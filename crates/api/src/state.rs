@@ -106,6 +106,8 @@ pub(crate) struct Inner {
     /// Held while a snapshot is taken and handed over, so that an older one never comes second.
     configuring: tokio::sync::Mutex<()>,
     editing: tokio::sync::Mutex<()>,
+    /// One erasure or sweep at a time.
+    pub(crate) erasing: tokio::sync::Mutex<()>,
 }
 
 impl ApiState {
@@ -140,6 +142,7 @@ impl ApiState {
             announcements: Arc::new(crate::proof::places()),
             configuring: tokio::sync::Mutex::new(()),
             editing: tokio::sync::Mutex::new(()),
+            erasing: tokio::sync::Mutex::new(()),
         }))
     }
 

@@ -434,6 +434,7 @@ fn start_http(
         ..Settings::default()
     };
     let state = ApiState::new(store.clone(), Arc::new(backend), settings);
+    runtime.spawn(cp_api::privacy::run(state.clone()));
     let address = config.http_listen;
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(address))

@@ -18,6 +18,7 @@ mod migrate;
 
 pub mod outbox;
 mod page;
+mod privacy;
 pub mod projection;
 pub mod proof;
 pub mod push;
@@ -33,6 +34,7 @@ pub use error::{Health, Result, StoreError};
 pub use log::{CommitCallback, CommitOutcome, HealthCallback, Refused};
 pub use outbox::{OutboxId, OutboxItem, OutboxKind, OutboxResult};
 pub use page::{PAGE_ROWS_MAX, Page, PageRequest};
+pub use privacy::{Consent, IDENTIFIERS_MAX, PrivacyJob, PrivacyStore, Taken};
 pub use projection::{
     AgentStateRow, Figures, InteractionFilter, InteractionRow, InteractionState, LegRow,
     QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,

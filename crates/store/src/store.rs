@@ -21,7 +21,9 @@ use std::time::Duration;
 
 /// Everything that outlives a process. Object safe; one conformance suite holds every
 /// implementation to what is written here.
-pub trait Store: Send + Sync + PushStore + crate::proof::ProofStore + BrandStore {
+pub trait Store:
+    Send + Sync + PushStore + crate::proof::ProofStore + crate::privacy::PrivacyStore + BrandStore
+{
     // --- the log
 
     /// Hands over records that became true, in order, and returns at once. The batch is kept whole

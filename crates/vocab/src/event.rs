@@ -188,6 +188,17 @@ macro_rules! events {
                 match self { $(Self::$name { .. } => $kind,)* }
             }
             pub fn version(&self) -> u16 { 1 }
+            /// Takes everything of people out of it; the rest stays, so that a replay gives the same
+            /// state but for them. Says whether there was any.
+            pub fn erase(&mut self) -> bool {
+                #[allow(unused_imports)]
+                use crate::erase::{Field, Personal as _, Plain as _};
+                let mut any = false;
+                match self {
+                    $(Self::$name { $($field),* } => { $(any |= (&mut Field($field)).erase();)* })*
+                }
+                any
+            }
         }
     };
 }
@@ -368,6 +379,12 @@ events! {
     OutboundAlert = "tenant.outbound_alert" { what: String, detail: String }
     /// What an answered outgoing call cost, in millionths of the tenant's currency; `day` is `20261120`.
     OutboundCharged = "tenant.outbound_charged" { interaction: InteractionId, leg: LegId, prefix: String, seconds: u64, micros: u64, day: u32 }
+    /// The file of a recording was deleted; `why` is `retention` or `erasure`.
+    RecordingDeleted = "tenant.recording_deleted" { recording: RecordingId, interaction: InteractionId, why: String }
+    /// A customer was erased on the wish of somebody; `job` has the certificate.
+    PersonErased = "tenant.person_erased" { person: PersonId, by: String, job: PrivacyJobId }
+    /// Consent of a customer was written down, or taken back.
+    ConsentChanged = "tenant.consent_changed" { consent: ConsentId, what: String, given: bool }
     /// Somebody lifted the limits of outgoing calls, or (without `until`) let them hold again.
     OutboundLifted = "tenant.outbound_lifted" { by: String, reason: String, until: Option<Timestamp> }
     /// An emergency call left on the short path.

@@ -124,6 +124,10 @@ typed_ids! {
     SessionId = "ses";
     /// A customer, over all numbers, addresses and devices.
     PersonId = "per";
+    /// A customer's consent to something.
+    ConsentId = "cns";
+    /// An erasure, or a sweep of what has been kept long enough.
+    PrivacyJobId = "pvj";
     /// Something a person can prove itself with.
     CredentialId = "crd";
     /// A browser or app beside a call.

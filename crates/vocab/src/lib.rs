@@ -8,6 +8,7 @@ pub mod brand;
 pub mod command;
 pub mod dialling;
 pub mod end;
+pub mod erase;
 pub mod event;
 pub mod id;
 pub mod live;

@@ -80,6 +80,7 @@ permissions! {
     EmergencyWrite = "emergency:write" [Administrator] "Change it, ask and agree that they go live";
     PrivacyRead = "privacy:read" [Supervisor Administrator Operator] "See how long things are kept, consents and erasures";
     PrivacyWrite = "privacy:write" [Administrator] "Change it, erase people";
+    ConsentsWrite = "consents:write" [Agent Supervisor Administrator] "Write down what customers agree to, and take back";
     NodeDrain = "node:drain" [Operator] "Drain this node before a restart";
     NodeBans = "node:bans" [Operator] "See and change which SIP sources are banned";
     MetricsRead = "metrics:read" [Operator] "Read metrics from afar";

@@ -9,6 +9,7 @@ mod crud;
 mod events;
 mod isolation;
 mod operations;
+mod privacy;
 mod proof;
 mod push;
 mod safety;

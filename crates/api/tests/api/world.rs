@@ -3,7 +3,9 @@
 use crate::client::Client;
 use cp_api::auth::password;
 use cp_api::{ApiState, Backend, PushRefused, Pusher, Readiness, Settings};
-use cp_store::{Change, Edit, Options, PushRow, Role, SqliteStore, Store, User};
+use cp_store::{
+    Change, Edit, Options, PrivacyJob, PrivacyStore, PushRow, Role, SqliteStore, Store, User,
+};
 use cp_vocab::brand::{Brand, Picture, PictureKind};
 use cp_vocab::command::{Actor, CommandEnvelope, CommandResult};
 use cp_vocab::event::{Direction, Endpoint, LegRole, LogPosition};
@@ -53,6 +55,7 @@ pub(crate) struct World {
     pub(crate) desk: Arc<cp_proof::Desk>,
     pub(crate) alpha: Rows,
     pub(crate) beta: Rows,
+    state: ApiState,
     clock: Arc<AtomicU64>,
     position: AtomicU64,
     _folder: tempfile::TempDir,
@@ -279,6 +282,8 @@ impl World {
         let desk = Arc::new(desk.unwrap());
         let state = ApiState::with_clock(store.clone(), engine.clone(), settings, now);
         state.set_proofs(desk.clone());
+        tokio::spawn(cp_api::privacy::run(state.clone()));
+        let kept = state.clone();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -300,6 +305,7 @@ impl World {
             desk,
             alpha,
             beta,
+            state: kept,
             clock,
             position,
             _folder: folder,
@@ -309,6 +315,15 @@ impl World {
             world.fill(&rows).await;
         }
         world
+    }
+
+    pub(crate) fn recordings(&self) -> std::path::PathBuf {
+        self._folder.path().join("recordings")
+    }
+
+    /// What the runner does each hour.
+    pub(crate) async fn sweep_privacy(&self) {
+        cp_api::privacy::sweep(&self.state).await.unwrap();
     }
 
     pub(crate) fn advance_s(&self, seconds: u64) {
@@ -356,6 +371,7 @@ impl World {
         let edit = Edit::new(r.tenant, Actor::System, Timestamp::from_secs(1_767_000_000));
         let changes = config(r).into_iter().map(Change::Create).collect();
         self.store.apply(edit, changes).unwrap();
+        self.store.privacy_job_put(job(r)).unwrap();
         let recording = format!("{}.wav", r.name);
         let file = self._folder.path().join("recordings").join(&recording);
         std::fs::write(file, format!("{}{MARK} sound of a call", r.name)).unwrap();
@@ -389,6 +405,7 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(BrandId, 1);
     id!(PictureId, 1);
     id!(ApiKeyId, 1);
+    id!(PrivacyJobId, 1);
     id!(PersonId, 1);
     id!(CallerPartnerId, 1);
     id!(CredentialId, 1);
@@ -593,6 +610,24 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
         }
         .into(),
     ]
+}
+
+/// An erasure that was done.
+fn job(r: &Rows) -> PrivacyJob {
+    PrivacyJob {
+        id: r.by_prefix["pvj"].parse().unwrap(),
+        tenant: r.tenant,
+        kind: "erasure".into(),
+        state: "done".into(),
+        requested_by: r.admin_user.to_string(),
+        request: Pii("{}".into()),
+        total: 0,
+        done: 0,
+        counts: "{}".into(),
+        certificate: None,
+        created_at: Timestamp::from_secs(1_767_000_000),
+        finished_at: Some(Timestamp::from_secs(1_767_000_000)),
+    }
 }
 
 fn conversation(r: &Rows, recording: String) -> Vec<Event> {
