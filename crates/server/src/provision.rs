@@ -136,6 +136,7 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: 0,
                 record_by_default: false,
+                presence_reasons: vec![],
                 safety: Default::default(),
             }
             .realm(),
@@ -177,6 +178,7 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: spec.interactions_max,
                 record_by_default: spec.record_by_default,
+                presence_reasons: vec![],
                 safety: Box::new(Safety {
                     outbound: spec.outbound.clone(),
                     retention: spec.retention.clone(),

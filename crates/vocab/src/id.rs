@@ -124,6 +124,8 @@ typed_ids! {
     PointId = "cpt";
     /// A request that came by one.
     ContactId = "ctc";
+    /// Business hours.
+    ScheduleId = "sch";
     ApiKeyId = "key";
     SessionId = "ses";
     /// A customer, over all numbers, addresses and devices.

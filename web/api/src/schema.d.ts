@@ -1255,6 +1255,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/interactions/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was before with the same customer
+         * @description Newest first. Whoever may read the interaction may read this, also where others answered: a customer should not have to tell everything again.
+         */
+        get: operations["interactionHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/interactions/{id}/parties": {
         parameters: {
             query?: never;
@@ -2669,6 +2689,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reports/interactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Interactions of a span in figures
+         * @description By slot of time, by queue (the last one an interaction was in), by agent. A day begins where you say.
+         */
+        get: operations["reportInteractions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/retention": {
         parameters: {
             query?: never;
@@ -2685,6 +2725,83 @@ export interface paths {
         head?: never;
         /** Change how long things are kept */
         patch: operations["changeRetention"];
+        trace?: never;
+    };
+    "/v1/schedule-trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try hours before they are kept */
+        post: operations["trySchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every schedule, oldest first */
+        get: operations["listSchedules"];
+        put?: never;
+        /** Make a schedule */
+        post: operations["createSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a schedule */
+        get: operations["getSchedule"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a schedule
+         * @description 409 while others name it.
+         */
+        delete: operations["removeSchedule"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a schedule
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changeSchedule"];
+        trace?: never;
+    };
+    "/v1/schedules/{id}/opening": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether it is open at an instant */
+        get: operations["getOpening"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/sessions": {
@@ -3016,6 +3133,9 @@ export interface components {
              * @description Overrides the queue's wrap-up time.
              */
             wrap_up_ms?: number | null;
+        };
+        AgentReportView: components["schemas"]["FiguresView"] & {
+            agent: components["schemas"]["AgentId"];
         };
         ApiKey: {
             /** Format: date-time */
@@ -3511,6 +3631,12 @@ export interface components {
             /** @enum {string} */
             to: "reject";
         } | {
+            closed: components["schemas"]["Destination"];
+            open: components["schemas"]["Destination"];
+            schedule: components["schemas"]["ScheduleId"];
+            /** @enum {string} */
+            to: "hours";
+        } | {
             choices: {
                 [key: string]: components["schemas"]["Destination"];
             };
@@ -3605,6 +3731,24 @@ export interface components {
         DrainInput: {
             /** @description True: refuse new calls, let running ones end. False: take calls again. */
             on: boolean;
+        };
+        /** @description An earlier interaction of the customer, in short. */
+        EarlierInteraction: {
+            agents: components["schemas"]["AgentId"][];
+            direction: components["schemas"]["Direction"];
+            end_reason?: string | null;
+            ended_at?: string | null;
+            id: components["schemas"]["InteractionId"];
+            /** @description What the agents noted, newest last. */
+            note?: string | null;
+            queue?: null | components["schemas"]["QueueId"];
+            /** Format: date-time */
+            started_at: string;
+            /** Format: int64 */
+            talk_ms: number;
+            /** Format: int64 */
+            waited_ms: number;
+            wrap_up_code?: null | components["schemas"]["WrapUpCodeId"];
         };
         /** @description The short path of emergency calls. Any change of it switches them off. */
         Emergency: {
@@ -3740,6 +3884,47 @@ export interface components {
             detail: string;
             /** @description JSON pointer (RFC 6901) into the body, or the name of the parameter. */
             pointer: string;
+        };
+        /** @description Figures of interactions that have something in common. */
+        FiguresView: {
+            /**
+             * Format: int64
+             * @description Of the queued: the caller left before anybody answered.
+             */
+            abandoned: number;
+            /**
+             * Format: int64
+             * @description Of these: parties were connected.
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Of the answered from a queue: within the queue's service level.
+             */
+            in_time: number;
+            /**
+             * Format: int64
+             * @description Of these: came into a queue.
+             */
+            queued: number;
+            /**
+             * Format: float
+             * @description Share of answered and abandoned that were answered in time, per cent.
+             */
+            service_level_pct?: number | null;
+            /**
+             * Format: int64
+             * @description Interactions that began.
+             */
+            started: number;
+            /** Format: int64 */
+            talk_ms_mean: number;
+            /** Format: int64 */
+            talk_ms_total: number;
+            /** Format: int64 */
+            waited_ms_max: number;
+            /** Format: int64 */
+            waited_ms_mean: number;
         };
         /** @description Where a phone's calls go. */
         Forward: {
@@ -4049,6 +4234,18 @@ export interface components {
             national_prefix: string;
             /** @default false */
             send_plus: boolean;
+        };
+        /** @description Whether it is open at an instant. */
+        Opening: {
+            /** Format: date-time */
+            at: string;
+            /** @description The instant as the clock on the wall shows it. */
+            local: string;
+            open: boolean;
+            /** @description Name of the special day that decides. */
+            special_day?: string | null;
+            /** @description When it changes next; none when it does not within a year. */
+            until?: string | null;
         };
         /** @description By the link that was sent, or, for an app, by who calls whom. */
         OpenInput: {
@@ -4765,6 +4962,9 @@ export interface components {
              */
             wrap_up_ms: number;
         };
+        QueueReportView: components["schemas"]["FiguresView"] & {
+            queue: components["schemas"]["QueueId"];
+        };
         Recording: {
             /** Format: int64 */
             duration_ms?: number | null;
@@ -4806,6 +5006,20 @@ export interface components {
             lower_levels_by?: number;
             /** @description Agents of these queues may be offered it too. */
             widen_to?: components["schemas"]["QueueId"][];
+        };
+        Report: {
+            agents: components["schemas"]["AgentReportView"][];
+            /** Format: date-time */
+            from: string;
+            queues: components["schemas"]["QueueReportView"][];
+            /** Format: int64 */
+            slot_ms: number;
+            slots: components["schemas"]["SlotView"][];
+            total: components["schemas"]["FiguresView"];
+            /** @description More interactions than are counted fell into the span. */
+            truncated: boolean;
+            /** Format: date-time */
+            until: string;
         };
         RequestInput: {
             /** @description What the customer's device can do; all when left out. */
@@ -4852,6 +5066,64 @@ export interface components {
         Role: "agent" | "supervisor" | "administrator" | "operator";
         /** @enum {string} */
         RoutingState: "idle" | "offered" | "interacting" | "wrap_up" | "not_responding";
+        Schedule: {
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            name: string;
+            /** @description Holidays and other days that are not like the week. */
+            special_days: {
+                /** Format: date */
+                date: string;
+                name?: string;
+                /** @description None: closed all day. */
+                open?: {
+                    from: string;
+                    until: string;
+                }[];
+            }[];
+            /** @description IANA name, as `Europe/Berlin`. */
+            time_zone: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+            /** @description Hours of the week; a day without any is closed, a day may have several. */
+            week: {
+                /** @enum {string} */
+                day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+                /** @description HH:MM, local. */
+                from: string;
+                /** @description HH:MM; 24:00 is midnight, and what is not later than `from` is on the next day. */
+                until: string;
+            }[];
+        };
+        ScheduleId: string;
+        ScheduleInput: {
+            name: string;
+            /** @description Holidays and other days that are not like the week. */
+            special_days?: {
+                /** Format: date */
+                date: string;
+                name?: string;
+                /** @description None: closed all day. */
+                open?: {
+                    from: string;
+                    until: string;
+                }[];
+            }[];
+            /** @description IANA name, as `Europe/Berlin`. */
+            time_zone: string;
+            /** @description Hours of the week; a day without any is closed, a day may have several. */
+            week: {
+                /** @enum {string} */
+                day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+                /** @description HH:MM, local. */
+                from: string;
+                /** @description HH:MM; 24:00 is midnight, and what is not later than `from` is on the next day. */
+                until: string;
+            }[];
+        };
         /** @enum {string} */
         SelectionRule: "longest_idle" | "least_occupied" | "least_flexible" | "best_score" | "round_robin";
         /** @description Who is signed in, and what they may. */
@@ -4905,6 +5177,13 @@ export interface components {
              */
             level: number;
             skill: components["schemas"]["SkillId"];
+        };
+        SlotView: components["schemas"]["FiguresView"] & {
+            /**
+             * Format: date-time
+             * @description When it begins.
+             */
+            at: string;
         };
         /** @description What to paste where. */
         Snippets: {
@@ -4961,6 +5240,8 @@ export interface components {
             created_at: string;
             id: string;
             name: string;
+            /** @description Reasons to be away of your own, beside break, meal, meeting and training. */
+            presence_reasons: string[];
             record_by_default: boolean;
             /** Format: date-time */
             updated_at: string;
@@ -4971,6 +5252,8 @@ export interface components {
         /** @description What a tenant may change of itself. Its domain is fixed: the secrets of its phones are made with it. */
         TenantInput: {
             name: string;
+            /** @description Reasons to be away of your own, beside break, meal, meeting and training. */
+            presence_reasons?: string[];
             record_by_default?: boolean;
         };
         /** @enum {string} */
@@ -5142,6 +5425,12 @@ export interface components {
             verdict?: string | null;
             /** @description Canonical number, SIP URI or customer id; null: nobody is proven. */
             who?: string | null;
+        };
+        /** @description Hours to try before they are kept. */
+        TryInput: {
+            /** @description RFC 3339; now when left out. */
+            at?: string | null;
+            schedule: components["schemas"]["ScheduleInput"];
         };
         Uci: string;
         UpgradeInput: {
@@ -8321,6 +8610,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    interactionHistory: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Earlier interactions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["EarlierInteraction"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
                 };
             };
             /** @description What went wrong */
@@ -12030,6 +12357,42 @@ export interface operations {
             };
         };
     };
+    reportInteractions: {
+        parameters: {
+            query?: {
+                /** @description Began at or after; 24 hours ago when left out. */
+                from?: string;
+                /** @description Length of a slot. */
+                slot_ms?: number;
+                /** @description Began before; a day after `from` when left out, 31 days at most. */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getRetention: {
         parameters: {
             query?: never;
@@ -12083,6 +12446,258 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trySchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryInput"];
+            };
+        };
+        responses: {
+            /** @description Open or closed, and until when */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opening"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSchedules: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Schedule"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOpening: {
+        parameters: {
+            query?: {
+                /** @description The instant; now when left out. */
+                at?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Open or closed, and until when */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opening"];
                 };
             };
             /** @description What went wrong */

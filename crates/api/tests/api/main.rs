@@ -14,5 +14,6 @@ mod privacy;
 mod proof;
 mod push;
 mod safety;
+mod schedules;
 mod sign_in;
 mod world;

@@ -141,6 +141,7 @@ impl Double {
             started: Timestamp::from_secs(1_767_000_000),
             queue: None,
             waiting: false,
+            waiting_since: None,
             priority: 0,
             recording: Default::default(),
             slot: None,
@@ -412,6 +413,7 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(WrapUpCodeId, 1);
     id!(PointId, 1);
     id!(ContactId, 1);
+    id!(ScheduleId, 1);
     id!(CertificateId, 1);
     id!(BrandId, 1);
     id!(PictureId, 1);
@@ -527,6 +529,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             domain: domain(r.name),
             interactions_max: 0,
             record_by_default: false,
+            presence_reasons: vec![],
             safety: Default::default(),
         }
         .into(),
@@ -617,6 +620,15 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             numbers: vec!["+15550001".into()],
             number_ttl_s: 600,
             disabled: false,
+        }
+        .into(),
+        cp_vocab::schedule::Schedule {
+            id: id("sch").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("hours"),
+            time_zone: "Europe/Berlin".into(),
+            week: vec![],
+            special_days: vec![],
         }
         .into(),
         cp_vocab::model::IdentityCertificate {

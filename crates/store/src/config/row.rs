@@ -8,6 +8,7 @@ use cp_vocab::model::{
 };
 use cp_vocab::person::Person;
 use cp_vocab::proof::{CallerPartner, ProofPolicy};
+use cp_vocab::schedule::Schedule;
 use cp_vocab::*;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -124,6 +125,7 @@ kinds! {
     ProofPolicy(ProofPolicyId) = "proof_policy", 14;
     CallerPartner(CallerPartnerId) = "caller_partner", 15;
     Point(PointId) = "point", 30;
+    Schedule(ScheduleId) = "schedule", 41;
     Brand(BrandId) = "brand", 31;
     Picture(PictureId) = "picture", 32;
 }
@@ -142,6 +144,7 @@ impl ConfigRow {
             Self::Phone(r) => r.tenant,
             Self::Conference(r) => r.tenant,
             Self::WrapUpCode(r) => r.tenant,
+            Self::Schedule(r) => r.tenant,
             Self::IdentityCertificate(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
             Self::Brand(r) => r.tenant,
