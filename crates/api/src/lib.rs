@@ -9,8 +9,10 @@ pub mod auth;
 mod backend;
 mod bans;
 mod call;
+mod contact;
 mod crud;
 mod extract;
+mod history;
 mod http;
 mod idempotency;
 mod identity;
@@ -21,11 +23,13 @@ mod openapi;
 mod operation;
 mod ops;
 mod people;
+pub mod privacy;
 mod problem;
 mod proof;
 mod push;
 mod recordings;
 mod references;
+mod reports;
 mod resource;
 mod schema;
 mod scim;
@@ -60,7 +64,10 @@ pub(crate) fn operations() -> operation::Api {
     live::add(&mut api);
     identity::add(&mut api);
     interactions::add(&mut api);
+    history::add(&mut api);
+    reports::add(&mut api);
     call::add(&mut api);
+    contact::add(&mut api);
     recordings::add(&mut api);
     proof::add(&mut api);
     push::add(&mut api);
@@ -69,6 +76,7 @@ pub(crate) fn operations() -> operation::Api {
     resource::add(&mut api);
     ops::add(&mut api);
     bans::add(&mut api);
+    privacy::add(&mut api);
     api
 }
 

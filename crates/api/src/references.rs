@@ -79,6 +79,7 @@ fn exists(
         "usr" => kept::<User, UserId>(store, tenant, id)?,
         "rol" => kept::<CustomRole, RoleId>(store, tenant, id)?,
         "idp" => kept::<IdentityProvider, IdentityProviderId>(store, tenant, id)?,
+        "sch" => among!(schedules),
         "crt" => among!(certificates),
         "brd" => among!(brands),
         "pic" => among!(pictures),

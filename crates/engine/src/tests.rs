@@ -41,6 +41,7 @@ impl Bench {
             interactions_max: 0,
             record_by_default: false,
             suspended: false,
+            presence_reasons: vec![],
             safety: Default::default(),
         });
         s.trunks.push(Trunk {

@@ -6,6 +6,7 @@ pub mod customers;
 pub mod demo;
 pub mod drive;
 pub mod identity;
+pub mod lent;
 pub mod metrics;
 mod outside;
 pub mod provision;

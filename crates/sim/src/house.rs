@@ -55,6 +55,7 @@ fn tenant(id: TenantId, name: &str) -> Tenant {
         interactions_max: 0,
         record_by_default: false,
         suspended: false,
+        presence_reasons: vec![],
         safety: Default::default(),
     }
 }

@@ -31,6 +31,9 @@ pub struct Tenant {
     /// Nobody signs in and no call is taken or placed, until it is lifted.
     #[serde(default)]
     pub suspended: bool,
+    /// Reasons to be away of the tenant's own, as agents choose them.
+    #[serde(default)]
+    pub presence_reasons: Vec<String>,
     #[serde(default)]
     pub safety: Box<Safety>,
 }
@@ -82,6 +85,12 @@ pub enum Destination {
     /// Refuse with this SIP status.
     Reject {
         status: u16,
+    },
+    /// By business hours; where a number leads, nowhere deeper.
+    Hours {
+        schedule: ScheduleId,
+        open: Box<Destination>,
+        closed: Box<Destination>,
     },
     /// Read one digit against a menu.
     Menu {
@@ -432,6 +441,8 @@ pub struct Snapshot {
     pub queues: Vec<Queue>,
     pub conferences: Vec<Conference>,
     pub wrap_up_codes: Vec<WrapUpCode>,
+    #[serde(default)]
+    pub schedules: Vec<crate::schedule::Schedule>,
     #[serde(default)]
     pub certificates: Vec<IdentityCertificate>,
     #[serde(default)]

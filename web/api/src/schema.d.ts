@@ -21,23 +21,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/.well-known/oauth-authorization-server": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where the endpoints are (RFC 8414) */
-        get: operations["oauthMetadata"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -126,139 +109,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/scim/v2/Groups": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Roles as groups */
-        get: operations["scimListGroups"];
-        put?: never;
-        /** Make a role that allows nothing yet */
-        post: operations["scimCreateGroup"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/scim/v2/Groups/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One role and its people
-         * @description `agent`, `supervisor`, `administrator`, `operator`, or the id of a role of the tenant.
-         */
-        get: operations["scimGetGroup"];
-        /** Say who has a role */
-        put: operations["scimReplaceGroup"];
-        post?: never;
-        /** Remove a role of the tenant */
-        delete: operations["scimDeleteGroup"];
-        options?: never;
-        head?: never;
-        /** Give a role to people or take it from them */
-        patch: operations["scimPatchGroup"];
-        trace?: never;
-    };
-    "/scim/v2/ResourceTypes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Kinds of resources */
-        get: operations["scimResourceTypes"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/scim/v2/Schemas": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Attributes of users and groups */
-        get: operations["scimSchemas"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/scim/v2/ServiceProviderConfig": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What is served of SCIM */
-        get: operations["scimConfig"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/scim/v2/Users": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** People */
-        get: operations["scimListUsers"];
-        put?: never;
-        /** Make a person */
-        post: operations["scimCreateUser"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/scim/v2/Users/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One person */
-        get: operations["scimGetUser"];
-        /** Replace a person */
-        put: operations["scimReplaceUser"];
-        post?: never;
-        /** Remove a person */
-        delete: operations["scimDeleteUser"];
-        options?: never;
-        head?: never;
-        /**
-         * Change a person
-         * @description `active: false` ends all sessions of the person at once.
-         */
-        patch: operations["scimPatchUser"];
-        trace?: never;
-    };
     "/v1/agents": {
         parameters: {
             query?: never;
@@ -297,7 +147,7 @@ export interface paths {
         head?: never;
         /**
          * Change a agent
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeAgent"];
         trace?: never;
@@ -468,60 +318,9 @@ export interface paths {
         head?: never;
         /**
          * Change a api key
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeApiKey"];
-        trace?: never;
-    };
-    "/v1/audit-log": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Who did what, newest first */
-        get: operations["listAuditLog"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/audit-log/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The audit log as JSON lines, newest first */
-        get: operations["exportAuditLog"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/audit-log/verification": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Verify the chain of the audit log */
-        get: operations["verifyAuditLog"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/v1/brands": {
@@ -562,7 +361,7 @@ export interface paths {
         head?: never;
         /**
          * Change a brand
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeBrand"];
         trace?: never;
@@ -628,7 +427,7 @@ export interface paths {
         head?: never;
         /**
          * Change a caller partner
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeCallerPartner"];
         trace?: never;
@@ -708,9 +507,308 @@ export interface paths {
         head?: never;
         /**
          * Change a conference
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeConference"];
+        trace?: never;
+    };
+    "/v1/consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List consents, oldest first */
+        get: operations["listConsents"];
+        put?: never;
+        /** Write down a consent */
+        post: operations["recordConsent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/consents/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write down that a consent was taken back */
+        post: operations["withdrawConsent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a communication point offers now */
+        get: operations["viewPoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/callbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask to be called back */
+        post: operations["requestCallback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leave a message */
+        post: operations["leaveMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/number": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A number that carries this page's context
+         * @description For customers who rather dial: a free number of the point, theirs for a while.
+         */
+        post: operations["borrowNumber"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask to talk
+         * @description What the customer chose is matched with what the business takes now. Consent first; the context is kept and shown before anybody answers.
+         */
+        post: operations["requestContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests/{contact}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which mode holds, and what is asked */
+        get: operations["contactStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests/{contact}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the offered mode, or leave a message */
+        post: operations["answerOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests/{contact}/mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the other side for another mode */
+        post: operations["askMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests/{contact}/mode/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agree to another mode, or not */
+        post: operations["answerMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What came by communication points, newest first */
+        get: operations["listContacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of them, with its context */
+        get: operations["getContact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}/call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Call back
+         * @description Rings the agent's phone, then the customer's number.
+         */
+        post: operations["callContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}/done": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put aside as done */
+        post: operations["finishContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}/mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the customer for another mode in the call */
+        post: operations["askContactMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}/mode/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agree to the mode the customer asks for, or not */
+        post: operations["answerContactMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/customer/call": {
@@ -905,6 +1003,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/erasures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase a customer
+         * @description Recordings are deleted; numbers, names and words are taken out of the log and of all rows; what proves who the customer is goes. 409 while a legal hold is set.
+         */
+        post: operations["erasePerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -923,49 +1041,6 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
-        trace?: never;
-    };
-    "/v1/identity-providers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List every identity provider, oldest first */
-        get: operations["listIdentityProviders"];
-        put?: never;
-        /** Make a identity provider */
-        post: operations["createIdentityProvider"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/identity-providers/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Read a identity provider */
-        get: operations["getIdentityProvider"];
-        put?: never;
-        post?: never;
-        /**
-         * Remove a identity provider
-         * @description 409 while others name it.
-         */
-        delete: operations["removeIdentityProvider"];
-        options?: never;
-        head?: never;
-        /**
-         * Change a identity provider
-         * @description A merge patch (RFC 7396).
-         */
-        patch: operations["changeIdentityProvider"];
         trace?: never;
     };
     "/v1/identity/certificates": {
@@ -1006,7 +1081,7 @@ export interface paths {
         head?: never;
         /**
          * Change a identity certificate
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeIdentityCertificate"];
         trace?: never;
@@ -1174,6 +1249,26 @@ export interface paths {
         put?: never;
         /** End it for all */
         post: operations["hangUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was before with the same customer
+         * @description Newest first. Whoever may read the interaction may read this, also where others answered: a customer should not have to tell everything again.
+         */
+        get: operations["interactionHistory"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1703,172 +1798,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/me/credentials": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** My passkeys and authenticator app */
-        get: operations["myCredentials"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/credentials/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Remove a passkey or the app */
-        delete: operations["removeMyCredential"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/passkeys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Add a passkey
-         * @description From now on a password alone does not open.
-         */
-        post: operations["addPasskey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/passkeys/options": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Begin to add a passkey */
-        post: operations["passkeyOptions"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/recovery-codes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make new recovery codes
-         * @description The old ones end.
-         */
-        post: operations["makeRecoveryCodes"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where I am signed in */
-        get: operations["mySessions"];
-        put?: never;
-        post?: never;
-        /** Sign out everywhere else */
-        delete: operations["endMyOtherSessions"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/sessions/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** End one of my sessions */
-        delete: operations["endMySession"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/totp": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Add an authenticator app
-         * @description It counts once a code of it was sent to `/v1/me/totp/confirm`.
-         */
-        post: operations["addTotp"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/totp/confirm": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Show that the authenticator app works
-         * @description From now on a password alone does not open. Gives recovery codes, if there are none yet.
-         */
-        post: operations["confirmTotp"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/node/bans": {
         parameters: {
             query?: never;
@@ -1962,135 +1891,9 @@ export interface paths {
         head?: never;
         /**
          * Change a number
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeNumber"];
-        trace?: never;
-    };
-    "/v1/oauth-clients": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List every oauth client, oldest first */
-        get: operations["listOAuthClients"];
-        put?: never;
-        /**
-         * Make an OAuth 2 client
-         * @description The secret is told in this answer only.
-         */
-        post: operations["createOAuthClient"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oauth-clients/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Read a oauth client */
-        get: operations["getOAuthClient"];
-        put?: never;
-        post?: never;
-        /**
-         * Remove a oauth client
-         * @description 409 while others name it.
-         */
-        delete: operations["removeOAuthClient"];
-        options?: never;
-        head?: never;
-        /**
-         * Change a oauth client
-         * @description A merge patch (RFC 7396).
-         */
-        patch: operations["changeOAuthClient"];
-        trace?: never;
-    };
-    "/v1/oauth-clients/{id}/secret": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Give a client a new secret
-         * @description The old one opens for a while longer, so that the program can change over.
-         */
-        post: operations["rotateOAuthClientSecret"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oauth/introspect": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Ask about a token
-         * @description RFC 7662; a client learns about its own tokens only.
-         */
-        post: operations["oauthIntrospect"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oauth/revoke": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * End a token
-         * @description RFC 7009; a client ends its own tokens only.
-         */
-        post: operations["oauthRevoke"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oauth/token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Get an access token
-         * @description `grant_type=client_credentials`, optionally `scope`; the client's id and secret by HTTP Basic or as `client_id` and `client_secret`. Errors are those of RFC 6749 5.2.
-         */
-        post: operations["oauthToken"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/v1/offers/{id}/accept": {
@@ -2121,46 +1924,6 @@ export interface paths {
         put?: never;
         /** Leave it to others */
         post: operations["rejectOffer"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oidc/{id}/start": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Go to the identity provider
-         * @description For browsers: answers with a redirect. Comes back to `return` (a path of this server) with a session cookie.
-         */
-        get: operations["oidcStart"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oidc/callback": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Come back from the identity provider
-         * @description Register this address as the redirect URI. On success the session cookie is set; otherwise the page is opened with `?sign_in_error=` and a stable word.
-         */
-        get: operations["oidcCallback"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2243,23 +2006,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/permissions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** All that can be allowed, and which built-in role allows it */
-        get: operations["listPermissions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/persons": {
         parameters: {
             query?: never;
@@ -2298,7 +2044,7 @@ export interface paths {
         head?: never;
         /**
          * Change a person
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changePerson"];
         trace?: never;
@@ -2413,7 +2159,7 @@ export interface paths {
         head?: never;
         /**
          * Change a phone
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changePhone"];
         trace?: never;
@@ -2476,9 +2222,144 @@ export interface paths {
         head?: never;
         /**
          * Change a picture
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changePicture"];
+        trace?: never;
+    };
+    "/v1/points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every point, oldest first */
+        get: operations["listPoints"];
+        put?: never;
+        /** Make a point */
+        post: operations["createPoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a point */
+        get: operations["getPoint"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a point
+         * @description 409 while others name it.
+         */
+        delete: operations["removePoint"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a point
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changePoint"];
+        trace?: never;
+    };
+    "/v1/points/{id}/now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say what is taken at this moment
+         * @description The callee's own choice: it holds for the next request at once.
+         */
+        put: operations["setPointNow"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}/numbers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The point's numbers and whose they are */
+        get: operations["listPointNumbers"];
+        put?: never;
+        /**
+         * Assign a free number to an account
+         * @description After the account picked it from the list and paid; `payment` is the reference of that.
+         */
+        post: operations["assignPointNumber"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}/numbers/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a number back */
+        delete: operations["freePointNumber"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}/qr": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The link as a QR code */
+        get: operations["getPointQr"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}/snippets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Script tag, link, signature, QR code */
+        get: operations["getPointSnippets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/precall": {
@@ -2564,6 +2445,40 @@ export interface paths {
         post?: never;
         /** Take an announcement off the list */
         delete: operations["removePrecall"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/privacy-jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List erasures and sweeps, oldest first */
+        get: operations["listPrivacyJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/privacy-jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** See how far an erasure is, and its certificate */
+        get: operations["getPrivacyJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2697,7 +2612,7 @@ export interface paths {
         head?: never;
         /**
          * Change a queue
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeQueue"];
         trace?: never;
@@ -2774,6 +2689,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reports/interactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Interactions of a span in figures
+         * @description By slot of time, by queue (the last one an interaction was in), by agent. A day begins where you say.
+         */
+        get: operations["reportInteractions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/retention": {
         parameters: {
             query?: never;
@@ -2792,47 +2727,81 @@ export interface paths {
         patch: operations["changeRetention"];
         trace?: never;
     };
-    "/v1/roles": {
+    "/v1/schedule-trials": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** List every role, oldest first */
-        get: operations["listRoles"];
+        get?: never;
         put?: never;
-        /** Make a role */
-        post: operations["createRole"];
+        /** Try hours before they are kept */
+        post: operations["trySchedule"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/roles/{id}": {
+    "/v1/schedules": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Read a role */
-        get: operations["getRole"];
+        /** List every schedule, oldest first */
+        get: operations["listSchedules"];
+        put?: never;
+        /** Make a schedule */
+        post: operations["createSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a schedule */
+        get: operations["getSchedule"];
         put?: never;
         post?: never;
         /**
-         * Remove a role
+         * Remove a schedule
          * @description 409 while others name it.
          */
-        delete: operations["removeRole"];
+        delete: operations["removeSchedule"];
         options?: never;
         head?: never;
         /**
-         * Change a role
-         * @description A merge patch (RFC 7396).
+         * Change a schedule
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
-        patch: operations["changeRole"];
+        patch: operations["changeSchedule"];
+        trace?: never;
+    };
+    "/v1/schedules/{id}/opening": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether it is open at an instant */
+        get: operations["getOpening"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/sessions": {
@@ -2846,7 +2815,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Repeated failures are answered 429 with Retry-After, whether the name exists or not. Who has a passkey or an authenticator app is answered 202: send the second factor to `/v1/sessions/second-factor`.
+         * @description Repeated failures are answered 429 with Retry-After, whether the name exists or not.
          */
         post: operations["signIn"];
         delete?: never;
@@ -2913,135 +2882,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/sessions/current/step-up": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Prove again that it is you
-         * @description Asked for (403 `step_up_required`) before dangerous changes when the last proof is older than 15 minutes. Who has a second factor proves by that, others by their password.
-         */
-        post: operations["stepUp"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/current/step-up/options": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Begin to prove the session again by passkey */
-        post: operations["stepUpOptions"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/passkey": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Sign in by passkey */
-        post: operations["signInByPasskey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/passkey/options": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Begin to sign in by passkey, without a name */
-        post: operations["passkeySignInOptions"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/second-factor": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Sign in: the second factor
-         * @description After `POST /v1/sessions` answered 202.
-         */
-        post: operations["signInSecondFactor"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/setup": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Whether the first person is still to be made */
-        get: operations["setupState"];
-        put?: never;
-        /**
-         * Make the first tenant and its first person
-         * @description Once, on an empty database, with the token that the server printed when it started.
-         */
-        post: operations["setup"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sign-in/providers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Identity providers people can sign in with */
-        get: operations["signInProviders"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/skills": {
         parameters: {
             query?: never;
@@ -3080,7 +2920,7 @@ export interface paths {
         head?: never;
         /**
          * Change a skill
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeSkill"];
         trace?: never;
@@ -3101,45 +2941,6 @@ export interface paths {
         head?: never;
         /** Change your tenant */
         patch: operations["changeTenant"];
-        trace?: never;
-    };
-    "/v1/tenants": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** All tenants, oldest first */
-        get: operations["listTenants"];
-        put?: never;
-        /** Make a tenant */
-        post: operations["createTenant"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/tenants/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One tenant */
-        get: operations["getTenantById"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /**
-         * Rename, limit or suspend a tenant
-         * @description A merge patch (RFC 7396). Suspending ends all its sessions' rights at once; calls that run may end.
-         */
-        patch: operations["changeTenantById"];
         trace?: never;
     };
     "/v1/trunks": {
@@ -3180,7 +2981,7 @@ export interface paths {
         head?: never;
         /**
          * Change a trunk
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeTrunk"];
         trace?: never;
@@ -3223,48 +3024,9 @@ export interface paths {
         head?: never;
         /**
          * Change a user
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeUser"];
-        trace?: never;
-    };
-    "/v1/users/{id}/credentials": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How somebody proves themselves */
-        get: operations["userCredentials"];
-        put?: never;
-        post?: never;
-        /**
-         * Take away somebody's passkeys, app and recovery codes
-         * @description For people who lost them. Their sessions end; the password stays.
-         */
-        delete: operations["resetCredentials"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/users/{id}/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where somebody is signed in */
-        get: operations["userSessions"];
-        put?: never;
-        post?: never;
-        /** Sign somebody out everywhere */
-        delete: operations["endUserSessions"];
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/v1/wrap-up-codes": {
@@ -3305,7 +3067,7 @@ export interface paths {
         head?: never;
         /**
          * Change a wrap up code
-         * @description A merge patch (RFC 7396).
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
          */
         patch: operations["changeWrapUpCode"];
         trace?: never;
@@ -3372,6 +3134,9 @@ export interface components {
              */
             wrap_up_ms?: number | null;
         };
+        AgentReportView: components["schemas"]["FiguresView"] & {
+            agent: components["schemas"]["AgentId"];
+        };
         ApiKey: {
             /** Format: date-time */
             created_at: string;
@@ -3413,6 +3178,10 @@ export interface components {
             /** @description `cp_…`; null when this is the answer to a repeated request. */
             secret?: string | null;
         };
+        AskedView: {
+            by_customer: boolean;
+            mode: components["schemas"]["Mode"];
+        };
         /** @description What the caller is to be asked for on the line. */
         AskInput: {
             /** @description For this alone; without it for anything. */
@@ -3423,52 +3192,13 @@ export interface components {
         AssertionInput: {
             assertion: string;
         };
-        AssertionResponse: {
-            authenticatorData: string;
-            clientDataJSON: string;
-            signature: string;
-        };
-        /** @description Somebody did something. */
-        AuditEntry: {
-            /**
-             * @description A change (`user.updated`), an operation (`recordingAudio`), or `session.opened`.
-             * @example user.updated
-             */
-            action: string;
-            /** @description Who: `kind` and `id`. */
-            actor: Record<string, never>;
-            /**
-             * @description Where it came from.
-             * @example 192.0.2.7
-             */
-            address: string;
-            at: string;
-            /** @description `before` and `after` of a change, without secrets; `status` of an operation. */
-            detail: Record<string, never>;
-            /** @description SHA-256 over this entry and the hash before it. */
-            hash: string;
-            /**
-             * Format: int64
-             * @description Number in the tenant's chain.
-             */
-            seq: number;
-            /** @description Id of what it was done to. */
-            target: string;
-        };
-        /** @description What walking the chain found. */
-        AuditVerification: {
-            /** @description Stable: `audit_missing`, `audit_changed`, `audit_cut`, `audit_forged`, `audit_key_missing`. */
-            code?: string | null;
-            /** Format: int64 */
-            entries: number;
-            /**
-             * @description The first thing that is wrong.
-             * @example entry 17 was changed
-             */
-            fault?: string | null;
-            /** @description Hash of the last entry. Keep it elsewhere to prove later that the log only grew. */
-            head: string;
-            ok: boolean;
+        AssignInput: {
+            /** @description Whose it is from now on; callers to it reach the point's destination with this account shown. */
+            account: string;
+            /** @description One of the point's numbers. */
+            number: string;
+            /** @description Reference of the payment at whoever took it. */
+            payment: string;
         };
         /** @description The number of the live call once more, and a proof. */
         AuthInput: {
@@ -3539,6 +3269,17 @@ export interface components {
             picture?: null | components["schemas"]["PictureId"];
             /** @description Why we call, in a few words. */
             reason?: string;
+        };
+        CallbackInput: {
+            /** @description When it suits, RFC 3339; as soon as possible when left out. */
+            at?: string | null;
+            consent: boolean;
+            context?: Record<string, never> | null;
+            name?: string | null;
+            number: string;
+        };
+        CallBackInput: {
+            agent?: null | components["schemas"]["AgentId"];
         };
         CallerPartner: {
             /** Format: date-time */
@@ -3692,12 +3433,63 @@ export interface components {
             name: string;
             record?: boolean;
         };
+        Consent: {
+            /** Format: date-time */
+            given_at: string;
+            how: string;
+            id: string;
+            identifier: string;
+            interaction?: null | components["schemas"]["InteractionId"];
+            recorded_by: string;
+            what: string;
+            withdrawn_at?: string | null;
+            withdrawn_how?: string | null;
+        };
+        ConsentMaking: {
+            /** @description How it was given: "said yes on the recorded line", "ticked the box of version 3". */
+            how: string;
+            /** @description The number or address it is of. */
+            identifier: string;
+            interaction?: null | components["schemas"]["InteractionId"];
+            /** @description To what: `recording`, `marketing`, `transcript`, … */
+            what: string;
+        };
+        ConsentWithdrawing: {
+            how: string;
+        };
         ConsultInput: {
             target: components["schemas"]["DialTarget"];
         };
-        CreatedResponse: {
-            attestationObject: string;
-            clientDataJSON: string;
+        /** @description A request that came by a communication point. */
+        Contact: {
+            agent?: null | components["schemas"]["AgentId"];
+            asked?: null | components["schemas"]["AskedView"];
+            /** @description When a callback suits. */
+            at?: string | null;
+            /** @description What the page said of itself: texts, never to be shown as markup. */
+            context: Record<string, never>;
+            created_at: string;
+            id: components["schemas"]["ContactId"];
+            interaction?: null | components["schemas"]["InteractionId"];
+            kind: components["schemas"]["ContactKind"];
+            mode?: null | components["schemas"]["Mode"];
+            name?: string | null;
+            number?: string | null;
+            point: components["schemas"]["PointId"];
+            reply_to?: string | null;
+            state: components["schemas"]["ContactState"];
+            text?: string | null;
+            wanted?: null | components["schemas"]["Mode"];
+        };
+        ContactId: string;
+        /** @enum {string} */
+        ContactKind: "call" | "callback" | "message";
+        /** @enum {string} */
+        ContactState: "offered" | "open" | "taken" | "done";
+        /** @description Which mode holds, and which change waits for an answer. */
+        ContactStatus: {
+            asked?: null | components["schemas"]["AskedView"];
+            mode?: null | components["schemas"]["Mode"];
         };
         /** @description What a customer can prove itself with, without the secret. */
         Credential: {
@@ -3782,26 +3574,6 @@ export interface components {
             /** @description The same in the shape of every proof of a call. */
             trust: Record<string, never>;
         };
-        CustomRole: {
-            /** Format: date-time */
-            created_at: string;
-            description: string;
-            id: string;
-            /** @example Night shift lead */
-            name: string;
-            /**
-             * @description `resource:action`; `GET /v1/permissions` lists them. None may be beyond the maker's own.
-             * @example [
-             *       "queues:read",
-             *       "presence:set"
-             *     ]
-             */
-            permissions: string[];
-            /** Format: date-time */
-            updated_at: string;
-            /** @description Rises with each change; the `ETag` without quotes. */
-            version: number;
-        };
         /** @description An opened data channel. */
         DataSession: {
             /** @description What a device key signs. */
@@ -3859,6 +3631,12 @@ export interface components {
             /** @enum {string} */
             to: "reject";
         } | {
+            closed: components["schemas"]["Destination"];
+            open: components["schemas"]["Destination"];
+            schedule: components["schemas"]["ScheduleId"];
+            /** @enum {string} */
+            to: "hours";
+        } | {
             choices: {
                 [key: string]: components["schemas"]["Destination"];
             };
@@ -3906,6 +3684,8 @@ export interface components {
             devices: components["schemas"]["DeviceView"][];
         };
         DeviceView: {
+            /** @description `phn_…`, or `browser`. */
+            device: string;
             /** @description Why the call may not go there; absent when it may. */
             forbidden?: string | null;
             in_call: boolean;
@@ -3913,7 +3693,6 @@ export interface components {
             name: string;
             /** @description In the same place as the device that has the call, or speaking from the same address. */
             near: boolean;
-            phone: components["schemas"]["PhoneId"];
             place: string;
             /** @description Registered, or reached by its number. */
             reachable: boolean;
@@ -3952,6 +3731,24 @@ export interface components {
         DrainInput: {
             /** @description True: refuse new calls, let running ones end. False: take calls again. */
             on: boolean;
+        };
+        /** @description An earlier interaction of the customer, in short. */
+        EarlierInteraction: {
+            agents: components["schemas"]["AgentId"][];
+            direction: components["schemas"]["Direction"];
+            end_reason?: string | null;
+            ended_at?: string | null;
+            id: components["schemas"]["InteractionId"];
+            /** @description What the agents noted, newest last. */
+            note?: string | null;
+            queue?: null | components["schemas"]["QueueId"];
+            /** Format: date-time */
+            started_at: string;
+            /** Format: int64 */
+            talk_ms: number;
+            /** Format: int64 */
+            waited_ms: number;
+            wrap_up_code?: null | components["schemas"]["WrapUpCodeId"];
         };
         /** @description The short path of emergency calls. Any change of it switches them off. */
         Emergency: {
@@ -4033,6 +3830,15 @@ export interface components {
             user_id: string;
             user_name: string;
         };
+        /**
+         * @description Whom to forget: a person with all its identities and everybody merged into it, or numbers and
+         *     addresses alone.
+         */
+        ErasureMaking: {
+            identifiers?: string[];
+            person?: null | components["schemas"]["PersonId"];
+            reason: string;
+        };
         /** @description Why offers went where they went. */
         Explanation: {
             /** @description The routing's own account; its form may grow. */
@@ -4043,7 +3849,6 @@ export interface components {
             by_ms: number;
         };
         Fact: string | number | boolean;
-        FactorId: string;
         /** @enum {string} */
         FactTestForm: "equals" | "at_least" | "at_most";
         /** @description The call comes, or the question which one is meant. */
@@ -4055,8 +3860,8 @@ export interface components {
             leg?: null | components["schemas"]["LegId"];
         };
         FetchInput: {
-            /** @description The device that wants the call. */
-            device: components["schemas"]["PhoneId"];
+            /** @description The device that wants the call: a phone (`phn_…`), or `browser`. */
+            device: string;
             leg?: null | components["schemas"]["LegId"];
         };
         /** @description A line of a customer's record. */
@@ -4080,11 +3885,46 @@ export interface components {
             /** @description JSON pointer (RFC 6901) into the body, or the name of the parameter. */
             pointer: string;
         };
-        FirstPerson: {
-            /** @example ann@example.com */
-            login: string;
-            name: string;
-            password: string;
+        /** @description Figures of interactions that have something in common. */
+        FiguresView: {
+            /**
+             * Format: int64
+             * @description Of the queued: the caller left before anybody answered.
+             */
+            abandoned: number;
+            /**
+             * Format: int64
+             * @description Of these: parties were connected.
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Of the answered from a queue: within the queue's service level.
+             */
+            in_time: number;
+            /**
+             * Format: int64
+             * @description Of these: came into a queue.
+             */
+            queued: number;
+            /**
+             * Format: float
+             * @description Share of answered and abandoned that were answered in time, per cent.
+             */
+            service_level_pct?: number | null;
+            /**
+             * Format: int64
+             * @description Interactions that began.
+             */
+            started: number;
+            /** Format: int64 */
+            talk_ms_mean: number;
+            /** Format: int64 */
+            talk_ms_total: number;
+            /** Format: int64 */
+            waited_ms_max: number;
+            /** Format: int64 */
+            waited_ms_mean: number;
         };
         /** @description Where a phone's calls go. */
         Forward: {
@@ -4153,94 +3993,6 @@ export interface components {
         };
         /** @enum {string} */
         IdentityKind: "phone" | "email" | "account" | "device";
-        IdentityProvider: {
-            client_id: string;
-            /** Format: date-time */
-            created_at: string;
-            /** @description What everybody gets who comes from there. */
-            default_roles: components["schemas"]["Role"][];
-            disabled: boolean;
-            id: string;
-            /**
-             * @description As the provider spells it; its discovery document lies below.
-             * @example https://login.example.com
-             */
-            issuer: string;
-            /** @description Link people of the same sign-in name, when the provider says that the address is verified. */
-            link_by_login: boolean;
-            /**
-             * @description Claim that becomes the sign-in name of people who are made or linked.
-             * @default email
-             */
-            login_claim: string;
-            /**
-             * @description What the button on the sign-in page says.
-             * @example Company account
-             */
-            name: string;
-            /** @description Make people who are not known yet. */
-            provision: boolean;
-            role_rules: components["schemas"]["RoleRule"][];
-            /**
-             * @description Claim whose values give roles (`groups`); empty: roles are given here.
-             * @example groups
-             */
-            roles_claim: string;
-            /**
-             * @description Asked for besides `openid`.
-             * @default [
-             *       "email",
-             *       "profile"
-             *     ]
-             */
-            scopes: string[];
-            /** Format: date-time */
-            updated_at: string;
-            /** @description Rises with each change; the `ETag` without quotes. */
-            version: number;
-        };
-        IdentityProviderId: string;
-        IdentityProviderInput: {
-            client_id: string;
-            /** @description Sealed at rest; never given out. Without one this is a public client. */
-            client_secret?: string | null;
-            /** @description What everybody gets who comes from there. */
-            default_roles?: components["schemas"]["Role"][];
-            disabled?: boolean;
-            /**
-             * @description As the provider spells it; its discovery document lies below.
-             * @example https://login.example.com
-             */
-            issuer: string;
-            /** @description Link people of the same sign-in name, when the provider says that the address is verified. */
-            link_by_login?: boolean;
-            /**
-             * @description Claim that becomes the sign-in name of people who are made or linked.
-             * @default email
-             */
-            login_claim: string;
-            /**
-             * @description What the button on the sign-in page says.
-             * @example Company account
-             */
-            name: string;
-            /** @description Make people who are not known yet. */
-            provision?: boolean;
-            role_rules?: components["schemas"]["RoleRule"][];
-            /**
-             * @description Claim whose values give roles (`groups`); empty: roles are given here.
-             * @example groups
-             */
-            roles_claim?: string;
-            /**
-             * @description Asked for besides `openid`.
-             * @default [
-             *       "email",
-             *       "profile"
-             *     ]
-             */
-            scopes: string[];
-        };
         /** @enum {string} */
         IdentityReason: "stir" | "sip" | "none";
         /** @description One call step by step: verified, decided, kept, matched, attached, diverted, signed. */
@@ -4299,11 +4051,23 @@ export interface components {
         InteractionId: string;
         /** @enum {string} */
         KeepIdentity: "always" | "learned" | "never";
+        Kept: {
+            contact: components["schemas"]["ContactId"];
+        };
         /** @description Our public keys (RFC 7517). */
         KeySet: {
             keys: Record<string, never>[];
         };
         LegId: string;
+        LendInput: {
+            consent: boolean;
+            context?: Record<string, never> | null;
+        };
+        LentNumber: {
+            /** @description Until then a call to it carries this page's context. */
+            expires_at: string;
+            number: string;
+        };
         /** @description Agents, queues and interactions at one instant, and where to follow events from. */
         Live: {
             agents: components["schemas"]["LiveAgent"][];
@@ -4364,6 +4128,19 @@ export interface components {
             /** @description Goes away; its identities, credentials and interactions become the other's. */
             from: components["schemas"]["PersonId"];
         };
+        MessageInput: {
+            consent: boolean;
+            context?: Record<string, never> | null;
+            name?: string | null;
+            /** @description E-mail address or telephone number for the answer. */
+            reply_to: string;
+            text: string;
+        };
+        /**
+         * @description How two people may meet.
+         * @enum {string}
+         */
+        Mode: "audio" | "video" | "chat";
         ModeInput: {
             mode: components["schemas"]["SuperviseMode"];
         };
@@ -4407,6 +4184,10 @@ export interface components {
             to: string;
             /** Format: int64 */
             valid_s?: number;
+        };
+        NowInput: {
+            /** @description None at all: messages and callbacks only. */
+            modes: components["schemas"]["Mode"][];
         };
         Number: {
             /** Format: date-time */
@@ -4454,63 +4235,17 @@ export interface components {
             /** @default false */
             send_plus: boolean;
         };
-        OAuthClient: {
+        /** @description Whether it is open at an instant. */
+        Opening: {
             /** Format: date-time */
-            created_at: string;
-            disabled: boolean;
-            id: string;
-            /** @example CRM sync */
-            name: string;
-            /**
-             * @description Permissions a token may carry; none may be beyond the maker's own.
-             * @example [
-             *       "interactions:read"
-             *     ]
-             */
-            scopes: string[];
-            /**
-             * Format: int32
-             * @description How long a token lasts, in seconds.
-             * @default 3600
-             */
-            token_s: number;
-            /** Format: date-time */
-            updated_at: string;
-            /** @description Rises with each change; the `ETag` without quotes. */
-            version: number;
-        };
-        OAuthClientInput: {
-            disabled?: boolean;
-            /** @example CRM sync */
-            name: string;
-            /**
-             * @description Permissions a token may carry; none may be beyond the maker's own.
-             * @example [
-             *       "interactions:read"
-             *     ]
-             */
-            scopes: string[];
-            /**
-             * Format: int32
-             * @description How long a token lasts, in seconds.
-             * @default 3600
-             */
-            token_s: number;
-        };
-        /** @description A client as it is answered when it was made or got a new secret: the only time it is told. */
-        OAuthClientMade: {
-            id: string;
-            name: string;
-            scopes: string[];
-            /**
-             * @description `client_id` of the token request is `id`; this is `client_secret`.
-             * @example cpc_…
-             */
-            secret: string;
-            /** Format: int32 */
-            token_s: number;
-            /** Format: int64 */
-            version: number;
+            at: string;
+            /** @description The instant as the clock on the wall shows it. */
+            local: string;
+            open: boolean;
+            /** @description Name of the special day that decides. */
+            special_day?: string | null;
+            /** @description When it changes next; none when it does not within a year. */
+            until?: string | null;
         };
         /** @description By the link that was sent, or, for an app, by who calls whom. */
         OpenInput: {
@@ -4608,15 +4343,6 @@ export interface components {
         PartyInput: {
             target: components["schemas"]["DialTarget"];
         };
-        /** @description `PublicKeyCredential.toJSON()` of a passkey that was used. */
-        PasskeyAssertion: {
-            id: string;
-            response: components["schemas"]["AssertionResponse"];
-        };
-        /** @description `PublicKeyCredential.toJSON()` of a new passkey. */
-        PasskeyCreated: {
-            response: components["schemas"]["CreatedResponse"];
-        };
         /** @description What `navigator.credentials.create` gave; base64url. */
         PasskeyInput: {
             attestation_object: string;
@@ -4624,37 +4350,9 @@ export interface components {
             label?: string;
             link: string;
         };
-        PasskeyMade: {
-            id: components["schemas"]["FactorId"];
-            /** @description When these are the first: told once. */
-            recovery_codes: string[];
-        };
-        /** @description What a page gives to `navigator.credentials`, and the token to answer with. */
-        PasskeyOptions: {
-            /** @description For `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`. */
-            public_key: Record<string, never>;
-            /** @description Goes back with the answer; good for five minutes and once. */
-            token: string;
-        };
-        PasskeySignIn: {
-            credential: components["schemas"]["PasskeyAssertion"];
-            kind?: components["schemas"]["SessionKind"];
-            token: string;
-        };
         PasswordChange: {
             current: string;
             new: string;
-        };
-        /** @description One thing that can be allowed. */
-        PermissionView: {
-            /** @description Whether whoever asks may hand it out. */
-            grantable: boolean;
-            /** @example queues:write */
-            permission: string;
-            /** @description Built-in roles that have it. */
-            roles: components["schemas"]["Role"][];
-            /** @description One line for people. */
-            what: string;
         };
         Person: {
             /** Format: date-time */
@@ -4786,6 +4484,84 @@ export interface components {
             mix_with_call?: boolean;
             sounds: components["schemas"]["Sound"][];
         };
+        Point: {
+            /** @description What the customer agrees to first; the house's own sentence when empty. */
+            consent: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Where its calls lead. */
+            destination: components["schemas"]["Destination"];
+            disabled: boolean;
+            /** @description Names of the page's fields that come along. */
+            fields: string[];
+            id: string;
+            kind: components["schemas"]["PointKind"];
+            /** @description What it offers at all. */
+            modes: components["schemas"]["Mode"][];
+            name: string;
+            /** @description What is taken at this moment; all modes when left out. See also `PUT /v1/points/{id}/now`. */
+            now?: components["schemas"]["Mode"][] | null;
+            /** Format: int32 */
+            number_ttl_s: number;
+            /** @description Numbers of the tenant that may be lent to a context or assigned to an account. */
+            numbers: string[];
+            /** @description Origins (`https://shop.example`) whose pages may use it; its own always may. */
+            origins: string[];
+            /** @description Above the choice of modes. */
+            title: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        PointId: string;
+        PointInput: {
+            /** @description What the customer agrees to first; the house's own sentence when empty. */
+            consent?: string;
+            /** @description Where its calls lead. */
+            destination: components["schemas"]["Destination"];
+            disabled?: boolean;
+            /** @description Names of the page's fields that come along. */
+            fields?: string[];
+            kind?: components["schemas"]["PointKind"];
+            /** @description What it offers at all. */
+            modes: components["schemas"]["Mode"][];
+            name: string;
+            /** @description What is taken at this moment; all modes when left out. See also `PUT /v1/points/{id}/now`. */
+            now?: components["schemas"]["Mode"][] | null;
+            /** Format: int32 */
+            number_ttl_s?: number;
+            /** @description Numbers of the tenant that may be lent to a context or assigned to an account. */
+            numbers?: string[];
+            /** @description Origins (`https://shop.example`) whose pages may use it; its own always may. */
+            origins?: string[];
+            /** @description Above the choice of modes. */
+            title?: string;
+        };
+        /**
+         * @description Where a communication point stands.
+         * @enum {string}
+         */
+        PointKind: "page" | "app" | "link" | "qr" | "email";
+        /** @description A number of a point: free, lent, or assigned. */
+        PointNumber: {
+            account?: string | null;
+            contact?: null | components["schemas"]["ContactId"];
+            free: boolean;
+            number: string;
+            until?: string | null;
+        };
+        PointNumbers: {
+            items: components["schemas"]["PointNumber"][];
+        };
+        PointView: {
+            consent: string;
+            /** @description What is taken at this moment. */
+            modes: components["schemas"]["Mode"][];
+            /** @description Whether somebody can be talked to now at all. */
+            open: boolean;
+            title: string;
+        };
         /** @description An announced call on the list. */
         Precall: {
             /** @description The number that will be called; any without it. */
@@ -4824,6 +4600,26 @@ export interface components {
         PriorityInput: {
             /** Format: int32 */
             priority: number;
+        };
+        PrivacyJob: {
+            /** @description A JWS (ES256) over what was erased. */
+            certificate?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            done: number;
+            erased: unknown;
+            finished_at?: string | null;
+            id: string;
+            /** @description The key to check it with, as a JWK. */
+            key?: unknown;
+            /** @description `erasure` or `retention`. */
+            kind: string;
+            requested_by: string;
+            /** @description `waiting`, `running`, `held` (by a legal hold), `done`. */
+            state: string;
+            /** Format: int64 */
+            total: number;
         };
         /** @description The body of every error answer, `application/problem+json`. */
         Problem: {
@@ -4946,17 +4742,6 @@ export interface components {
             /** @description Why not: `expired`, `interaction`, `signature` … */
             fault?: string | null;
             valid: boolean;
-        };
-        /** @description A button of the sign-in page. */
-        ProviderButton: {
-            id: components["schemas"]["IdentityProviderId"];
-            /** @example Company account */
-            name: string;
-            /**
-             * @description Where the browser goes.
-             * @example /v1/oidc/idp_01J…/start
-             */
-            start: string;
         };
         PushId: string;
         /** @description What `PushSubscription.toJSON()` gives, and a name for the browser. */
@@ -5177,6 +4962,9 @@ export interface components {
              */
             wrap_up_ms: number;
         };
+        QueueReportView: components["schemas"]["FiguresView"] & {
+            queue: components["schemas"]["QueueId"];
+        };
         Recording: {
             /** Format: int64 */
             duration_ms?: number | null;
@@ -5206,15 +4994,6 @@ export interface components {
          * @enum {string}
          */
         RecordingPolicy: "silent" | "by_place" | "announce";
-        /** @description Told once: each opens in place of the second factor, and once. */
-        RecoveryCodes: {
-            /**
-             * @example [
-             *       "7KQ2M-XW4PA"
-             *     ]
-             */
-            recovery_codes: string[];
-        };
         /** @description What is asked for less strictly after some waiting. */
         Relaxation: {
             /** Format: int64 */
@@ -5227,6 +5006,41 @@ export interface components {
             lower_levels_by?: number;
             /** @description Agents of these queues may be offered it too. */
             widen_to?: components["schemas"]["QueueId"][];
+        };
+        Report: {
+            agents: components["schemas"]["AgentReportView"][];
+            /** Format: date-time */
+            from: string;
+            queues: components["schemas"]["QueueReportView"][];
+            /** Format: int64 */
+            slot_ms: number;
+            slots: components["schemas"]["SlotView"][];
+            total: components["schemas"]["FiguresView"];
+            /** @description More interactions than are counted fell into the span. */
+            truncated: boolean;
+            /** Format: date-time */
+            until: string;
+        };
+        RequestInput: {
+            /** @description What the customer's device can do; all when left out. */
+            can?: components["schemas"]["Mode"][] | null;
+            /** @description True, or nothing is taken. */
+            consent: boolean;
+            /** @description `url`, `title`, `language`, and `fields` of texts: 8 KiB at most. */
+            context?: Record<string, never> | null;
+            mode: components["schemas"]["Mode"];
+            name?: string | null;
+        };
+        /** @description What comes of a request. */
+        RequestView: {
+            contact: components["schemas"]["ContactId"];
+            mode?: null | components["schemas"]["Mode"];
+            /** @description Shown by the page in later requests as `X-Contact-Secret`. */
+            secret?: string | null;
+            /** @description `start`: begin; `offered`: another mode, say yes or no; `message`: leave one. */
+            state: string;
+            /** @description Opens `/v1/customer/call`, once. */
+            token?: string | null;
         };
         /** @description Days things are kept after an interaction ended; 0: for ever. */
         Retention: {
@@ -5250,71 +5064,65 @@ export interface components {
         };
         /** @enum {string} */
         Role: "agent" | "supervisor" | "administrator" | "operator";
-        RoleId: string;
-        RoleInput: {
-            description?: string;
-            /** @example Night shift lead */
-            name: string;
-            /**
-             * @description `resource:action`; `GET /v1/permissions` lists them. None may be beyond the maker's own.
-             * @example [
-             *       "queues:read",
-             *       "presence:set"
-             *     ]
-             */
-            permissions: string[];
-        };
-        /** @description Whoever has `value` in the roles claim gets these. */
-        RoleRule: {
-            custom_roles?: components["schemas"]["RoleId"][];
-            roles?: components["schemas"]["Role"][];
-            /** @example callcentre-leads */
-            value: string;
-        };
         /** @enum {string} */
         RoutingState: "idle" | "offered" | "interacting" | "wrap_up" | "not_responding";
-        SecondFactor: {
-            proof: components["schemas"]["SecondProof"];
-            token: string;
+        Schedule: {
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            name: string;
+            /** @description Holidays and other days that are not like the week. */
+            special_days: {
+                /** Format: date */
+                date: string;
+                name?: string;
+                /** @description None: closed all day. */
+                open?: {
+                    from: string;
+                    until: string;
+                }[];
+            }[];
+            /** @description IANA name, as `Europe/Berlin`. */
+            time_zone: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+            /** @description Hours of the week; a day without any is closed, a day may have several. */
+            week: {
+                /** @enum {string} */
+                day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+                /** @description HH:MM, local. */
+                from: string;
+                /** @description HH:MM; 24:00 is midnight, and what is not later than `from` is on the next day. */
+                until: string;
+            }[];
         };
-        /** @description The password was right; one more proof is wanted. */
-        SecondFactorNeeded: {
-            expires_at: string;
-            /**
-             * @description `passkey`, `totp`, `recovery_code`: those that are open to this person.
-             * @example [
-             *       "passkey",
-             *       "totp",
-             *       "recovery_code"
-             *     ]
-             */
-            methods: string[];
-            /** @description For `navigator.credentials.get()`, when there are passkeys. */
-            passkey?: Record<string, never> | null;
-            /** @description Goes to `/v1/sessions/second-factor` with the proof. */
-            token: string;
-        };
-        /** @description One of the three. */
-        SecondProof: {
-            /**
-             * @description Six digits of the authenticator app.
-             * @example 123456
-             */
-            code?: string | null;
-            passkey?: null | components["schemas"]["PasskeyAssertion"];
-            /**
-             * @description One of the recovery codes; it is used up by this.
-             * @example 7KQ2M-XW4PA
-             */
-            recovery_code?: string | null;
-        };
-        SecretRotation: {
-            /**
-             * Format: int32
-             * @description How long the old secret goes on opening; 0 ends it and the tokens made with it at once.
-             * @default 86400
-             */
-            overlap_s: number;
+        ScheduleId: string;
+        ScheduleInput: {
+            name: string;
+            /** @description Holidays and other days that are not like the week. */
+            special_days?: {
+                /** Format: date */
+                date: string;
+                name?: string;
+                /** @description None: closed all day. */
+                open?: {
+                    from: string;
+                    until: string;
+                }[];
+            }[];
+            /** @description IANA name, as `Europe/Berlin`. */
+            time_zone: string;
+            /** @description Hours of the week; a day without any is closed, a day may have several. */
+            week: {
+                /** @enum {string} */
+                day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+                /** @description HH:MM, local. */
+                from: string;
+                /** @description HH:MM; 24:00 is midnight, and what is not later than `from` is on the next day. */
+                until: string;
+            }[];
         };
         /** @enum {string} */
         SelectionRule: "longest_idle" | "least_occupied" | "least_flexible" | "best_score" | "round_robin";
@@ -5323,20 +5131,12 @@ export interface components {
             agent?: null | components["schemas"]["AgentId"];
             /** @description For browsers. */
             csrf_token?: string | null;
-            custom_roles: components["schemas"]["RoleId"][];
             expires_at: string;
             id: components["schemas"]["SessionId"];
             login: string;
             name: string;
             permissions: string[];
-            /** @description When the person last proved who they are; dangerous changes want it to be recent. */
-            proved_at: string;
             roles: components["schemas"]["Role"][];
-            /**
-             * @description `passkey`, `totp`, `recovery_code`: what the person can prove the session again with;
-             *     empty: the password.
-             */
-            second_factors: string[];
             tenant: components["schemas"]["TenantId"];
             tenant_name: string;
             /** @description For programs; told once. */
@@ -5349,60 +5149,12 @@ export interface components {
         };
         /** @enum {string} */
         SessionKind: "cookie" | "token";
-        /** @description A live session of somebody. */
-        SessionRow: {
-            /**
-             * @description Where it was opened from.
-             * @example 192.0.2.7
-             */
-            address: string;
-            created_at: string;
-            /** @description The one that asks. */
-            current: boolean;
-            expires_at: string;
-            id: components["schemas"]["SessionId"];
-            /** @description RFC 8176: `pwd`, `otp`, `hwk`, `fed` … */
-            methods: string[];
-            proved_at: string;
-            seen_at: string;
-            /** @description The browser or program. */
-            user_agent: string;
-        };
-        SetupInput: {
-            /** @description Its SIP domain; empty while it is the only one. */
-            domain?: string;
-            kind?: components["schemas"]["SessionKind"];
-            /** @description Who administers it and runs the platform. */
-            person: components["schemas"]["FirstPerson"];
-            /**
-             * @description Name of the first tenant.
-             * @example Example Ltd
-             */
-            tenant: string;
-            /** @description As the server printed it when it started. */
-            token: string;
-        };
-        /** @description Whether the first start is still ahead. */
-        SetupState: {
-            needed: boolean;
-        };
         SignIn: {
             kind?: components["schemas"]["SessionKind"];
             login: string;
             password: string;
             /** @description Domain of the tenant, when several share this server and have people of the same name. */
             tenant?: string | null;
-        };
-        /** @description A passkey or an app, without anything secret; recovery codes are only counted. */
-        SignInCredential: {
-            /** @description An app that was not confirmed yet does not count. */
-            confirmed: boolean;
-            created_at: string;
-            id: components["schemas"]["FactorId"];
-            /** @description `passkey` or `totp`. */
-            kind: string;
-            name: string;
-            used_at?: string | null;
         };
         Skill: {
             /** Format: date-time */
@@ -5426,6 +5178,24 @@ export interface components {
             level: number;
             skill: components["schemas"]["SkillId"];
         };
+        SlotView: components["schemas"]["FiguresView"] & {
+            /**
+             * Format: date-time
+             * @description When it begins.
+             */
+            at: string;
+        };
+        /** @description What to paste where. */
+        Snippets: {
+            /** @description For an e-mail signature. */
+            email: string;
+            /** @description For a link, a chat, a printed page. */
+            link: string;
+            /** @description Where its QR code is. */
+            qr: string;
+            /** @description For a page. */
+            script: string;
+        };
         /** @description A prompt, words to speak, a tone, or silence. */
         Sound: {
             /** @enum {string} */
@@ -5448,16 +5218,9 @@ export interface components {
         };
         SpokenInput: {
             /** @description The device that heard it, and wants the call. */
-            device: components["schemas"]["PhoneId"];
+            device: string;
             /** @description What its recogniser understood. */
             text: string;
-        };
-        /** @description A password for those without a second factor; one of the others for those with one. */
-        StepUp: {
-            password?: string | null;
-            proof?: null | components["schemas"]["SecondProof"];
-            /** @description Of `/v1/sessions/current/step-up/options`, with a passkey. */
-            token?: string | null;
         };
         SuperviseInput: {
             agent?: null | components["schemas"]["AgentId"];
@@ -5466,14 +5229,19 @@ export interface components {
         /** @enum {string} */
         SuperviseMode: "listen" | "whisper" | "barge";
         SwitchInput: {
-            /** @description A phone bound to the same agent. */
-            target_device: components["schemas"]["PhoneId"];
+            /** @description A phone bound to the same agent (`phn_…`), or `browser`: the tab in which that agent works. */
+            target_device: string;
+        };
+        TalkMode: {
+            mode: components["schemas"]["Mode"];
         };
         Tenant: {
             /** Format: date-time */
             created_at: string;
             id: string;
             name: string;
+            /** @description Reasons to be away of your own, beside break, meal, meeting and training. */
+            presence_reasons: string[];
             record_by_default: boolean;
             /** Format: date-time */
             updated_at: string;
@@ -5484,84 +5252,12 @@ export interface components {
         /** @description What a tenant may change of itself. Its domain is fixed: the secrets of its phones are made with it. */
         TenantInput: {
             name: string;
+            /** @description Reasons to be away of your own, beside break, meal, meeting and training. */
+            presence_reasons?: string[];
             record_by_default?: boolean;
-        };
-        /** @description A tenant with its limits, as the platform sees it. */
-        TenantLimits: {
-            /**
-             * Format: int32
-             * @description Interactions at a time; 0: no limit of its own.
-             */
-            interactions_max?: number;
-            /** @example Example Ltd */
-            name: string;
-            /** @description Nobody signs in and no call is taken or placed. */
-            suspended?: boolean;
-        };
-        TenantNew: {
-            /** @description Its first person, who can make all others. */
-            administrator: components["schemas"]["FirstPerson"];
-            /**
-             * @description SIP domain of its phones and what its people add to sign in; it does not change later.
-             * @example example.com
-             */
-            domain: string;
-            /** Format: int32 */
-            interactions_max?: number;
-            /** @example Example Ltd */
-            name: string;
-        };
-        TenantRow: {
-            /** Format: date-time */
-            created_at: string;
-            id: string;
-            /**
-             * Format: int32
-             * @description Interactions at a time; 0: no limit of its own.
-             */
-            interactions_max: number;
-            /** @example Example Ltd */
-            name: string;
-            /** @description Nobody signs in and no call is taken or placed. */
-            suspended: boolean;
-            /** Format: date-time */
-            updated_at: string;
-            /** @description Rises with each change; the `ETag` without quotes. */
-            version: number;
-        };
-        /** @description RFC 6749 5.1. */
-        TokenResponse: {
-            /** @example cpa_… */
-            access_token: string;
-            /** Format: int32 */
-            expires_in: number;
-            scope: string;
-            /** @description `Bearer`. */
-            token_type: string;
         };
         /** @enum {string} */
         Tone: "ringback" | "busy" | "congestion" | "beep";
-        TotpConfirm: {
-            /**
-             * @description What the app shows now.
-             * @example 123456
-             */
-            code: string;
-        };
-        /** @description A new app, told once. */
-        TotpMade: {
-            id: components["schemas"]["FactorId"];
-            /**
-             * @description To type into the app.
-             * @example GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
-             */
-            secret: string;
-            /**
-             * @description To show as a QR code.
-             * @example otpauth://totp/Crosspoint:ann?secret=GEZD…
-             */
-            uri: string;
-        };
         TransferInput: {
             destination: components["schemas"]["Destination"];
         };
@@ -5730,6 +5426,12 @@ export interface components {
             /** @description Canonical number, SIP URI or customer id; null: nobody is proven. */
             who?: string | null;
         };
+        /** @description Hours to try before they are kept. */
+        TryInput: {
+            /** @description RFC 3339; now when left out. */
+            at?: string | null;
+            schedule: components["schemas"]["ScheduleInput"];
+        };
         Uci: string;
         UpgradeInput: {
             /** @description Send it to an address of the customer; otherwise it is in the answer. */
@@ -5738,8 +5440,6 @@ export interface components {
         User: {
             /** Format: date-time */
             created_at: string;
-            /** @description Roles of the tenant's own making, besides. Nobody can be given more than the giver may do. */
-            custom_roles: components["schemas"]["RoleId"][];
             disabled: boolean;
             id: string;
             /** @description Sign-in name, unique in the tenant whatever the case; an e-mail address or any other word. */
@@ -5753,8 +5453,6 @@ export interface components {
         };
         UserId: string;
         UserInput: {
-            /** @description Roles of the tenant's own making, besides. Nobody can be given more than the giver may do. */
-            custom_roles?: components["schemas"]["RoleId"][];
             disabled?: boolean;
             /** @description Sign-in name, unique in the tenant whatever the case; an e-mail address or any other word. */
             login: string;
@@ -5799,6 +5497,9 @@ export interface components {
             interaction: components["schemas"]["InteractionId"];
             note?: string | null;
         };
+        YesOrNo: {
+            accept: boolean;
+        };
     };
     responses: never;
     parameters: never;
@@ -5824,35 +5525,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeySet"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    oauthMetadata: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Metadata */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
                 };
             };
             /** @description What went wrong */
@@ -6022,467 +5694,6 @@ export interface operations {
             };
         };
     };
-    scimListGroups: {
-        parameters: {
-            query?: {
-                /** @description Resources of a page, at most 200. */
-                count?: string;
-                /** @description `displayName eq "agent"`; also `id`. */
-                filter?: string;
-                /** @description First of the page, from 1. */
-                startIndex?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A list */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimCreateGroup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Made */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimGetGroup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The group */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimReplaceGroup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Replaced */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimDeleteGroup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Removed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimPatchGroup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Changed */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimResourceTypes: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Users and groups */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimSchemas: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The schemas */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimConfig: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The configuration */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimListUsers: {
-        parameters: {
-            query?: {
-                /** @description Resources of a page, at most 200. */
-                count?: string;
-                /** @description `userName eq "ann"`; also `externalId` and `id`. */
-                filter?: string;
-                /** @description First of the page, from 1. */
-                startIndex?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A list */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimCreateUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Made */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimGetUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The person */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimReplaceUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Replaced */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimDeleteUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Removed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    scimPatchUser: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Changed */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/scim+json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     listAgents: {
         parameters: {
             query?: {
@@ -6598,12 +5809,9 @@ export interface operations {
     removeAgent: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -6633,12 +5841,9 @@ export interface operations {
     changeAgent: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7046,12 +6251,9 @@ export interface operations {
     removeApiKey: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7081,12 +6283,9 @@ export interface operations {
     changeApiKey: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7109,123 +6308,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKey"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listAuditLog: {
-        parameters: {
-            query?: {
-                /** @description The action, or its beginning and `*`. */
-                action?: string;
-                /** @description Id of who did it. */
-                actor?: string;
-                /** @description `next` of the page before. */
-                cursor?: string;
-                /** @description Not before this. */
-                from?: string;
-                /** @description Rows of a page at most. */
-                limit?: number;
-                /** @description Id of what it was done to. */
-                target?: string;
-                /** @description Before this. */
-                until?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["AuditEntry"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    exportAuditLog: {
-        parameters: {
-            query?: {
-                /** @description The action, or its beginning and `*`. */
-                action?: string;
-                /** @description Id of who did it. */
-                actor?: string;
-                /** @description Not before this. */
-                from?: string;
-                /** @description Id of what it was done to. */
-                target?: string;
-                /** @description Before this. */
-                until?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description One entry per line */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/x-ndjson": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    verifyAuditLog: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description What was found */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AuditVerification"];
                 };
             };
             /** @description What went wrong */
@@ -7354,12 +6436,9 @@ export interface operations {
     removeBrand: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7389,12 +6468,9 @@ export interface operations {
     changeBrand: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7579,12 +6655,9 @@ export interface operations {
     removeCallerPartner: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7614,12 +6687,9 @@ export interface operations {
     changeCallerPartner: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7844,12 +6914,9 @@ export interface operations {
     removeConference: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7879,12 +6946,9 @@ export interface operations {
     changeConference: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -7907,6 +6971,670 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Conference"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listConsents: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Of one number or address. */
+                identifier?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Consent"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recordConsent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsentMaking"];
+            };
+        };
+        responses: {
+            /** @description Written down */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consent"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawConsent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsentWithdrawing"];
+            };
+        };
+        responses: {
+            /** @description Taken back */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consent"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    viewPoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The point */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PointView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestCallback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallbackInput"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kept"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    leaveMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageInput"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kept"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    borrowNumber: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LendInput"];
+            };
+        };
+        responses: {
+            /** @description Lent */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LentNumber"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestInput"];
+            };
+        };
+        responses: {
+            /** @description Begin, another mode, or leave a message */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    contactStatus: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request was answered with. */
+                "X-Contact-Secret"?: string;
+            };
+            path: {
+                contact: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Status */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactStatus"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerOffer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request was answered with. */
+                "X-Contact-Secret"?: string;
+            };
+            path: {
+                contact: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["YesOrNo"];
+            };
+        };
+        responses: {
+            /** @description Begin, or leave a message */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askMode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request was answered with. */
+                "X-Contact-Secret"?: string;
+            };
+            path: {
+                contact: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TalkMode"];
+            };
+        };
+        responses: {
+            /** @description Asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactStatus"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerMode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request was answered with. */
+                "X-Contact-Secret"?: string;
+            };
+            path: {
+                contact: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["YesOrNo"];
+            };
+        };
+        responses: {
+            /** @description Answered */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactStatus"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listContacts: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Of this kind. */
+                kind?: "call" | "callback" | "message";
+                /** @description Rows of a page at most. */
+                limit?: number;
+                /** @description By this point. */
+                point?: string;
+                /** @description In this state. */
+                state?: "offered" | "open" | "taken" | "done";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Contact"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    callContact: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CallBackInput"];
+            };
+        };
+        responses: {
+            /** @description Being called */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finishContact: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askContactMode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TalkMode"];
+            };
+        };
+        responses: {
+            /** @description Asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerContactMode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["YesOrNo"];
+            };
+        };
+        responses: {
+            /** @description Answered */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
                 };
             };
             /** @description What went wrong */
@@ -8279,6 +8007,42 @@ export interface operations {
             };
         };
     };
+    erasePerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ErasureMaking"];
+            };
+        };
+        responses: {
+            /** @description It will be done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyJob"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events: {
         parameters: {
             query?: {
@@ -8298,197 +8062,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listIdentityProviders: {
-        parameters: {
-            query?: {
-                /** @description `next` of the page before. */
-                cursor?: string;
-                /** @description Rows of a page at most. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["IdentityProvider"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    createIdentityProvider: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["IdentityProviderInput"];
-            };
-        };
-        responses: {
-            /** @description Made */
-            201: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["IdentityProvider"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getIdentityProvider: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description An `ETag` you have; 304 when it is still right. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The row */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["IdentityProvider"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    removeIdentityProvider: {
-        parameters: {
-            query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Removed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    changeIdentityProvider: {
-        parameters: {
-            query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
-            };
-        };
-        responses: {
-            /** @description Changed */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["IdentityProvider"];
                 };
             };
             /** @description What went wrong */
@@ -8617,12 +8190,9 @@ export interface operations {
     removeIdentityCertificate: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -8652,12 +8222,9 @@ export interface operations {
     changeIdentityCertificate: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -9043,6 +8610,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    interactionHistory: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Earlier interactions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["EarlierInteraction"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
                 };
             };
             /** @description What went wrong */
@@ -10204,310 +9809,6 @@ export interface operations {
             };
         };
     };
-    myCredentials: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All of them */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["SignInCredential"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    removeMyCredential: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Removed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    addPasskey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasskeyInput"];
-            };
-        };
-        responses: {
-            /** @description Added */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PasskeyMade"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    passkeyOptions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description For `navigator.credentials.create()` */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PasskeyOptions"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    makeRecoveryCodes: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Told once */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RecoveryCodes"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    mySessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All of them */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["SessionRow"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    endMyOtherSessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Ended */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    endMySession: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Ended */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    addTotp: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Made; to be confirmed */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TotpMade"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    confirmTotp: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TotpConfirm"];
-            };
-        };
-        responses: {
-            /** @description It counts; recovery codes, told once */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RecoveryCodes"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     listBans: {
         parameters: {
             query?: never;
@@ -10745,12 +10046,9 @@ export interface operations {
     removeNumber: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -10780,12 +10078,9 @@ export interface operations {
     changeNumber: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -10808,339 +10103,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Number"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listOAuthClients: {
-        parameters: {
-            query?: {
-                /** @description `next` of the page before. */
-                cursor?: string;
-                /** @description Rows of a page at most. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["OAuthClient"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    createOAuthClient: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OAuthClientInput"];
-            };
-        };
-        responses: {
-            /** @description Made */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OAuthClientMade"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getOAuthClient: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description An `ETag` you have; 304 when it is still right. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The row */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OAuthClient"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    removeOAuthClient: {
-        parameters: {
-            query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Removed */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    changeOAuthClient: {
-        parameters: {
-            query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
-            };
-        };
-        responses: {
-            /** @description Changed */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OAuthClient"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    rotateOAuthClientSecret: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["SecretRotation"];
-            };
-        };
-        responses: {
-            /** @description The new secret */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OAuthClientMade"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    oauthIntrospect: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": {
-                    client_id?: string;
-                    client_secret?: string;
-                    token?: string;
-                };
-            };
-        };
-        responses: {
-            /** @description `active` and, when it is, what it carries */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    oauthRevoke: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": {
-                    client_id?: string;
-                    client_secret?: string;
-                    token?: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Ended, or never there */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    oauthToken: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": {
-                    client_id?: string;
-                    client_secret?: string;
-                    grant_type?: string;
-                    scope?: string;
-                };
-            };
-        };
-        responses: {
-            /** @description A token */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TokenResponse"];
                 };
             };
             /** @description What went wrong */
@@ -11217,69 +10179,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    oidcStart: {
-        parameters: {
-            query?: {
-                /** @description Path to come back to; `/` without it. */
-                return?: string;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description To the provider */
-            303: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": unknown;
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    oidcCallback: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description To the page */
-            303: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": unknown;
                 };
             };
             /** @description What went wrong */
@@ -11491,39 +10390,6 @@ export interface operations {
             };
         };
     };
-    listPermissions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All of them */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["PermissionView"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     listPersons: {
         parameters: {
             query?: {
@@ -11639,12 +10505,9 @@ export interface operations {
     removePerson: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -11674,12 +10537,9 @@ export interface operations {
     changePerson: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -12007,12 +10867,9 @@ export interface operations {
     removePhone: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -12042,12 +10899,9 @@ export interface operations {
     changePhone: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -12229,12 +11083,9 @@ export interface operations {
     removePicture: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -12264,12 +11115,9 @@ export interface operations {
     changePicture: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -12292,6 +11140,389 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Picture"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPoints: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Point"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PointInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setPointNow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NowInput"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPointNumbers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Numbers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PointNumbers"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assignPointNumber: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignInput"];
+            };
+        };
+        responses: {
+            /** @description Assigned */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PointNumber"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    freePointNumber: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Free again */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPointQr: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPointSnippets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What to paste where */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snippets"];
                 };
             };
             /** @description What went wrong */
@@ -12457,6 +11688,75 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPrivacyJobs: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["PrivacyJob"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPrivacyJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyJob"];
+                };
             };
             /** @description What went wrong */
             default: {
@@ -12807,12 +12107,9 @@ export interface operations {
     removeQueue: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -12842,12 +12139,9 @@ export interface operations {
     changeQueue: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -13063,6 +12357,42 @@ export interface operations {
             };
         };
     };
+    reportInteractions: {
+        parameters: {
+            query?: {
+                /** @description Began at or after; 24 hours ago when left out. */
+                from?: string;
+                /** @description Length of a slot. */
+                slot_ms?: number;
+                /** @description Began before; a day after `from` when left out, 31 days at most. */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getRetention: {
         parameters: {
             query?: never;
@@ -13129,7 +12459,40 @@ export interface operations {
             };
         };
     };
-    listRoles: {
+    trySchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryInput"];
+            };
+        };
+        responses: {
+            /** @description Open or closed, and until when */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opening"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSchedules: {
         parameters: {
             query?: {
                 /** @description `next` of the page before. */
@@ -13150,7 +12513,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        items: components["schemas"]["CustomRole"][];
+                        items: components["schemas"]["Schedule"][];
                         /** @description Cursor of the next page; absent on the last. */
                         next?: string;
                     };
@@ -13167,7 +12530,7 @@ export interface operations {
             };
         };
     };
-    createRole: {
+    createSchedule: {
         parameters: {
             query?: never;
             header?: {
@@ -13179,7 +12542,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RoleInput"];
+                "application/json": components["schemas"]["ScheduleInput"];
             };
         };
         responses: {
@@ -13191,7 +12554,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CustomRole"];
+                    "application/json": components["schemas"]["Schedule"];
                 };
             };
             /** @description What went wrong */
@@ -13205,7 +12568,7 @@ export interface operations {
             };
         };
     };
-    getRole: {
+    getSchedule: {
         parameters: {
             query?: never;
             header?: {
@@ -13227,7 +12590,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CustomRole"];
+                    "application/json": components["schemas"]["Schedule"];
                 };
             };
             /** @description What went wrong */
@@ -13241,15 +12604,12 @@ export interface operations {
             };
         };
     };
-    removeRole: {
+    removeSchedule: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -13276,15 +12636,12 @@ export interface operations {
             };
         };
     };
-    changeRole: {
+    changeSchedule: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -13306,7 +12663,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CustomRole"];
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOpening: {
+        parameters: {
+            query?: {
+                /** @description The instant; now when left out. */
+                at?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Open or closed, and until when */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opening"];
                 };
             };
             /** @description What went wrong */
@@ -13340,15 +12731,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description The password is right; the second factor is wanted */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SecondFactorNeeded"];
                 };
             };
             /** @description What went wrong */
@@ -13478,259 +12860,6 @@ export interface operations {
             };
         };
     };
-    stepUp: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["StepUp"];
-            };
-        };
-        responses: {
-            /** @description Proven */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    stepUpOptions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description For `navigator.credentials.get()` */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PasskeyOptions"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    signInByPasskey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasskeySignIn"];
-            };
-        };
-        responses: {
-            /** @description Signed in */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    passkeySignInOptions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description For `navigator.credentials.get()` */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PasskeyOptions"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    signInSecondFactor: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SecondFactor"];
-            };
-        };
-        responses: {
-            /** @description Signed in */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    setupState: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Yes or no */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SetupState"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    setup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SetupInput"];
-            };
-        };
-        responses: {
-            /** @description Made, and signed in */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    signInProviders: {
-        parameters: {
-            query?: {
-                /** @description Domain of the tenant; without it, those of the only tenant there is. */
-                tenant?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Buttons for the page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["ProviderButton"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     listSkills: {
         parameters: {
             query?: {
@@ -13846,12 +12975,9 @@ export interface operations {
     removeSkill: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -13881,12 +13007,9 @@ export interface operations {
     changeSkill: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -13956,12 +13079,9 @@ export interface operations {
     changeTenant: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path?: never;
             cookie?: never;
@@ -13982,159 +13102,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Tenant"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listTenants: {
-        parameters: {
-            query?: {
-                /** @description `next` of the page before. */
-                cursor?: string;
-                /** @description Rows of a page at most. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["TenantRow"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    createTenant: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TenantNew"];
-            };
-        };
-        responses: {
-            /** @description Made */
-            201: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TenantRow"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getTenantById: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The tenant */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TenantRow"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    changeTenantById: {
-        parameters: {
-            query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
-            };
-        };
-        responses: {
-            /** @description Changed */
-            200: {
-                headers: {
-                    /** @description Version of the row. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TenantRow"];
                 };
             };
             /** @description What went wrong */
@@ -14263,12 +13230,9 @@ export interface operations {
     removeTrunk: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -14298,12 +13262,9 @@ export interface operations {
     changeTrunk: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -14454,12 +13415,9 @@ export interface operations {
     removeUser: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -14489,12 +13447,9 @@ export interface operations {
     changeUser: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -14518,134 +13473,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    userCredentials: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All of them */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["SignInCredential"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    resetCredentials: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Taken away */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    userSessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All of them */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        items: components["schemas"]["SessionRow"][];
-                        /** @description Cursor of the next page; absent on the last. */
-                        next?: string;
-                    };
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    endUserSessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Ended */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description What went wrong */
             default: {
@@ -14773,12 +13600,9 @@ export interface operations {
     removeWrapUpCode: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -14808,12 +13632,9 @@ export interface operations {
     changeWrapUpCode: {
         parameters: {
             query?: never;
-            header: {
-                /**
-                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
-                 * @example "3"
-                 */
-                "If-Match": string;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;

@@ -155,6 +155,7 @@ pub(super) fn make(
         interactions_max: new.interactions_max,
         record_by_default: false,
         suspended: false,
+        presence_reasons: vec![],
         safety: Default::default(),
     };
     let person = new.administrator;

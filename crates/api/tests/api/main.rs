@@ -5,14 +5,17 @@
 
 mod brands;
 mod client;
+mod contact;
 mod crud;
 mod events;
 mod isolation;
 mod operations;
 mod people;
+mod privacy;
 mod proof;
 mod push;
 mod safety;
+mod schedules;
 mod scim;
 mod sign_in;
 mod world;

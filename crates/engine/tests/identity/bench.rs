@@ -516,6 +516,7 @@ fn snapshot(ids: &mut IdSource, root: &Authority, change: impl FnOnce(&mut Snaps
         interactions_max: 0,
         record_by_default: false,
         suspended: false,
+        presence_reasons: vec![],
         safety: Default::default(),
     });
     let mut carrier = trunk(ids, tenant, "carrier", CARRIER);

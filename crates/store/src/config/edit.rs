@@ -78,6 +78,7 @@ fn carry_out(tx: &mut Tx<'_>, edit: &Edit, change: &Change) -> Result<Version> {
         | ConfigKind::CustomRole
         | ConfigKind::OAuthClient
         | ConfigKind::IdentityProvider
+        | ConfigKind::Point
         | ConfigKind::Person
         | ConfigKind::ProofPolicy
         | ConfigKind::CallerPartner => {}

@@ -88,7 +88,9 @@ pub(super) fn of(row: &ConfigRow) -> Result<Vec<Key>> {
         }
         ConfigRow::Phone(r) => vec![key("phone.user", tenant, &r.user)],
         ConfigRow::Conference(r) => vec![lower("conference.name", tenant, &r.name)],
+        ConfigRow::Schedule(r) => vec![lower("schedule.name", tenant, &r.name)],
         ConfigRow::WrapUpCode(r) => vec![lower("wrap_up_code.name", tenant, &r.name)],
+        ConfigRow::Point(r) => vec![lower("point.name", tenant, &r.name)],
         ConfigRow::IdentityCertificate(r) => {
             vec![lower("identity_certificate.name", tenant, &r.name)]
         }
@@ -173,6 +175,7 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         }
         ConfigRow::Queue(r) => queue(r, &mut out)?,
         ConfigRow::Number(r) => destination(&r.destination, 0, &mut out)?,
+        ConfigRow::Point(r) => destination(&r.destination, 0, &mut out)?,
         ConfigRow::Phone(r) => out.extend(r.agent.map(ConfigId::from)),
         ConfigRow::User(r) => {
             out.extend(r.custom_roles.iter().copied().map(ConfigId::from));
@@ -201,6 +204,7 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         | ConfigRow::Trunk(_)
         | ConfigRow::Conference(_)
         | ConfigRow::WrapUpCode(_)
+        | ConfigRow::Schedule(_)
         | ConfigRow::IdentityCertificate(_)
         | ConfigRow::Webhook(_) => {}
     }
@@ -252,6 +256,15 @@ fn destination(d: &Destination, depth: usize, out: &mut Vec<ConfigId>) -> Result
         } => {
             destination(then, depth + 1, out)?;
             destination(otherwise, depth + 1, out)?;
+        }
+        Destination::Hours {
+            schedule,
+            open,
+            closed,
+        } => {
+            out.push((*schedule).into());
+            destination(open, depth + 1, out)?;
+            destination(closed, depth + 1, out)?;
         }
         Destination::Menu {
             choices, fallback, ..

@@ -1,12 +1,14 @@
 //! The kinds of configuration rows: what is unique among them and what each names.
 
 use crate::auth::{ApiKey, CustomRole, IdentityProvider, OAuthClient, User};
+use crate::contact::Point;
 use cp_vocab::brand::{Brand, Picture};
 use cp_vocab::model::{
     Agent, Conference, IdentityCertificate, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode,
 };
 use cp_vocab::person::Person;
 use cp_vocab::proof::{CallerPartner, ProofPolicy};
+use cp_vocab::schedule::Schedule;
 use cp_vocab::*;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -118,13 +120,15 @@ kinds! {
     Conference(ConferenceId) = "conference", 10;
     WrapUpCode(WrapUpCodeId) = "wrap_up_code", 11;
     Webhook(WebhookId) = "webhook", 12;
-    CustomRole(RoleId) = "role", 40;
-    OAuthClient(OAuthClientId) = "oauth_client", 41;
-    IdentityProvider(IdentityProviderId) = "identity_provider", 42;
+    CustomRole(RoleId) = "role", 60;
+    OAuthClient(OAuthClientId) = "oauth_client", 61;
+    IdentityProvider(IdentityProviderId) = "identity_provider", 62;
     IdentityCertificate(CertificateId) = "identity_certificate", 21;
     Person(PersonId) = "person", 13;
     ProofPolicy(ProofPolicyId) = "proof_policy", 14;
     CallerPartner(CallerPartnerId) = "caller_partner", 15;
+    Point(PointId) = "point", 30;
+    Schedule(ScheduleId) = "schedule", 41;
     Brand(BrandId) = "brand", 31;
     Picture(PictureId) = "picture", 32;
 }
@@ -143,6 +147,7 @@ impl ConfigRow {
             Self::Phone(r) => r.tenant,
             Self::Conference(r) => r.tenant,
             Self::WrapUpCode(r) => r.tenant,
+            Self::Schedule(r) => r.tenant,
             Self::IdentityCertificate(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
             Self::CustomRole(r) => r.tenant,
@@ -153,6 +158,7 @@ impl ConfigRow {
             Self::Person(r) => r.tenant,
             Self::ProofPolicy(r) => r.tenant,
             Self::CallerPartner(r) => r.tenant,
+            Self::Point(r) => r.tenant,
         }
     }
 }

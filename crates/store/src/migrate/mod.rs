@@ -16,7 +16,8 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("0006_proof.sql"),
     include_str!("0007_safety.sql"),
     include_str!("0008_brand.sql"),
-    include_str!("0009_people.sql"),
+    include_str!("0009_contact.sql"),
+    include_str!("0010_people.sql"),
 ];
 
 /// Marks a file as ours (`PRAGMA application_id`): "XPNT".

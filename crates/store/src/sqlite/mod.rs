@@ -7,6 +7,7 @@ mod options;
 mod readers;
 pub(crate) mod sealed;
 mod serve;
+mod serve_privacy;
 mod serve_proof;
 
 pub use options::{Durability, Options};

@@ -57,6 +57,8 @@ fn plant(store: &dyn Store, w: &mut World) -> UserId {
         channels_max: 0,
         srtp: false,
         dial_prefixes: vec![],
+        identity: Default::default(),
+        may_dial_out: false,
     };
     let webhook = Webhook {
         id: w.id(),

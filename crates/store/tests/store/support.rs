@@ -48,6 +48,7 @@ impl World {
             interactions_max: 0,
             record_by_default: false,
             suspended: false,
+            presence_reasons: vec![],
             safety: Default::default(),
         }
     }
