@@ -73,9 +73,9 @@ impl Desk {
     fn looked_at(&self, call: Call) -> Result<Record> {
         match self.record(call.tenant, call.id) {
             Err(ProofError::Ended) => {
-                let kept = self.store.proof(call.tenant, call.id)?;
-                let body = kept.map_or_else(|| "{}".to_string(), |r| r.body.into_inner());
-                Ok(serde_json::from_str(&body).unwrap_or_default())
+                let mut kept = self.kept(call.tenant, call.id)?.unwrap_or_default();
+                kept.revoked = true;
+                Ok(kept)
             }
             other => other,
         }

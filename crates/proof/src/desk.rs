@@ -117,18 +117,15 @@ impl Desk {
     /// # Errors
     /// `Ended` for one that is over; `Store(NotFound)` for none, or one of another tenant.
     pub(crate) fn record(&self, tenant: TenantId, interaction: InteractionId) -> Result<Record> {
-        if let Some(row) = self.store.proof(tenant, interaction)? {
-            let mut record: Record =
-                serde_json::from_str(row.body.expose()).map_err(|_| ProofError::NotFound)?;
-            record.person = row.person;
-            if record.revoked {
-                return Err(ProofError::Ended);
-            }
-            return Ok(record);
-        }
+        // Asked each time: a call may have ended with a process that could not revoke any more.
         let row = self.store.interaction(tenant, interaction)?;
         if row.ended_at.is_some() {
             return Err(ProofError::Ended);
+        }
+        match self.kept(tenant, interaction)? {
+            Some(record) if record.revoked => return Err(ProofError::Ended),
+            Some(record) => return Ok(record),
+            None => {}
         }
         let legs = self.store.legs(tenant, interaction)?;
         let customer = legs
@@ -149,6 +146,21 @@ impl Desk {
                 .filter(|_| row.state == cp_store::InteractionState::Queued),
             ..Record::default()
         })
+    }
+
+    /// What was kept of a call, also of one that is over.
+    pub(crate) fn kept(
+        &self,
+        tenant: TenantId,
+        interaction: InteractionId,
+    ) -> Result<Option<Record>> {
+        let Some(row) = self.store.proof(tenant, interaction)? else {
+            return Ok(None);
+        };
+        let mut record: Record =
+            serde_json::from_str(row.body.expose()).map_err(|_| ProofError::NotFound)?;
+        record.person = row.person;
+        Ok(Some(record))
     }
 
     pub(crate) fn keep(

@@ -3,6 +3,7 @@
 use crate::desk::Desk;
 use crate::error::{ProofError, Result};
 use crate::settle::Call;
+use cp_identity::proof::record::Record;
 use cp_vocab::event::LegRole;
 use cp_vocab::person::{Awaited, ProofStep};
 use cp_vocab::*;
@@ -67,16 +68,11 @@ impl Desk {
     }
 
     /// Changes the record of a call that has one.
-    fn noted(
-        &self,
-        call: Call,
-        change: impl FnOnce(&mut cp_identity::proof::record::Record),
-    ) -> Result<()> {
+    fn noted(&self, call: Call, change: impl FnOnce(&mut Record)) -> Result<()> {
         let _turn = self.turn(call.id);
-        if self.store.proof(call.tenant, call.id)?.is_none() {
+        let Some(mut record) = self.kept(call.tenant, call.id)? else {
             return Ok(());
-        }
-        let mut record = self.record(call.tenant, call.id)?;
+        };
         let before = record.clone();
         change(&mut record);
         if record != before {
@@ -108,14 +104,12 @@ impl Desk {
     fn carry(&self, call: Call, leg: LegId, from: InteractionId) -> Result<()> {
         let old = {
             let _turn = self.turn(from);
-            let old = match self.record(call.tenant, from) {
-                Ok(old) if old.leg == Some(leg) => old,
-                Ok(_) | Err(ProofError::Ended) => return Ok(()),
-                Err(e) => return Err(e),
-            };
-            if old.person.is_none() {
+            // The call it comes from may be over by now.
+            let old = self.kept(call.tenant, from)?;
+            let fits = |r: &Record| r.leg == Some(leg) && r.person.is_some() && !r.revoked;
+            let Some(old) = old.filter(fits) else {
                 return Ok(());
-            }
+            };
             let mut left = old.clone();
             left.revoked = true;
             left.jti = None;

@@ -213,7 +213,8 @@ async fn an_assertion_is_good_in_its_call_and_ends_with_it() {
         (&there["valid"], &there["fault"]),
         (&json!(false), &json!("interaction"))
     );
-    w.heard(call.id, vec![ended()]).await;
+    // Also when nobody was there to follow the end.
+    w.append(&w.alpha.clone(), call.id, vec![ended()]).await;
     let over = admin.post(&verify(&call.path), shown).await.expect(200);
     assert_eq!(over["fault"], "revoked");
     // What was proven is no longer so; the record is locked again.
@@ -365,6 +366,8 @@ async fn a_proof_travels_with_the_callers_leg_and_with_nobody_else() {
         answered: true,
         dialog: None,
     };
+    // The call it came from is over before anybody hears of the move.
+    w.append(&w.alpha.clone(), call.id, vec![ended()]).await;
     w.heard(there.id, vec![moved]).await;
     let customer = admin
         .get(&format!("{}/customer", there.path))
