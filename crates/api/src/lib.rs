@@ -9,6 +9,7 @@ pub mod auth;
 mod backend;
 mod bans;
 mod call;
+mod contact;
 mod crud;
 mod extract;
 mod history;
@@ -61,6 +62,7 @@ pub(crate) fn operations() -> operation::Api {
     history::add(&mut api);
     reports::add(&mut api);
     call::add(&mut api);
+    contact::add(&mut api);
     recordings::add(&mut api);
     proof::add(&mut api);
     push::add(&mut api);

@@ -30,6 +30,7 @@ ids! {
     QueueId = "que"; SkillId = "skl"; NumberId = "num"; TrunkId = "trk"; PhoneId = "phn"; OfferId = "off";
     RecordingId = "rec"; ConferenceId = "cnf"; WrapUpCodeId = "wuc"; ScheduleId = "sch"; ApiKeyId = "key"; SessionId = "ses";
     PersonId = "per"; CredentialId = "crd"; DataSessionId = "dat"; CallerPartnerId = "cpa"; PrecallId = "pre";
+    PointId = "cpt"; ContactId = "ctc";
     PushId = "psh"; BrandId = "brd"; PictureId = "pic";
 }
 
@@ -349,6 +350,44 @@ pub(crate) struct Network {
     pub(crate) addr: std::net::IpAddr,
     #[schema(maximum = 128)]
     pub(crate) prefix: u8,
+}
+
+/// How two people may meet.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mode {
+    Audio,
+    Video,
+    /// In writing.
+    Chat,
+}
+
+/// Where a communication point stands.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PointKind {
+    Page,
+    App,
+    Link,
+    Qr,
+    Email,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ContactKind {
+    Call,
+    Callback,
+    Message,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ContactState {
+    Offered,
+    Open,
+    Taken,
+    Done,
 }
 
 /// What kind of thing a device is; rules about moving calls name kinds.

@@ -5,6 +5,7 @@
 
 mod brands;
 mod client;
+mod contact;
 mod crud;
 mod events;
 mod isolation;

@@ -77,6 +77,7 @@ pub(super) fn of(row: &ConfigRow) -> Result<Vec<Key>> {
         ConfigRow::Conference(r) => vec![lower("conference.name", tenant, &r.name)],
         ConfigRow::Schedule(r) => vec![lower("schedule.name", tenant, &r.name)],
         ConfigRow::WrapUpCode(r) => vec![lower("wrap_up_code.name", tenant, &r.name)],
+        ConfigRow::Point(r) => vec![lower("point.name", tenant, &r.name)],
         ConfigRow::IdentityCertificate(r) => {
             vec![lower("identity_certificate.name", tenant, &r.name)]
         }
@@ -161,6 +162,7 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         }
         ConfigRow::Queue(r) => queue(r, &mut out)?,
         ConfigRow::Number(r) => destination(&r.destination, 0, &mut out)?,
+        ConfigRow::Point(r) => destination(&r.destination, 0, &mut out)?,
         ConfigRow::Phone(r) => out.extend(r.agent.map(ConfigId::from)),
         ConfigRow::ProofPolicy(r) => {
             let named = r.placement.iter().flat_map(|p| [p.from, p.to]);

@@ -1,6 +1,7 @@
 //! The kinds of configuration rows: what is unique among them and what each names.
 
 use crate::auth::{ApiKey, User};
+use crate::contact::Point;
 use cp_vocab::brand::{Brand, Picture};
 use cp_vocab::model::{
     Agent, Conference, IdentityCertificate, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode,
@@ -123,6 +124,7 @@ kinds! {
     Person(PersonId) = "person", 13;
     ProofPolicy(ProofPolicyId) = "proof_policy", 14;
     CallerPartner(CallerPartnerId) = "caller_partner", 15;
+    Point(PointId) = "point", 30;
     Schedule(ScheduleId) = "schedule", 41;
     Brand(BrandId) = "brand", 31;
     Picture(PictureId) = "picture", 32;
@@ -150,6 +152,7 @@ impl ConfigRow {
             Self::Person(r) => r.tenant,
             Self::ProofPolicy(r) => r.tenant,
             Self::CallerPartner(r) => r.tenant,
+            Self::Point(r) => r.tenant,
         }
     }
 }
