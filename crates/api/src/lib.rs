@@ -9,8 +9,10 @@ pub mod auth;
 mod backend;
 mod bans;
 mod call;
+mod contact;
 mod crud;
 mod extract;
+mod history;
 mod http;
 mod idempotency;
 mod identity;
@@ -20,11 +22,13 @@ mod live;
 mod openapi;
 mod operation;
 mod ops;
+pub mod privacy;
 mod problem;
 mod proof;
 mod push;
 mod recordings;
 mod references;
+mod reports;
 mod resource;
 mod schema;
 mod session;
@@ -55,7 +59,10 @@ pub(crate) fn operations() -> operation::Api {
     live::add(&mut api);
     identity::add(&mut api);
     interactions::add(&mut api);
+    history::add(&mut api);
+    reports::add(&mut api);
     call::add(&mut api);
+    contact::add(&mut api);
     recordings::add(&mut api);
     proof::add(&mut api);
     push::add(&mut api);
@@ -64,6 +71,7 @@ pub(crate) fn operations() -> operation::Api {
     resource::add(&mut api);
     ops::add(&mut api);
     bans::add(&mut api);
+    privacy::add(&mut api);
     api
 }
 

@@ -156,7 +156,7 @@ fn unsatisfiable(length: u64) -> axum::response::Response {
 }
 
 /// The file below the recordings' folder; none for a path that would leave it.
-fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
+pub(crate) fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
     let relative = Path::new(path);
     let plain = relative
         .components()

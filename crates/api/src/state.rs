@@ -45,6 +45,8 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// What people type into a softphone.
     pub sip: SipAddresses,
+    /// Serve the demo's shop page.
+    pub demo_shop: bool,
     /// Calls in the browser.
     pub webrtc: WebRtcSettings,
     /// How long a session lasts without being renewed, in seconds.
@@ -75,6 +77,7 @@ impl Default for Settings {
                 tcp: Some(5060),
                 tls: None,
             },
+            demo_shop: false,
             webrtc: WebRtcSettings::default(),
             session_s: 12 * 60 * 60,
             version: env!("CARGO_PKG_VERSION"),
@@ -98,6 +101,7 @@ pub(crate) struct Inner {
     pub(crate) meters: Meters,
     pub(crate) fanout: Fanout,
     pub(crate) leases: Leases,
+    pub(crate) taps: crate::contact::Taps,
     pub(crate) spent: Spent,
     pub(crate) gates: OnceLock<Gates>,
     proofs: OnceLock<Arc<cp_proof::Desk>>,
@@ -106,6 +110,8 @@ pub(crate) struct Inner {
     /// Held while a snapshot is taken and handed over, so that an older one never comes second.
     configuring: tokio::sync::Mutex<()>,
     editing: tokio::sync::Mutex<()>,
+    /// One erasure or sweep at a time.
+    pub(crate) erasing: tokio::sync::Mutex<()>,
 }
 
 impl ApiState {
@@ -134,12 +140,14 @@ impl ApiState {
             meters: Meters::default(),
             fanout: Fanout::default(),
             leases: Leases::default(),
+            taps: crate::contact::Taps::default(),
             spent: Spent::default(),
             gates: OnceLock::new(),
             proofs: OnceLock::new(),
             announcements: Arc::new(crate::proof::places()),
             configuring: tokio::sync::Mutex::new(()),
             editing: tokio::sync::Mutex::new(()),
+            erasing: tokio::sync::Mutex::new(()),
         }))
     }
 

@@ -12,12 +12,14 @@
 pub mod auth;
 mod brand;
 pub mod config;
+pub mod contact;
 mod error;
 pub mod log;
 mod migrate;
 
 pub mod outbox;
 mod page;
+mod privacy;
 pub mod projection;
 pub mod proof;
 pub mod push;
@@ -29,10 +31,15 @@ pub use brand::BrandStore;
 pub use config::{
     Change, ConfigId, ConfigKind, ConfigRow, Edit, Entity, StoreExt, Version, Versioned, Webhook,
 };
+pub use contact::{
+    AskedMode, Contact, ContactChange, ContactFilter, ContactKind, ContactState, ContactStore,
+    Mode, NumberLease, Point, PointKind,
+};
 pub use error::{Health, Result, StoreError};
 pub use log::{CommitCallback, CommitOutcome, HealthCallback, Refused};
 pub use outbox::{OutboxId, OutboxItem, OutboxKind, OutboxResult};
 pub use page::{PAGE_ROWS_MAX, Page, PageRequest};
+pub use privacy::{Consent, IDENTIFIERS_MAX, PrivacyJob, PrivacyStore, Taken};
 pub use projection::{
     AgentStateRow, Figures, InteractionFilter, InteractionRow, InteractionState, LegRow,
     QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,

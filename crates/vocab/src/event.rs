@@ -188,6 +188,17 @@ macro_rules! events {
                 match self { $(Self::$name { .. } => $kind,)* }
             }
             pub fn version(&self) -> u16 { 1 }
+            /// Takes everything of people out of it; the rest stays, so that a replay gives the same
+            /// state but for them. Says whether there was any.
+            pub fn erase(&mut self) -> bool {
+                #[allow(unused_imports)]
+                use crate::erase::{Field, Personal as _, Plain as _};
+                let mut any = false;
+                match self {
+                    $(Self::$name { $($field),* } => { $(any |= (&mut Field($field)).erase();)* })*
+                }
+                any
+            }
         }
     };
 }
@@ -361,6 +372,17 @@ events! {
     /// A call was refused for its identity, as the trunk's policy wants it.
     IdentityRefused = "trunk.identity_refused" { trunk: TrunkId, code: u16, reason: String }
     ConfigurationChanged = "tenant.configuration_changed" { by: Actor, what: String, id: String }
+    /// Something came by a communication point: a call, a callback, a message.
+    ContactCame = "contact.came" { contact: ContactId, point: PointId, what: String, mode: Option<String> }
+    ContactChanged = "contact.changed" {
+        contact: ContactId,
+        state: String,
+        mode: Option<String>,
+        /// A change of mode that waits for an answer.
+        asked: Option<String>,
+        asked_by_customer: bool,
+        interaction: Option<InteractionId>,
+    }
     AccessDenied = "tenant.access_denied" { what: String, detail: String }
     /// A call was not let out; `why` is the code of the reason.
     OutboundRefused = "tenant.outbound_refused" { interaction: InteractionId, to: Pii<String>, why: EndReason }
@@ -368,6 +390,12 @@ events! {
     OutboundAlert = "tenant.outbound_alert" { what: String, detail: String }
     /// What an answered outgoing call cost, in millionths of the tenant's currency; `day` is `20261120`.
     OutboundCharged = "tenant.outbound_charged" { interaction: InteractionId, leg: LegId, prefix: String, seconds: u64, micros: u64, day: u32 }
+    /// The file of a recording was deleted; `why` is `retention` or `erasure`.
+    RecordingDeleted = "tenant.recording_deleted" { recording: RecordingId, interaction: InteractionId, why: String }
+    /// A customer was erased on the wish of somebody; `job` has the certificate.
+    PersonErased = "tenant.person_erased" { person: PersonId, by: String, job: PrivacyJobId }
+    /// Consent of a customer was written down, or taken back.
+    ConsentChanged = "tenant.consent_changed" { consent: ConsentId, what: String, given: bool }
     /// Somebody lifted the limits of outgoing calls, or (without `until`) let them hold again.
     OutboundLifted = "tenant.outbound_lifted" { by: String, reason: String, until: Option<Timestamp> }
     /// An emergency call left on the short path.

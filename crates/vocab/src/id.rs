@@ -120,10 +120,20 @@ typed_ids! {
     /// A mix inside a media worker.
     MixId = "mix";
     WrapUpCodeId = "wuc";
+    /// A communication point: where customers come in (S4.2).
+    PointId = "cpt";
+    /// A request that came by one.
+    ContactId = "ctc";
+    /// Business hours.
+    ScheduleId = "sch";
     ApiKeyId = "key";
     SessionId = "ses";
     /// A customer, over all numbers, addresses and devices.
     PersonId = "per";
+    /// A customer's consent to something.
+    ConsentId = "cns";
+    /// An erasure, or a sweep of what has been kept long enough.
+    PrivacyJobId = "pvj";
     /// Something a person can prove itself with.
     CredentialId = "crd";
     /// A browser or app beside a call.

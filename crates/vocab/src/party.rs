@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// An address as people dial and read it. Numbers are E.164 with `+` once a trunk's rules have run.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize, PartialOrd, Ord)]
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]
 pub enum Address {
     /// E.164 with leading `+`.
@@ -12,6 +12,7 @@ pub enum Address {
     Extension(String),
     /// A full SIP URI.
     Sip(String),
+    #[default]
     Anonymous,
 }
 

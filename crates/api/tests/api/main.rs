@@ -5,12 +5,15 @@
 
 mod brands;
 mod client;
+mod contact;
 mod crud;
 mod events;
 mod isolation;
 mod operations;
+mod privacy;
 mod proof;
 mod push;
 mod safety;
+mod schedules;
 mod sign_in;
 mod world;

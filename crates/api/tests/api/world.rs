@@ -3,7 +3,10 @@
 use crate::client::Client;
 use cp_api::auth::password;
 use cp_api::{ApiState, Backend, PushRefused, Pusher, Readiness, Settings};
-use cp_store::{Change, Edit, Options, PushRow, Role, SqliteStore, Store, User};
+use cp_store::{
+    Change, ContactStore, Edit, Options, PrivacyJob, PrivacyStore, PushRow, Role, SqliteStore,
+    Store, User,
+};
 use cp_vocab::brand::{Brand, Picture, PictureKind};
 use cp_vocab::command::{Actor, CommandEnvelope, CommandResult};
 use cp_vocab::event::{Direction, Endpoint, LegRole, LogPosition};
@@ -53,6 +56,7 @@ pub(crate) struct World {
     pub(crate) desk: Arc<cp_proof::Desk>,
     pub(crate) alpha: Rows,
     pub(crate) beta: Rows,
+    state: ApiState,
     clock: Arc<AtomicU64>,
     position: AtomicU64,
     _folder: tempfile::TempDir,
@@ -137,6 +141,7 @@ impl Double {
             started: Timestamp::from_secs(1_767_000_000),
             queue: None,
             waiting: false,
+            waiting_since: None,
             priority: 0,
             recording: Default::default(),
             slot: None,
@@ -279,6 +284,8 @@ impl World {
         let desk = Arc::new(desk.unwrap());
         let state = ApiState::with_clock(store.clone(), engine.clone(), settings, now);
         state.set_proofs(desk.clone());
+        tokio::spawn(cp_api::privacy::run(state.clone()));
+        let kept = state.clone();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -300,6 +307,7 @@ impl World {
             desk,
             alpha,
             beta,
+            state: kept,
             clock,
             position,
             _folder: folder,
@@ -309,6 +317,15 @@ impl World {
             world.fill(&rows).await;
         }
         world
+    }
+
+    pub(crate) fn recordings(&self) -> std::path::PathBuf {
+        self._folder.path().join("recordings")
+    }
+
+    /// What the runner does each hour.
+    pub(crate) async fn sweep_privacy(&self) {
+        cp_api::privacy::sweep(&self.state).await.unwrap();
     }
 
     pub(crate) fn advance_s(&self, seconds: u64) {
@@ -356,6 +373,15 @@ impl World {
         let edit = Edit::new(r.tenant, Actor::System, Timestamp::from_secs(1_767_000_000));
         let changes = config(r).into_iter().map(Change::Create).collect();
         self.store.apply(edit, changes).unwrap();
+        let contact = contact(r);
+        let told = Event::ContactCame {
+            contact: contact.id,
+            point: contact.point,
+            what: "callback".into(),
+            mode: None,
+        };
+        self.store.contact_create(contact, told).unwrap();
+        self.store.privacy_job_put(job(r)).unwrap();
         let recording = format!("{}.wav", r.name);
         let file = self._folder.path().join("recordings").join(&recording);
         std::fs::write(file, format!("{}{MARK} sound of a call", r.name)).unwrap();
@@ -385,10 +411,14 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(TrunkId, 1);
     id!(ConferenceId, 1);
     id!(WrapUpCodeId, 1);
+    id!(PointId, 1);
+    id!(ContactId, 1);
+    id!(ScheduleId, 1);
     id!(CertificateId, 1);
     id!(BrandId, 1);
     id!(PictureId, 1);
     id!(ApiKeyId, 1);
+    id!(PrivacyJobId, 1);
     id!(PersonId, 1);
     id!(CallerPartnerId, 1);
     id!(CredentialId, 1);
@@ -408,6 +438,29 @@ fn rows(name: &'static str, n: u128) -> Rows {
         offer: id!(OfferId, 1),
         recording: id!(RecordingId, 1),
         by_prefix,
+    }
+}
+
+fn contact(r: &Rows) -> cp_store::Contact {
+    cp_store::Contact {
+        id: r.by_prefix["ctc"].parse().unwrap(),
+        tenant: r.tenant,
+        point: r.by_prefix["cpt"].parse().unwrap(),
+        kind: cp_store::ContactKind::Callback,
+        state: cp_store::ContactState::Open,
+        created_at: Timestamp::from_secs(1_767_000_000),
+        wanted: None,
+        mode: None,
+        asked: None,
+        name: Some(Pii(format!("{}{MARK} customer", r.name))),
+        number: Some(Pii("+15550002".into())),
+        reply_to: None,
+        text: None,
+        at: None,
+        context: Pii(json!({ "fields": {} })),
+        interaction: None,
+        agent: None,
+        secret_hash: Pii([1; 32]),
     }
 }
 
@@ -476,6 +529,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             domain: domain(r.name),
             interactions_max: 0,
             record_by_default: false,
+            presence_reasons: vec![],
             safety: Default::default(),
         }
         .into(),
@@ -551,6 +605,32 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             name: marked("code"),
         }
         .into(),
+        cp_store::Point {
+            id: id("cpt").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("point"),
+            kind: cp_store::PointKind::Page,
+            destination: Destination::Queue { queue: r.queue },
+            modes: vec![cp_store::Mode::Audio, cp_store::Mode::Chat],
+            now: vec![cp_store::Mode::Audio],
+            origins: vec![format!("https://{}.example", r.name)],
+            fields: vec!["product".into()],
+            consent: String::new(),
+            title: String::new(),
+            numbers: vec!["+15550001".into()],
+            number_ttl_s: 600,
+            disabled: false,
+        }
+        .into(),
+        cp_vocab::schedule::Schedule {
+            id: id("sch").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("hours"),
+            time_zone: "Europe/Berlin".into(),
+            week: vec![],
+            special_days: vec![],
+        }
+        .into(),
         cp_vocab::model::IdentityCertificate {
             id: id("crt").parse().unwrap(),
             tenant: r.tenant,
@@ -593,6 +673,24 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
         }
         .into(),
     ]
+}
+
+/// An erasure that was done.
+fn job(r: &Rows) -> PrivacyJob {
+    PrivacyJob {
+        id: r.by_prefix["pvj"].parse().unwrap(),
+        tenant: r.tenant,
+        kind: "erasure".into(),
+        state: "done".into(),
+        requested_by: r.admin_user.to_string(),
+        request: Pii("{}".into()),
+        total: 0,
+        done: 0,
+        counts: "{}".into(),
+        certificate: None,
+        created_at: Timestamp::from_secs(1_767_000_000),
+        finished_at: Some(Timestamp::from_secs(1_767_000_000)),
+    }
 }
 
 fn conversation(r: &Rows, recording: String) -> Vec<Event> {

@@ -1,4 +1,4 @@
-//! What outgoing calls cost, by the tenant's day.
+//! What the tenant's own stream tells: what outgoing calls cost by day, and which files are gone.
 
 use super::run;
 use crate::error::Result;
@@ -11,6 +11,13 @@ use rusqlite::{Connection, params};
 const DAYS_READ_MAX: i64 = 62;
 
 pub(super) fn apply(conn: &Connection, record: &EventRecord) -> Result<()> {
+    if let Event::RecordingDeleted { recording, .. } = &record.event {
+        return run(
+            conn,
+            "UPDATE recording SET error = 'deleted' WHERE id = ?1 AND tenant = ?2",
+            params![blob(*recording), blob(record.tenant)],
+        );
+    }
     let Event::OutboundCharged {
         seconds,
         micros,

@@ -56,6 +56,8 @@ fn settle(conn: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
     conn.pragma_update(None, "cache_size", -cache_kib)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
+    // What is deleted is overwritten: an erased person must not be found in the file.
+    conn.pragma_update(None, "secure_delete", true)?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod lock;
 mod options;
 mod readers;
 mod serve;
+mod serve_privacy;
 mod serve_proof;
 
 pub use options::{Durability, Options};
