@@ -10,6 +10,7 @@ export default tseslint.config(
     plugins: { "react-hooks": hooks, "jsx-a11y": a11y },
     rules: {
       ...a11y.configs.recommended.rules,
+      "jsx-a11y/no-autofocus": ["error", { ignoreNonDOM: true }],
       "react-hooks/rules-of-hooks": "error",
       "react-hooks/exhaustive-deps": "error",
     },

@@ -77,6 +77,11 @@ impl Op {
         self.access = Access::Open;
         self
     }
+    /// Anybody may call it, from pages of other sites too; the handler checks their origin.
+    pub(crate) fn page(mut self) -> Self {
+        self.access = Access::Page;
+        self
+    }
     /// Whoever holds one of these may call it.
     pub(crate) fn needs(mut self, any_of: &'static [Permission]) -> Self {
         self.access = Access::AnyOf(any_of);
@@ -224,7 +229,7 @@ impl Op {
             value["requestBody"] = body.clone();
         }
         match self.access {
-            Access::Open => value["security"] = json!([]),
+            Access::Open | Access::Page => value["security"] = json!([]),
             Access::SignedIn => {}
             Access::AnyOf(of) => {
                 value["x-permissions"] = of.iter().map(|p| p.as_str()).collect();

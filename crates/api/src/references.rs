@@ -75,6 +75,7 @@ fn exists(
         "phn" => among!(phones),
         "cnf" => among!(conferences),
         "wuc" => among!(wrap_up_codes),
+        "sch" => among!(schedules),
         "crt" => among!(certificates),
         "brd" => among!(brands),
         "pic" => among!(pictures),

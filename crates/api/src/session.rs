@@ -158,7 +158,7 @@ async fn sign_in(
 }
 
 /// Where a request comes from, as far as that is known.
-fn source(
+pub(crate) fn source(
     state: &ApiState,
     connection: Option<&Extension<Connection>>,
     headers: &HeaderMap,

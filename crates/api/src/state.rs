@@ -45,6 +45,8 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// What people type into a softphone.
     pub sip: SipAddresses,
+    /// Serve the demo's shop page.
+    pub demo_shop: bool,
     /// Calls in the browser.
     pub webrtc: WebRtcSettings,
     /// How long a session lasts without being renewed, in seconds.
@@ -75,6 +77,7 @@ impl Default for Settings {
                 tcp: Some(5060),
                 tls: None,
             },
+            demo_shop: false,
             webrtc: WebRtcSettings::default(),
             session_s: 12 * 60 * 60,
             version: env!("CARGO_PKG_VERSION"),
@@ -98,6 +101,7 @@ pub(crate) struct Inner {
     pub(crate) meters: Meters,
     pub(crate) fanout: Fanout,
     pub(crate) leases: Leases,
+    pub(crate) taps: crate::contact::Taps,
     pub(crate) spent: Spent,
     pub(crate) gates: OnceLock<Gates>,
     proofs: OnceLock<Arc<cp_proof::Desk>>,
@@ -136,6 +140,7 @@ impl ApiState {
             meters: Meters::default(),
             fanout: Fanout::default(),
             leases: Leases::default(),
+            taps: crate::contact::Taps::default(),
             spent: Spent::default(),
             gates: OnceLock::new(),
             proofs: OnceLock::new(),

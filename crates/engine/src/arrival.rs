@@ -45,13 +45,15 @@ impl Engine {
                 .user_decoded()
                 .into_owned(),
         };
-        match principal {
+        let mut arrival = match principal {
             Principal::Trunk(t) => {
                 let trunk = self.index.trunk(t).ok_or(403u16)?;
                 self.arrival_by_trunk(now, trunk, &dialled, invite)
             }
             Principal::Phone(p) => self.arrival_by_phone(p, &dialled, replacing),
-        }
+        }?;
+        arrival.plan = self.index.by_hours(arrival.plan, now);
+        Ok(arrival)
     }
 
     pub(crate) fn arrival_by_trunk(

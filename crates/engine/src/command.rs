@@ -86,33 +86,17 @@ impl Engine {
                 }
                 Err(e) => Err(e),
             },
-            Command::Devices { agent } => self
-                .for_agent(tenant, actor, agent)
-                .and_then(|()| self.devices(tenant, agent)),
-            Command::Fetch { agent, phone, leg } => {
-                let found = match self.for_agent(tenant, actor, agent) {
-                    Ok(()) => self.fetched(tenant, agent, phone, leg),
-                    Err(e) => Err(Box::new(Err(e))),
-                };
-                match found {
-                    Ok(leg) => {
-                        let pull = true;
-                        let command = Command::Switch { leg, phone, pull };
-                        return self.dispatch(now, id, tenant, actor, command);
-                    }
-                    Err(result) => *result,
-                }
-            }
-            Command::SwitchCall { interaction, phone } => {
-                match self.leg_of_owner(tenant, interaction, phone) {
-                    Ok(leg) => {
-                        let pull = false;
-                        let command = Command::Switch { leg, phone, pull };
-                        return self.dispatch(now, id, tenant, actor, command);
-                    }
-                    Err(e) => Err(e),
-                }
-            }
+            command @ (Command::Devices { .. }
+            | Command::Fetch { .. }
+            | Command::SwitchCall { .. }) => match self.device_command(tenant, actor, command) {
+                Ok(switch) => return self.dispatch(now, id, tenant, actor, switch),
+                Err(result) => *result,
+            },
+            Command::TellContext {
+                interaction,
+                subject,
+                context,
+            } => self.context_told(now, tenant, interaction, subject, context),
             other => match self.target_of(tenant, actor, &other) {
                 Ok(interaction) => {
                     self.work.push_back((
@@ -355,8 +339,8 @@ impl Engine {
             .filter(|e| e.tenant == tenant)
             .ok_or_else(missing)?;
         self.own(actor, &entry.interaction, leg, command)?;
-        if let Command::Switch { leg, phone, .. } = command {
-            self.may_switch(entry.interaction.state(), *leg, *phone)?;
+        if let Command::Switch { leg, to, .. } = command {
+            self.may_switch(entry.interaction.state(), *leg, *to)?;
         }
         Ok(id)
     }

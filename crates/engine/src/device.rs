@@ -309,8 +309,30 @@ impl Engine {
         })
     }
 
+    /// What is known of a caller from elsewhere.
+    pub(crate) fn context_told(
+        &mut self,
+        now: Timestamp,
+        tenant: TenantId,
+        id: InteractionId,
+        subject: Option<String>,
+        context: String,
+    ) -> CommandResult {
+        let missing = || Refusal::new(Code::NotFound, "There is no such interaction now.");
+        let entry = self.interactions.get(&id).filter(|e| e.tenant == tenant);
+        let state = entry.ok_or_else(missing)?.interaction.state();
+        let leg = state.live_legs().next().map(|l| l.id);
+        let page = Some(context);
+        let context = Context { subject, page };
+        self.tell_context(now, tenant, id, leg.ok_or_else(missing)?, context);
+        Ok(CommandReply {
+            interaction: Some(id),
+            ..Default::default()
+        })
+    }
+
     /// Before anybody is offered the call: who looks at the offer sees it.
-    fn tell_context(
+    pub(crate) fn tell_context(
         &mut self,
         now: Timestamp,
         tenant: TenantId,

@@ -108,6 +108,23 @@ impl Index {
         self.dialled.get(&(tenant, user.to_string())).copied()
     }
 
+    /// The destination after business hours have been asked; hours that are gone count as closed.
+    pub fn by_hours(&self, mut plan: Destination, now: Timestamp) -> Destination {
+        while let Destination::Hours {
+            schedule,
+            open,
+            closed,
+        } = plan
+        {
+            let hours = self.snapshot.schedules.iter().find(|s| s.id == schedule);
+            plan = match hours {
+                Some(s) if s.is_open(now) => *open,
+                _ => *closed,
+            };
+        }
+        plan
+    }
+
     /// What dialling `user` leads to inside the tenant; `public_only` for calls from outside.
     pub fn destination(
         &self,

@@ -195,6 +195,7 @@ fn live_interaction(state: &State) -> LiveInteraction {
         started: state.started_at,
         queue: state.waiting.as_ref().map(|w| w.queue).or(state.served_by),
         waiting: state.waiting.is_some(),
+        waiting_since: state.waiting.as_ref().map(|w| w.since),
         priority: state.waiting.as_ref().map_or(0, |w| w.priority),
         recording: match &state.recording {
             None => RecordingState::Off,

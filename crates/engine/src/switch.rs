@@ -3,7 +3,7 @@
 
 use crate::core::Engine;
 use cp_interaction::{Leg, Room, State};
-use cp_vocab::command::{CommandReply, CommandResult};
+use cp_vocab::command::{Actor, Command, CommandReply, CommandResult, Device};
 use cp_vocab::event::Endpoint;
 use cp_vocab::model::{Destination, DeviceKind, Phone};
 use cp_vocab::net::Target;
@@ -24,37 +24,38 @@ pub(crate) enum Fetch {
 }
 
 impl Engine {
-    /// Checks a move of `leg` to `phone`: same person, and no rule of the queue against it.
-    pub(crate) fn may_switch(&self, state: &State, leg: LegId, to: PhoneId) -> Result<(), Refusal> {
+    /// Checks a move of `leg` to a device: same person, and no rule of the queue against it.
+    pub(crate) fn may_switch(&self, state: &State, leg: LegId, to: Device) -> Result<(), Refusal> {
         let missing =
             |what: &str| Refusal::new(Code::NotFound, format!("There is no such {what}."));
         let l = state.leg(leg).ok_or_else(|| missing("leg"))?;
-        let phone = self
-            .index
-            .phone(to)
-            .filter(|p| p.tenant == state.tenant)
-            .ok_or_else(|| missing("device"))?;
-        if l.agent.is_none() || phone.agent != l.agent {
+        let (owner, kind) = match to {
+            Device::Browser(agent) => (Some(agent), DeviceKind::Browser),
+            Device::Phone(phone) => {
+                let phone = self.index.phone(phone);
+                let phone = phone.filter(|p| p.tenant == state.tenant);
+                let phone = phone.ok_or_else(|| missing("device"))?;
+                (phone.agent, phone.device.kind)
+            }
+        };
+        if l.agent.is_none() || owner != l.agent {
             let detail = "That device belongs to somebody else. Bind it to the agent first.";
             return Err(Refusal::new(Code::Forbidden, detail));
         }
         let queue = state.served_by.and_then(|q| self.index.queue(q));
-        if queue.is_some_and(|q| q.switch_forbidden.contains(&phone.device.kind)) {
-            let detail = format!(
-                "Calls of this queue may not be moved to a {}.",
-                phone.device.kind.word()
-            );
+        if queue.is_some_and(|q| q.switch_forbidden.contains(&kind)) {
+            let detail = format!("Calls of this queue may not be moved to a {}.", kind.word());
             return Err(Refusal::new(Code::Forbidden, detail));
         }
         Ok(())
     }
 
     /// The leg that the owner of a device has in a call now.
-    pub(crate) fn leg_of_owner(
+    fn leg_of_owner(
         &self,
         tenant: TenantId,
         id: InteractionId,
-        phone: PhoneId,
+        to: Device,
     ) -> Result<LegId, Refusal> {
         let missing =
             |what: &str| Refusal::new(Code::NotFound, format!("There is no such {what}."));
@@ -64,8 +65,13 @@ impl Engine {
         }
         let entry = self.interactions.get(&id).filter(|e| e.tenant == tenant);
         let entry = entry.ok_or_else(|| missing("interaction now"))?;
-        let phone = self.index.phone(phone).filter(|p| p.tenant == tenant);
-        let agent = phone.ok_or_else(|| missing("device"))?.agent;
+        let agent = match to {
+            Device::Browser(agent) => Some(agent),
+            Device::Phone(phone) => {
+                let phone = self.index.phone(phone).filter(|p| p.tenant == tenant);
+                phone.ok_or_else(|| missing("device"))?.agent
+            }
+        };
         agent
             .and_then(|a| entry.interaction.agent_leg(a))
             .map(|l| l.id)
@@ -75,8 +81,13 @@ impl Engine {
             })
     }
 
-    /// Legs of the agent that could be moved to `phone`, oldest first.
-    fn movable(&self, tenant: TenantId, agent: AgentId, to: PhoneId) -> Vec<(&State, &Leg)> {
+    /// Legs of the agent that could be moved away to another endpoint than `to`, oldest first.
+    fn movable(
+        &self,
+        tenant: TenantId,
+        agent: AgentId,
+        to: Option<Endpoint>,
+    ) -> Vec<(&State, &Leg)> {
         let mut found: Vec<(&State, &Leg)> = self
             .interactions
             .values()
@@ -84,7 +95,7 @@ impl Engine {
             .map(|e| e.interaction.state())
             .flat_map(|s| s.live_legs().map(move |l| (s, l)))
             .filter(|(_, l)| l.agent == Some(agent) && l.is_answered())
-            .filter(|(_, l)| l.endpoint != Endpoint::Phone(to))
+            .filter(|(_, l)| Some(l.endpoint) != to)
             .filter(|(s, l)| {
                 matches!(l.room, Room::Talk | Room::Conference(_))
                     || s.consult.as_ref().is_some_and(|c| c.leg == l.id)
@@ -95,15 +106,44 @@ impl Engine {
         found
     }
 
+    /// Commands about devices: the switch they come down to, or what to answer.
+    pub(crate) fn device_command(
+        &self,
+        tenant: TenantId,
+        actor: Actor,
+        command: Command,
+    ) -> Result<Command, Box<CommandResult>> {
+        let refused = |e: Refusal| Box::new(Err(e));
+        match command {
+            Command::Devices { agent } => {
+                self.for_agent(tenant, actor, agent).map_err(refused)?;
+                Err(Box::new(self.devices(tenant, agent)))
+            }
+            Command::Fetch { agent, to, leg } => {
+                self.for_agent(tenant, actor, agent).map_err(refused)?;
+                let leg = self.fetched(tenant, agent, to, leg)?;
+                let pull = true;
+                Ok(Command::Switch { leg, to, pull })
+            }
+            Command::SwitchCall { interaction, to } => {
+                let leg = self.leg_of_owner(tenant, interaction, to);
+                let pull = false;
+                let leg = leg.map_err(refused)?;
+                Ok(Command::Switch { leg, to, pull })
+            }
+            other => Ok(other),
+        }
+    }
+
     /// The leg that a `Command::Fetch` means; else what to answer, which may be a question.
-    pub(crate) fn fetched(
+    fn fetched(
         &self,
         tenant: TenantId,
         agent: AgentId,
-        phone: PhoneId,
+        to: Device,
         leg: Option<LegId>,
     ) -> Result<LegId, Box<CommandResult>> {
-        let calls = self.movable(tenant, agent, phone);
+        let calls = self.movable(tenant, agent, Some(endpoint_of(to)));
         let named = |wanted: &LegId| calls.iter().any(|(_, l)| l.id == *wanted);
         match (leg, calls.as_slice()) {
             (Some(leg), _) if named(&leg) => Ok(leg),
@@ -135,14 +175,15 @@ impl Engine {
             let text = "This phone belongs to nobody. There is no call to fetch.";
             return Some(Fetch::Say(text.into()));
         };
-        let calls = self.movable(phone.tenant, agent, phone.id);
+        let here = Some(Endpoint::Phone(phone.id));
+        let calls = self.movable(phone.tenant, agent, here);
         let chosen = match (which.parse::<usize>(), calls.as_slice()) {
             (Ok(n), _) => n.checked_sub(1).and_then(|i| calls.get(i)),
             (Err(_), [only]) if which.is_empty() => Some(only),
             _ => None,
         };
         Some(match (chosen, calls.len()) {
-            (Some((s, l)), _) => match self.may_switch(s, l.id, phone.id) {
+            (Some((s, l)), _) => match self.may_switch(s, l.id, Device::Phone(phone.id)) {
                 Ok(()) => Fetch::Take(s.id, l.id),
                 Err(refusal) => Fetch::Say(refusal.detail),
             },
@@ -162,7 +203,7 @@ impl Engine {
     }
 
     /// The devices of an agent, nearest first, each with what stands against a move to it.
-    pub(crate) fn devices(&self, tenant: TenantId, agent: AgentId) -> CommandResult {
+    fn devices(&self, tenant: TenantId, agent: AgentId) -> CommandResult {
         let calls: Vec<(&State, &Leg)> = self.movable_anywhere(tenant, agent);
         let current: Vec<PhoneId> = calls
             .iter()
@@ -187,18 +228,30 @@ impl Engine {
                 });
                 let forbidden = calls.iter().find_map(|(s, l)| {
                     let at = current.contains(&p.id);
-                    let refused = self.may_switch(s, l.id, p.id).err();
+                    let refused = self.may_switch(s, l.id, Device::Phone(p.id)).err();
                     refused.filter(|_| !at).map(|r| r.detail)
                 });
                 let reachable = address.is_some() || !p.device.number.is_empty();
                 let device = json!({
-                    "phone": p.id, "name": p.name, "kind": p.device.kind, "place": p.device.place,
+                    "device": p.id, "name": p.name, "kind": p.device.kind, "place": p.device.place,
                     "reachable": reachable, "in_call": current.contains(&p.id), "near": near,
                     "forbidden": forbidden,
                 });
                 (near, device)
             })
             .collect();
+        if self.web.holders.contains_key(&agent) {
+            let in_call = calls.iter().any(|(_, l)| l.endpoint == Endpoint::Browser);
+            let forbidden = calls
+                .iter()
+                .find_map(|(s, l)| self.may_switch(s, l.id, Device::Browser(agent)).err());
+            let forbidden = forbidden.filter(|_| !in_call).map(|r| r.detail);
+            let device = json!({
+                "device": "browser", "name": "Browser", "kind": DeviceKind::Browser, "place": "",
+                "reachable": true, "in_call": in_call, "near": true, "forbidden": forbidden,
+            });
+            devices.push((true, device));
+        }
         devices.sort_by_key(|(near, _)| !near);
         let devices: Vec<_> = devices.into_iter().map(|(_, d)| d).collect();
         let legs: Vec<_> = calls
@@ -212,7 +265,7 @@ impl Engine {
     }
 
     fn movable_anywhere(&self, tenant: TenantId, agent: AgentId) -> Vec<(&State, &Leg)> {
-        self.movable(tenant, agent, cp_vocab::id::TypedId::from_u128(0))
+        self.movable(tenant, agent, None)
     }
 
     /// Where a registered device speaks from.
@@ -221,6 +274,13 @@ impl Engine {
             Target::Flow(f) => f.remote.ip(),
             Target::Addr { addr, .. } => addr.ip(),
         })
+    }
+}
+
+fn endpoint_of(device: Device) -> Endpoint {
+    match device {
+        Device::Phone(phone) => Endpoint::Phone(phone),
+        Device::Browser(_) => Endpoint::Browser,
     }
 }
 

@@ -24,6 +24,7 @@ pub mod record;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;
+pub mod seats;
 pub mod srtp;
 pub mod stats;
 pub mod tones;

@@ -93,6 +93,8 @@ pub struct Config {
     pub fetch_allow: Vec<Allowed>,
     pub fetch_authorities: Option<PathBuf>,
     pub emergency_live: bool,
+    /// The demo's shop page is served.
+    pub demo_shop: bool,
     /// Where customers' browsers reach this server; none: `http://localhost` and the port.
     pub public_url: Option<String>,
     pub mail: Option<MailConfig>,
@@ -312,6 +314,7 @@ impl Config {
             fetch_authorities: r.file("fetch.authorities"),
             drain_ms_max: r.bounded("drain_ms_max", 30_000, 0..=3_600_000),
             emergency_live: r.bool("emergency.live"),
+            demo_shop: false,
             identity_roots: r.file("identity.roots"),
             identity_revocations: r.file("identity.revocations"),
             identity_revocations_signer: r.file("identity.revocations_signer"),

@@ -6,6 +6,7 @@ pub mod customers;
 pub mod demo;
 pub mod drive;
 pub mod identity;
+pub mod lent;
 pub mod metrics;
 pub mod provision;
 pub mod push;

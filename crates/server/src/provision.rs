@@ -44,7 +44,8 @@ pub fn apply(
     let mut all = Vec::new();
     for spec in &file.tenants {
         let mut builder = Builder::new(spec, ids, now);
-        let rows = builder.rows();
+        let mut rows = builder.rows();
+        rows.extend(builder.points());
         wrong.append(&mut builder.unknown);
         all.push((builder.tenant, rows));
     }
@@ -135,6 +136,7 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: 0,
                 record_by_default: false,
+                presence_reasons: vec![],
                 safety: Default::default(),
             }
             .realm(),
@@ -176,6 +178,7 @@ impl<'a> Builder<'a> {
                 domain: spec.domain.clone(),
                 interactions_max: spec.interactions_max,
                 record_by_default: spec.record_by_default,
+                presence_reasons: vec![],
                 safety: Box::new(Safety {
                     outbound: spec.outbound.clone(),
                     retention: spec.retention.clone(),
@@ -265,6 +268,36 @@ impl<'a> Builder<'a> {
             rows.push(number.into());
         }
         rows
+    }
+
+    fn points(&mut self) -> Vec<ConfigRow> {
+        let points = &self.spec.points;
+        points.iter().map(|p| self.point(p).into()).collect()
+    }
+
+    fn point(&mut self, p: &PointSpec) -> cp_store::Point {
+        for number in &p.numbers {
+            if !self.spec.numbers.iter().any(|n| n.number == *number) {
+                let problem = format!("number {number:?} of point {:?} is not there", p.name);
+                self.unknown.push(problem);
+            }
+        }
+        cp_store::Point {
+            id: self.ids.next(self.now),
+            tenant: self.tenant,
+            name: p.name.clone(),
+            kind: p.kind,
+            destination: self.destination(&p.destination),
+            modes: p.modes.clone(),
+            now: p.modes.clone(),
+            origins: p.origins.clone(),
+            fields: p.fields.clone(),
+            consent: p.consent.clone(),
+            title: p.title.clone(),
+            numbers: p.numbers.clone(),
+            number_ttl_s: 1_800,
+            disabled: false,
+        }
     }
 
     fn user(&mut self, u: &UserSpec, role: Role) -> User {

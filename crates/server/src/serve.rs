@@ -7,7 +7,7 @@ use crate::identity::Certificates;
 use crate::metrics::Sources;
 use crate::push::{self, Push};
 use crate::sounds::Sounds;
-use crate::{customers, provision, telemetry, traces};
+use crate::{customers, lent, provision, telemetry, traces};
 use anyhow::{Context, Result};
 use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{BrowserConfig, EventSource, MediaConfig, MediaWorkers, event_queue};
@@ -135,6 +135,9 @@ pub fn start(config: Config) -> Result<Running> {
     let push = Arc::new(Push::open(&config.data, client, store.clone(), clock)?);
     push::follow::start(push.clone(), &handle, runtime.handle())
         .context("the log cannot be read for pushes")?;
+    let lent_ids = IdSource::from_seed(random_seed()?);
+    lent::start(store.clone(), &handle, lent_ids, runtime.handle())
+        .context("the log cannot be read for lent numbers")?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
     let backend = ServerBackend::new(sources.clone(), push);
     let (http, state) = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
@@ -425,6 +428,7 @@ fn start_http(
         tls: config.http_tls,
         recordings: config.data.join("recordings"),
         sip: sip_addresses(sip, own),
+        demo_shop: config.demo_shop,
         webrtc: cp_api::WebRtcSettings {
             turn: config.webrtc_turn.clone(),
             turn_secret: config.webrtc_turn_secret.clone(),

@@ -7,7 +7,7 @@ use crate::house::{House, PASSWORD};
 use crate::phone::Answer;
 use crate::story::Story;
 use crate::world::{Fault, START, World};
-use cp_vocab::command::{Actor, Command, SuperviseMode};
+use cp_vocab::command::{Actor, Command, Device, SuperviseMode};
 use cp_vocab::event::StreamId;
 use cp_vocab::media::Sound;
 use cp_vocab::model::{Destination, DialTarget, Presence, Snapshot};
@@ -381,7 +381,7 @@ impl Run {
             ["stop", "playing"] => Command::StopPlaying { leg: leg? },
             ["move", "to", device] => Command::Switch {
                 leg: leg?,
-                phone: *self.house.devices.get(*device)?,
+                to: Device::Phone(*self.house.devices.get(*device)?),
                 pull: false,
             },
             ["take", "over"] => Command::TakeOver { leg: leg? },
@@ -474,7 +474,7 @@ impl Run {
             },
             ("fetch", ["at", device]) => Command::Fetch {
                 agent: agent?,
-                phone: *self.house.devices.get(*device)?,
+                to: Device::Phone(*self.house.devices.get(*device)?),
                 leg: None,
             },
             ("devices", []) => Command::Devices { agent: agent? },

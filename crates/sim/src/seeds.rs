@@ -7,7 +7,7 @@ use crate::network::Quality;
 use crate::phone::Answer;
 use crate::story::Story;
 use crate::world::{Fault, START, World};
-use cp_vocab::command::{Actor, Command, SuperviseMode};
+use cp_vocab::command::{Actor, Command, Device, SuperviseMode};
 use cp_vocab::media::Sound;
 use cp_vocab::model::{Destination, DialTarget, Presence};
 use cp_vocab::*;
@@ -358,18 +358,18 @@ impl Play {
 
     fn command_of_device(&mut self, leg: LegId, agent: AgentId) -> Command {
         let phone = self.pick(&["bob", "desk", "desk", "handy", "loud", "eve"]);
-        let phone = self.house.devices[phone];
+        let to = Device::Phone(self.house.devices[phone]);
         let bob = self.house.agents["bob"];
         match self.rng.random_range(0u32..5) {
             0 => Command::Devices { agent },
             1 => Command::Fetch {
                 agent: bob,
-                phone,
+                to,
                 leg: None,
             },
             _ => Command::Switch {
                 leg,
-                phone,
+                to,
                 pull: self.rng.random_bool(0.3),
             },
         }

@@ -12,6 +12,7 @@
 pub mod auth;
 mod brand;
 pub mod config;
+pub mod contact;
 mod error;
 pub mod log;
 mod migrate;
@@ -29,6 +30,10 @@ pub use auth::{ApiKey, Idempotency, Idempotent, Role, Session, StoredResponse, U
 pub use brand::BrandStore;
 pub use config::{
     Change, ConfigId, ConfigKind, ConfigRow, Edit, Entity, StoreExt, Version, Versioned, Webhook,
+};
+pub use contact::{
+    AskedMode, Contact, ContactChange, ContactFilter, ContactKind, ContactState, ContactStore,
+    Mode, NumberLease, Point, PointKind,
 };
 pub use error::{Health, Result, StoreError};
 pub use log::{CommitCallback, CommitOutcome, HealthCallback, Refused};

@@ -4,6 +4,7 @@
 use crate::auth::{ApiKey, Idempotency, Session, StoredResponse, User};
 use crate::brand::BrandStore;
 use crate::config::{Change, ConfigId, ConfigKind, ConfigRow, Edit, Version, Versioned};
+use crate::contact::ContactStore;
 use crate::error::{Health, Result};
 use crate::log::{CommitCallback, HealthCallback, Refused};
 use crate::outbox::{OutboxId, OutboxItem, OutboxResult};
@@ -22,7 +23,13 @@ use std::time::Duration;
 /// Everything that outlives a process. Object safe; one conformance suite holds every
 /// implementation to what is written here.
 pub trait Store:
-    Send + Sync + PushStore + crate::proof::ProofStore + crate::privacy::PrivacyStore + BrandStore
+    Send
+    + Sync
+    + PushStore
+    + ContactStore
+    + crate::proof::ProofStore
+    + crate::privacy::PrivacyStore
+    + BrandStore
 {
     // --- the log
 

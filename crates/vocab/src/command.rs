@@ -41,6 +41,15 @@ pub enum SuperviseMode {
     Barge,
 }
 
+/// A device a call can be moved to (S1.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
+pub enum Device {
+    Phone(PhoneId),
+    /// The browser tab in which this agent works.
+    Browser(AgentId),
+}
+
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
@@ -99,25 +108,33 @@ pub enum Command {
     /// `leg`. `pull`: asked for at that device, which may answer by itself.
     Switch {
         leg: LegId,
-        phone: PhoneId,
+        to: Device,
         #[serde(default)]
         pull: bool,
     },
     /// The same, for the leg that the owner of the device has in this interaction.
     SwitchCall {
         interaction: InteractionId,
-        phone: PhoneId,
+        to: Device,
     },
     /// Bring the agent's live call to this device; with several calls and no `leg` the reply asks which.
     Fetch {
         agent: AgentId,
-        phone: PhoneId,
+        to: Device,
         #[serde(default)]
         leg: Option<LegId>,
     },
     /// The devices an agent's call can be moved to, as a JSON text.
     Devices {
         agent: AgentId,
+    },
+    /// What is known of the caller from elsewhere (a number lent to a page), told to the call.
+    TellContext {
+        interaction: InteractionId,
+        #[serde(default)]
+        subject: Option<String>,
+        /// JSON text; data, never interpreted.
+        context: String,
     },
     /// Bring another party into the call.
     AddParty {

@@ -372,6 +372,17 @@ events! {
     /// A call was refused for its identity, as the trunk's policy wants it.
     IdentityRefused = "trunk.identity_refused" { trunk: TrunkId, code: u16, reason: String }
     ConfigurationChanged = "tenant.configuration_changed" { by: Actor, what: String, id: String }
+    /// Something came by a communication point: a call, a callback, a message.
+    ContactCame = "contact.came" { contact: ContactId, point: PointId, what: String, mode: Option<String> }
+    ContactChanged = "contact.changed" {
+        contact: ContactId,
+        state: String,
+        mode: Option<String>,
+        /// A change of mode that waits for an answer.
+        asked: Option<String>,
+        asked_by_customer: bool,
+        interaction: Option<InteractionId>,
+    }
     AccessDenied = "tenant.access_denied" { what: String, detail: String }
     /// A call was not let out; `why` is the code of the reason.
     OutboundRefused = "tenant.outbound_refused" { interaction: InteractionId, to: Pii<String>, why: EndReason }

@@ -120,6 +120,12 @@ typed_ids! {
     /// A mix inside a media worker.
     MixId = "mix";
     WrapUpCodeId = "wuc";
+    /// A communication point: where customers come in (S4.2).
+    PointId = "cpt";
+    /// A request that came by one.
+    ContactId = "ctc";
+    /// Business hours.
+    ScheduleId = "sch";
     ApiKeyId = "key";
     SessionId = "ses";
     /// A customer, over all numbers, addresses and devices.

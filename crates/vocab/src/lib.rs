@@ -21,6 +21,7 @@ pub mod pii;
 pub mod proof;
 pub mod refusal;
 pub mod safety;
+pub mod schedule;
 pub mod time;
 pub mod trust;
 pub mod web;

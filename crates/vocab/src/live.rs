@@ -100,6 +100,9 @@ pub struct LiveInteraction {
     /// Whether it waits there now.
     #[serde(default)]
     pub waiting: bool,
+    /// Since when it waits there.
+    #[serde(default, with = "rfc3339_option")]
+    pub waiting_since: Option<Timestamp>,
     #[serde(default)]
     pub priority: i32,
     #[serde(default)]

@@ -28,6 +28,9 @@ pub struct Tenant {
     pub interactions_max: u32,
     #[serde(default)]
     pub record_by_default: bool,
+    /// Reasons to be away of the tenant's own, as agents choose them.
+    #[serde(default)]
+    pub presence_reasons: Vec<String>,
     #[serde(default)]
     pub safety: Box<Safety>,
 }
@@ -79,6 +82,12 @@ pub enum Destination {
     /// Refuse with this SIP status.
     Reject {
         status: u16,
+    },
+    /// By business hours; where a number leads, nowhere deeper.
+    Hours {
+        schedule: ScheduleId,
+        open: Box<Destination>,
+        closed: Box<Destination>,
     },
     /// Read one digit against a menu.
     Menu {
@@ -429,6 +438,8 @@ pub struct Snapshot {
     pub queues: Vec<Queue>,
     pub conferences: Vec<Conference>,
     pub wrap_up_codes: Vec<WrapUpCode>,
+    #[serde(default)]
+    pub schedules: Vec<crate::schedule::Schedule>,
     #[serde(default)]
     pub certificates: Vec<IdentityCertificate>,
     #[serde(default)]

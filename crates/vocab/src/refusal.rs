@@ -22,6 +22,8 @@ codes! {
     BadRequest = "bad_request", 400, 400;
     Unauthenticated = "unauthenticated", 401, 401;
     Forbidden = "forbidden", 403, 403;
+    /// A page of an origin that may not ask here.
+    OriginRefused = "origin_refused", 403, 403;
     NotFound = "not_found", 404, 404;
     /// The tenant's outbound rules do not allow the destination.
     DestinationBlocked = "destination_blocked", 403, 403;

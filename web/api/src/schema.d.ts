@@ -512,6 +512,305 @@ export interface paths {
         patch: operations["changeConference"];
         trace?: never;
     };
+    "/v1/consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List consents, oldest first */
+        get: operations["listConsents"];
+        put?: never;
+        /** Write down a consent */
+        post: operations["recordConsent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/consents/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write down that a consent was taken back */
+        post: operations["withdrawConsent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a communication point offers now */
+        get: operations["viewPoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/callbacks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask to be called back */
+        post: operations["requestCallback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leave a message */
+        post: operations["leaveMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/number": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A number that carries this page's context
+         * @description For customers who rather dial: a free number of the point, theirs for a while.
+         */
+        post: operations["borrowNumber"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask to talk
+         * @description What the customer chose is matched with what the business takes now. Consent first; the context is kept and shown before anybody answers.
+         */
+        post: operations["requestContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests/{contact}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which mode holds, and what is asked */
+        get: operations["contactStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests/{contact}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the offered mode, or leave a message */
+        post: operations["answerOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests/{contact}/mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the other side for another mode */
+        post: operations["askMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contact/{id}/requests/{contact}/mode/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agree to another mode, or not */
+        post: operations["answerMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What came by communication points, newest first */
+        get: operations["listContacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of them, with its context */
+        get: operations["getContact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}/call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Call back
+         * @description Rings the agent's phone, then the customer's number.
+         */
+        post: operations["callContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}/done": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put aside as done */
+        post: operations["finishContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}/mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the customer for another mode in the call */
+        post: operations["askContactMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts/{id}/mode/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agree to the mode the customer asks for, or not */
+        post: operations["answerContactMode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/customer/call": {
         parameters: {
             query?: never;
@@ -698,6 +997,26 @@ export interface paths {
          * @description A person must do it: keys of programs may not.
          */
         post: operations["requestEmergency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/erasures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase a customer
+         * @description Recordings are deleted; numbers, names and words are taken out of the log and of all rows; what proves who the customer is goes. 409 while a legal hold is set.
+         */
+        post: operations["erasePerson"];
         delete?: never;
         options?: never;
         head?: never;
@@ -930,6 +1249,26 @@ export interface paths {
         put?: never;
         /** End it for all */
         post: operations["hangUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/interactions/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was before with the same customer
+         * @description Newest first. Whoever may read the interaction may read this, also where others answered: a customer should not have to tell everything again.
+         */
+        get: operations["interactionHistory"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1888,6 +2227,141 @@ export interface paths {
         patch: operations["changePicture"];
         trace?: never;
     };
+    "/v1/points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every point, oldest first */
+        get: operations["listPoints"];
+        put?: never;
+        /** Make a point */
+        post: operations["createPoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a point */
+        get: operations["getPoint"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a point
+         * @description 409 while others name it.
+         */
+        delete: operations["removePoint"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a point
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changePoint"];
+        trace?: never;
+    };
+    "/v1/points/{id}/now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say what is taken at this moment
+         * @description The callee's own choice: it holds for the next request at once.
+         */
+        put: operations["setPointNow"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}/numbers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The point's numbers and whose they are */
+        get: operations["listPointNumbers"];
+        put?: never;
+        /**
+         * Assign a free number to an account
+         * @description After the account picked it from the list and paid; `payment` is the reference of that.
+         */
+        post: operations["assignPointNumber"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}/numbers/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a number back */
+        delete: operations["freePointNumber"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}/qr": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The link as a QR code */
+        get: operations["getPointQr"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points/{id}/snippets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Script tag, link, signature, QR code */
+        get: operations["getPointSnippets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/precall": {
         parameters: {
             query?: never;
@@ -1971,6 +2445,40 @@ export interface paths {
         post?: never;
         /** Take an announcement off the list */
         delete: operations["removePrecall"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/privacy-jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List erasures and sweeps, oldest first */
+        get: operations["listPrivacyJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/privacy-jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** See how far an erasure is, and its certificate */
+        get: operations["getPrivacyJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2181,6 +2689,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reports/interactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Interactions of a span in figures
+         * @description By slot of time, by queue (the last one an interaction was in), by agent. A day begins where you say.
+         */
+        get: operations["reportInteractions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/retention": {
         parameters: {
             query?: never;
@@ -2197,6 +2725,83 @@ export interface paths {
         head?: never;
         /** Change how long things are kept */
         patch: operations["changeRetention"];
+        trace?: never;
+    };
+    "/v1/schedule-trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try hours before they are kept */
+        post: operations["trySchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every schedule, oldest first */
+        get: operations["listSchedules"];
+        put?: never;
+        /** Make a schedule */
+        post: operations["createSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a schedule */
+        get: operations["getSchedule"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a schedule
+         * @description 409 while others name it.
+         */
+        delete: operations["removeSchedule"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a schedule
+         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         */
+        patch: operations["changeSchedule"];
+        trace?: never;
+    };
+    "/v1/schedules/{id}/opening": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether it is open at an instant */
+        get: operations["getOpening"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/sessions": {
@@ -2529,6 +3134,9 @@ export interface components {
              */
             wrap_up_ms?: number | null;
         };
+        AgentReportView: components["schemas"]["FiguresView"] & {
+            agent: components["schemas"]["AgentId"];
+        };
         ApiKey: {
             /** Format: date-time */
             created_at: string;
@@ -2570,6 +3178,10 @@ export interface components {
             /** @description `cp_…`; null when this is the answer to a repeated request. */
             secret?: string | null;
         };
+        AskedView: {
+            by_customer: boolean;
+            mode: components["schemas"]["Mode"];
+        };
         /** @description What the caller is to be asked for on the line. */
         AskInput: {
             /** @description For this alone; without it for anything. */
@@ -2579,6 +3191,14 @@ export interface components {
         };
         AssertionInput: {
             assertion: string;
+        };
+        AssignInput: {
+            /** @description Whose it is from now on; callers to it reach the point's destination with this account shown. */
+            account: string;
+            /** @description One of the point's numbers. */
+            number: string;
+            /** @description Reference of the payment at whoever took it. */
+            payment: string;
         };
         /** @description The number of the live call once more, and a proof. */
         AuthInput: {
@@ -2649,6 +3269,17 @@ export interface components {
             picture?: null | components["schemas"]["PictureId"];
             /** @description Why we call, in a few words. */
             reason?: string;
+        };
+        CallbackInput: {
+            /** @description When it suits, RFC 3339; as soon as possible when left out. */
+            at?: string | null;
+            consent: boolean;
+            context?: Record<string, never> | null;
+            name?: string | null;
+            number: string;
+        };
+        CallBackInput: {
+            agent?: null | components["schemas"]["AgentId"];
         };
         CallerPartner: {
             /** Format: date-time */
@@ -2802,8 +3433,63 @@ export interface components {
             name: string;
             record?: boolean;
         };
+        Consent: {
+            /** Format: date-time */
+            given_at: string;
+            how: string;
+            id: string;
+            identifier: string;
+            interaction?: null | components["schemas"]["InteractionId"];
+            recorded_by: string;
+            what: string;
+            withdrawn_at?: string | null;
+            withdrawn_how?: string | null;
+        };
+        ConsentMaking: {
+            /** @description How it was given: "said yes on the recorded line", "ticked the box of version 3". */
+            how: string;
+            /** @description The number or address it is of. */
+            identifier: string;
+            interaction?: null | components["schemas"]["InteractionId"];
+            /** @description To what: `recording`, `marketing`, `transcript`, … */
+            what: string;
+        };
+        ConsentWithdrawing: {
+            how: string;
+        };
         ConsultInput: {
             target: components["schemas"]["DialTarget"];
+        };
+        /** @description A request that came by a communication point. */
+        Contact: {
+            agent?: null | components["schemas"]["AgentId"];
+            asked?: null | components["schemas"]["AskedView"];
+            /** @description When a callback suits. */
+            at?: string | null;
+            /** @description What the page said of itself: texts, never to be shown as markup. */
+            context: Record<string, never>;
+            created_at: string;
+            id: components["schemas"]["ContactId"];
+            interaction?: null | components["schemas"]["InteractionId"];
+            kind: components["schemas"]["ContactKind"];
+            mode?: null | components["schemas"]["Mode"];
+            name?: string | null;
+            number?: string | null;
+            point: components["schemas"]["PointId"];
+            reply_to?: string | null;
+            state: components["schemas"]["ContactState"];
+            text?: string | null;
+            wanted?: null | components["schemas"]["Mode"];
+        };
+        ContactId: string;
+        /** @enum {string} */
+        ContactKind: "call" | "callback" | "message";
+        /** @enum {string} */
+        ContactState: "offered" | "open" | "taken" | "done";
+        /** @description Which mode holds, and which change waits for an answer. */
+        ContactStatus: {
+            asked?: null | components["schemas"]["AskedView"];
+            mode?: null | components["schemas"]["Mode"];
         };
         /** @description What a customer can prove itself with, without the secret. */
         Credential: {
@@ -2945,6 +3631,12 @@ export interface components {
             /** @enum {string} */
             to: "reject";
         } | {
+            closed: components["schemas"]["Destination"];
+            open: components["schemas"]["Destination"];
+            schedule: components["schemas"]["ScheduleId"];
+            /** @enum {string} */
+            to: "hours";
+        } | {
             choices: {
                 [key: string]: components["schemas"]["Destination"];
             };
@@ -2992,6 +3684,8 @@ export interface components {
             devices: components["schemas"]["DeviceView"][];
         };
         DeviceView: {
+            /** @description `phn_…`, or `browser`. */
+            device: string;
             /** @description Why the call may not go there; absent when it may. */
             forbidden?: string | null;
             in_call: boolean;
@@ -2999,7 +3693,6 @@ export interface components {
             name: string;
             /** @description In the same place as the device that has the call, or speaking from the same address. */
             near: boolean;
-            phone: components["schemas"]["PhoneId"];
             place: string;
             /** @description Registered, or reached by its number. */
             reachable: boolean;
@@ -3038,6 +3731,24 @@ export interface components {
         DrainInput: {
             /** @description True: refuse new calls, let running ones end. False: take calls again. */
             on: boolean;
+        };
+        /** @description An earlier interaction of the customer, in short. */
+        EarlierInteraction: {
+            agents: components["schemas"]["AgentId"][];
+            direction: components["schemas"]["Direction"];
+            end_reason?: string | null;
+            ended_at?: string | null;
+            id: components["schemas"]["InteractionId"];
+            /** @description What the agents noted, newest last. */
+            note?: string | null;
+            queue?: null | components["schemas"]["QueueId"];
+            /** Format: date-time */
+            started_at: string;
+            /** Format: int64 */
+            talk_ms: number;
+            /** Format: int64 */
+            waited_ms: number;
+            wrap_up_code?: null | components["schemas"]["WrapUpCodeId"];
         };
         /** @description The short path of emergency calls. Any change of it switches them off. */
         Emergency: {
@@ -3119,6 +3830,15 @@ export interface components {
             user_id: string;
             user_name: string;
         };
+        /**
+         * @description Whom to forget: a person with all its identities and everybody merged into it, or numbers and
+         *     addresses alone.
+         */
+        ErasureMaking: {
+            identifiers?: string[];
+            person?: null | components["schemas"]["PersonId"];
+            reason: string;
+        };
         /** @description Why offers went where they went. */
         Explanation: {
             /** @description The routing's own account; its form may grow. */
@@ -3140,8 +3860,8 @@ export interface components {
             leg?: null | components["schemas"]["LegId"];
         };
         FetchInput: {
-            /** @description The device that wants the call. */
-            device: components["schemas"]["PhoneId"];
+            /** @description The device that wants the call: a phone (`phn_…`), or `browser`. */
+            device: string;
             leg?: null | components["schemas"]["LegId"];
         };
         /** @description A line of a customer's record. */
@@ -3164,6 +3884,47 @@ export interface components {
             detail: string;
             /** @description JSON pointer (RFC 6901) into the body, or the name of the parameter. */
             pointer: string;
+        };
+        /** @description Figures of interactions that have something in common. */
+        FiguresView: {
+            /**
+             * Format: int64
+             * @description Of the queued: the caller left before anybody answered.
+             */
+            abandoned: number;
+            /**
+             * Format: int64
+             * @description Of these: parties were connected.
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Of the answered from a queue: within the queue's service level.
+             */
+            in_time: number;
+            /**
+             * Format: int64
+             * @description Of these: came into a queue.
+             */
+            queued: number;
+            /**
+             * Format: float
+             * @description Share of answered and abandoned that were answered in time, per cent.
+             */
+            service_level_pct?: number | null;
+            /**
+             * Format: int64
+             * @description Interactions that began.
+             */
+            started: number;
+            /** Format: int64 */
+            talk_ms_mean: number;
+            /** Format: int64 */
+            talk_ms_total: number;
+            /** Format: int64 */
+            waited_ms_max: number;
+            /** Format: int64 */
+            waited_ms_mean: number;
         };
         /** @description Where a phone's calls go. */
         Forward: {
@@ -3290,11 +4051,23 @@ export interface components {
         InteractionId: string;
         /** @enum {string} */
         KeepIdentity: "always" | "learned" | "never";
+        Kept: {
+            contact: components["schemas"]["ContactId"];
+        };
         /** @description Our public keys (RFC 7517). */
         KeySet: {
             keys: Record<string, never>[];
         };
         LegId: string;
+        LendInput: {
+            consent: boolean;
+            context?: Record<string, never> | null;
+        };
+        LentNumber: {
+            /** @description Until then a call to it carries this page's context. */
+            expires_at: string;
+            number: string;
+        };
         /** @description Agents, queues and interactions at one instant, and where to follow events from. */
         Live: {
             agents: components["schemas"]["LiveAgent"][];
@@ -3355,6 +4128,19 @@ export interface components {
             /** @description Goes away; its identities, credentials and interactions become the other's. */
             from: components["schemas"]["PersonId"];
         };
+        MessageInput: {
+            consent: boolean;
+            context?: Record<string, never> | null;
+            name?: string | null;
+            /** @description E-mail address or telephone number for the answer. */
+            reply_to: string;
+            text: string;
+        };
+        /**
+         * @description How two people may meet.
+         * @enum {string}
+         */
+        Mode: "audio" | "video" | "chat";
         ModeInput: {
             mode: components["schemas"]["SuperviseMode"];
         };
@@ -3398,6 +4184,10 @@ export interface components {
             to: string;
             /** Format: int64 */
             valid_s?: number;
+        };
+        NowInput: {
+            /** @description None at all: messages and callbacks only. */
+            modes: components["schemas"]["Mode"][];
         };
         Number: {
             /** Format: date-time */
@@ -3444,6 +4234,18 @@ export interface components {
             national_prefix: string;
             /** @default false */
             send_plus: boolean;
+        };
+        /** @description Whether it is open at an instant. */
+        Opening: {
+            /** Format: date-time */
+            at: string;
+            /** @description The instant as the clock on the wall shows it. */
+            local: string;
+            open: boolean;
+            /** @description Name of the special day that decides. */
+            special_day?: string | null;
+            /** @description When it changes next; none when it does not within a year. */
+            until?: string | null;
         };
         /** @description By the link that was sent, or, for an app, by who calls whom. */
         OpenInput: {
@@ -3682,6 +4484,84 @@ export interface components {
             mix_with_call?: boolean;
             sounds: components["schemas"]["Sound"][];
         };
+        Point: {
+            /** @description What the customer agrees to first; the house's own sentence when empty. */
+            consent: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Where its calls lead. */
+            destination: components["schemas"]["Destination"];
+            disabled: boolean;
+            /** @description Names of the page's fields that come along. */
+            fields: string[];
+            id: string;
+            kind: components["schemas"]["PointKind"];
+            /** @description What it offers at all. */
+            modes: components["schemas"]["Mode"][];
+            name: string;
+            /** @description What is taken at this moment; all modes when left out. See also `PUT /v1/points/{id}/now`. */
+            now?: components["schemas"]["Mode"][] | null;
+            /** Format: int32 */
+            number_ttl_s: number;
+            /** @description Numbers of the tenant that may be lent to a context or assigned to an account. */
+            numbers: string[];
+            /** @description Origins (`https://shop.example`) whose pages may use it; its own always may. */
+            origins: string[];
+            /** @description Above the choice of modes. */
+            title: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        PointId: string;
+        PointInput: {
+            /** @description What the customer agrees to first; the house's own sentence when empty. */
+            consent?: string;
+            /** @description Where its calls lead. */
+            destination: components["schemas"]["Destination"];
+            disabled?: boolean;
+            /** @description Names of the page's fields that come along. */
+            fields?: string[];
+            kind?: components["schemas"]["PointKind"];
+            /** @description What it offers at all. */
+            modes: components["schemas"]["Mode"][];
+            name: string;
+            /** @description What is taken at this moment; all modes when left out. See also `PUT /v1/points/{id}/now`. */
+            now?: components["schemas"]["Mode"][] | null;
+            /** Format: int32 */
+            number_ttl_s?: number;
+            /** @description Numbers of the tenant that may be lent to a context or assigned to an account. */
+            numbers?: string[];
+            /** @description Origins (`https://shop.example`) whose pages may use it; its own always may. */
+            origins?: string[];
+            /** @description Above the choice of modes. */
+            title?: string;
+        };
+        /**
+         * @description Where a communication point stands.
+         * @enum {string}
+         */
+        PointKind: "page" | "app" | "link" | "qr" | "email";
+        /** @description A number of a point: free, lent, or assigned. */
+        PointNumber: {
+            account?: string | null;
+            contact?: null | components["schemas"]["ContactId"];
+            free: boolean;
+            number: string;
+            until?: string | null;
+        };
+        PointNumbers: {
+            items: components["schemas"]["PointNumber"][];
+        };
+        PointView: {
+            consent: string;
+            /** @description What is taken at this moment. */
+            modes: components["schemas"]["Mode"][];
+            /** @description Whether somebody can be talked to now at all. */
+            open: boolean;
+            title: string;
+        };
         /** @description An announced call on the list. */
         Precall: {
             /** @description The number that will be called; any without it. */
@@ -3720,6 +4600,26 @@ export interface components {
         PriorityInput: {
             /** Format: int32 */
             priority: number;
+        };
+        PrivacyJob: {
+            /** @description A JWS (ES256) over what was erased. */
+            certificate?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            done: number;
+            erased: unknown;
+            finished_at?: string | null;
+            id: string;
+            /** @description The key to check it with, as a JWK. */
+            key?: unknown;
+            /** @description `erasure` or `retention`. */
+            kind: string;
+            requested_by: string;
+            /** @description `waiting`, `running`, `held` (by a legal hold), `done`. */
+            state: string;
+            /** Format: int64 */
+            total: number;
         };
         /** @description The body of every error answer, `application/problem+json`. */
         Problem: {
@@ -4062,6 +4962,9 @@ export interface components {
              */
             wrap_up_ms: number;
         };
+        QueueReportView: components["schemas"]["FiguresView"] & {
+            queue: components["schemas"]["QueueId"];
+        };
         Recording: {
             /** Format: int64 */
             duration_ms?: number | null;
@@ -4104,6 +5007,41 @@ export interface components {
             /** @description Agents of these queues may be offered it too. */
             widen_to?: components["schemas"]["QueueId"][];
         };
+        Report: {
+            agents: components["schemas"]["AgentReportView"][];
+            /** Format: date-time */
+            from: string;
+            queues: components["schemas"]["QueueReportView"][];
+            /** Format: int64 */
+            slot_ms: number;
+            slots: components["schemas"]["SlotView"][];
+            total: components["schemas"]["FiguresView"];
+            /** @description More interactions than are counted fell into the span. */
+            truncated: boolean;
+            /** Format: date-time */
+            until: string;
+        };
+        RequestInput: {
+            /** @description What the customer's device can do; all when left out. */
+            can?: components["schemas"]["Mode"][] | null;
+            /** @description True, or nothing is taken. */
+            consent: boolean;
+            /** @description `url`, `title`, `language`, and `fields` of texts: 8 KiB at most. */
+            context?: Record<string, never> | null;
+            mode: components["schemas"]["Mode"];
+            name?: string | null;
+        };
+        /** @description What comes of a request. */
+        RequestView: {
+            contact: components["schemas"]["ContactId"];
+            mode?: null | components["schemas"]["Mode"];
+            /** @description Shown by the page in later requests as `X-Contact-Secret`. */
+            secret?: string | null;
+            /** @description `start`: begin; `offered`: another mode, say yes or no; `message`: leave one. */
+            state: string;
+            /** @description Opens `/v1/customer/call`, once. */
+            token?: string | null;
+        };
         /** @description Days things are kept after an interaction ended; 0: for ever. */
         Retention: {
             /**
@@ -4128,6 +5066,64 @@ export interface components {
         Role: "agent" | "supervisor" | "administrator" | "operator";
         /** @enum {string} */
         RoutingState: "idle" | "offered" | "interacting" | "wrap_up" | "not_responding";
+        Schedule: {
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            name: string;
+            /** @description Holidays and other days that are not like the week. */
+            special_days: {
+                /** Format: date */
+                date: string;
+                name?: string;
+                /** @description None: closed all day. */
+                open?: {
+                    from: string;
+                    until: string;
+                }[];
+            }[];
+            /** @description IANA name, as `Europe/Berlin`. */
+            time_zone: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+            /** @description Hours of the week; a day without any is closed, a day may have several. */
+            week: {
+                /** @enum {string} */
+                day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+                /** @description HH:MM, local. */
+                from: string;
+                /** @description HH:MM; 24:00 is midnight, and what is not later than `from` is on the next day. */
+                until: string;
+            }[];
+        };
+        ScheduleId: string;
+        ScheduleInput: {
+            name: string;
+            /** @description Holidays and other days that are not like the week. */
+            special_days?: {
+                /** Format: date */
+                date: string;
+                name?: string;
+                /** @description None: closed all day. */
+                open?: {
+                    from: string;
+                    until: string;
+                }[];
+            }[];
+            /** @description IANA name, as `Europe/Berlin`. */
+            time_zone: string;
+            /** @description Hours of the week; a day without any is closed, a day may have several. */
+            week: {
+                /** @enum {string} */
+                day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+                /** @description HH:MM, local. */
+                from: string;
+                /** @description HH:MM; 24:00 is midnight, and what is not later than `from` is on the next day. */
+                until: string;
+            }[];
+        };
         /** @enum {string} */
         SelectionRule: "longest_idle" | "least_occupied" | "least_flexible" | "best_score" | "round_robin";
         /** @description Who is signed in, and what they may. */
@@ -4182,6 +5178,24 @@ export interface components {
             level: number;
             skill: components["schemas"]["SkillId"];
         };
+        SlotView: components["schemas"]["FiguresView"] & {
+            /**
+             * Format: date-time
+             * @description When it begins.
+             */
+            at: string;
+        };
+        /** @description What to paste where. */
+        Snippets: {
+            /** @description For an e-mail signature. */
+            email: string;
+            /** @description For a link, a chat, a printed page. */
+            link: string;
+            /** @description Where its QR code is. */
+            qr: string;
+            /** @description For a page. */
+            script: string;
+        };
         /** @description A prompt, words to speak, a tone, or silence. */
         Sound: {
             /** @enum {string} */
@@ -4204,7 +5218,7 @@ export interface components {
         };
         SpokenInput: {
             /** @description The device that heard it, and wants the call. */
-            device: components["schemas"]["PhoneId"];
+            device: string;
             /** @description What its recogniser understood. */
             text: string;
         };
@@ -4215,14 +5229,19 @@ export interface components {
         /** @enum {string} */
         SuperviseMode: "listen" | "whisper" | "barge";
         SwitchInput: {
-            /** @description A phone bound to the same agent. */
-            target_device: components["schemas"]["PhoneId"];
+            /** @description A phone bound to the same agent (`phn_…`), or `browser`: the tab in which that agent works. */
+            target_device: string;
+        };
+        TalkMode: {
+            mode: components["schemas"]["Mode"];
         };
         Tenant: {
             /** Format: date-time */
             created_at: string;
             id: string;
             name: string;
+            /** @description Reasons to be away of your own, beside break, meal, meeting and training. */
+            presence_reasons: string[];
             record_by_default: boolean;
             /** Format: date-time */
             updated_at: string;
@@ -4233,6 +5252,8 @@ export interface components {
         /** @description What a tenant may change of itself. Its domain is fixed: the secrets of its phones are made with it. */
         TenantInput: {
             name: string;
+            /** @description Reasons to be away of your own, beside break, meal, meeting and training. */
+            presence_reasons?: string[];
             record_by_default?: boolean;
         };
         /** @enum {string} */
@@ -4405,6 +5426,12 @@ export interface components {
             /** @description Canonical number, SIP URI or customer id; null: nobody is proven. */
             who?: string | null;
         };
+        /** @description Hours to try before they are kept. */
+        TryInput: {
+            /** @description RFC 3339; now when left out. */
+            at?: string | null;
+            schedule: components["schemas"]["ScheduleInput"];
+        };
         Uci: string;
         UpgradeInput: {
             /** @description Send it to an address of the customer; otherwise it is in the answer. */
@@ -4469,6 +5496,9 @@ export interface components {
             code?: null | components["schemas"]["WrapUpCodeId"];
             interaction: components["schemas"]["InteractionId"];
             note?: string | null;
+        };
+        YesOrNo: {
+            accept: boolean;
         };
     };
     responses: never;
@@ -5954,6 +6984,670 @@ export interface operations {
             };
         };
     };
+    listConsents: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Of one number or address. */
+                identifier?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Consent"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recordConsent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsentMaking"];
+            };
+        };
+        responses: {
+            /** @description Written down */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consent"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawConsent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsentWithdrawing"];
+            };
+        };
+        responses: {
+            /** @description Taken back */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consent"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    viewPoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The point */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PointView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestCallback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallbackInput"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kept"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    leaveMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageInput"];
+            };
+        };
+        responses: {
+            /** @description Kept */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kept"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    borrowNumber: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LendInput"];
+            };
+        };
+        responses: {
+            /** @description Lent */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LentNumber"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequestInput"];
+            };
+        };
+        responses: {
+            /** @description Begin, another mode, or leave a message */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    contactStatus: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request was answered with. */
+                "X-Contact-Secret"?: string;
+            };
+            path: {
+                contact: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Status */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactStatus"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerOffer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request was answered with. */
+                "X-Contact-Secret"?: string;
+            };
+            path: {
+                contact: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["YesOrNo"];
+            };
+        };
+        responses: {
+            /** @description Begin, or leave a message */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askMode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request was answered with. */
+                "X-Contact-Secret"?: string;
+            };
+            path: {
+                contact: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TalkMode"];
+            };
+        };
+        responses: {
+            /** @description Asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactStatus"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerMode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What the request was answered with. */
+                "X-Contact-Secret"?: string;
+            };
+            path: {
+                contact: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["YesOrNo"];
+            };
+        };
+        responses: {
+            /** @description Answered */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactStatus"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listContacts: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Of this kind. */
+                kind?: "call" | "callback" | "message";
+                /** @description Rows of a page at most. */
+                limit?: number;
+                /** @description By this point. */
+                point?: string;
+                /** @description In this state. */
+                state?: "offered" | "open" | "taken" | "done";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Contact"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    callContact: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CallBackInput"];
+            };
+        };
+        responses: {
+            /** @description Being called */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finishContact: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askContactMode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TalkMode"];
+            };
+        };
+        responses: {
+            /** @description Asked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerContactMode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["YesOrNo"];
+            };
+        };
+        responses: {
+            /** @description Answered */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     customerCall: {
         parameters: {
             query?: {
@@ -6300,6 +7994,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EmergencyState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erasePerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ErasureMaking"];
+            };
+        };
+        responses: {
+            /** @description It will be done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyJob"];
                 };
             };
             /** @description What went wrong */
@@ -6880,6 +8610,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    interactionHistory: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Earlier interactions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["EarlierInteraction"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
                 };
             };
             /** @description What went wrong */
@@ -9385,6 +11153,389 @@ export interface operations {
             };
         };
     };
+    listPoints: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Point"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PointInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setPointNow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NowInput"];
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPointNumbers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Numbers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PointNumbers"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assignPointNumber: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignInput"];
+            };
+        };
+        responses: {
+            /** @description Assigned */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PointNumber"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    freePointNumber: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Free again */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPointQr: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPointSnippets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What to paste where */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snippets"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     precall: {
         parameters: {
             query?: never;
@@ -9537,6 +11688,75 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPrivacyJobs: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["PrivacyJob"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPrivacyJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyJob"];
+                };
             };
             /** @description What went wrong */
             default: {
@@ -10137,6 +12357,42 @@ export interface operations {
             };
         };
     };
+    reportInteractions: {
+        parameters: {
+            query?: {
+                /** @description Began at or after; 24 hours ago when left out. */
+                from?: string;
+                /** @description Length of a slot. */
+                slot_ms?: number;
+                /** @description Began before; a day after `from` when left out, 31 days at most. */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getRetention: {
         parameters: {
             query?: never;
@@ -10190,6 +12446,258 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trySchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryInput"];
+            };
+        };
+        responses: {
+            /** @description Open or closed, and until when */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opening"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSchedules: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Schedule"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The row's `ETag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOpening: {
+        parameters: {
+            query?: {
+                /** @description The instant; now when left out. */
+                at?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Open or closed, and until when */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opening"];
                 };
             };
             /** @description What went wrong */

@@ -1,24 +1,60 @@
+import { QueryClientProvider } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { t } from "./lib/i18n";
-import { resume, signOut, useSession } from "./lib/session";
+import { I18nProvider } from "react-aria-components";
+import { formatLocale, t } from "./lib/i18n";
+import { follow, unfollow } from "./lib/live";
+import { queries } from "./lib/names";
+import { resume, signedOut, useSession } from "./lib/session";
+import { forgetSoftphone, resumeSoftphone } from "./lib/softphone";
+import { socket } from "./lib/socket";
+import { Shell } from "./shell/shell";
 import { SignIn } from "./sign-in";
 
 export function App() {
+  return (
+    <I18nProvider locale={formatLocale()}>
+      <QueryClientProvider client={queries}>
+        <Inside />
+      </QueryClientProvider>
+    </I18nProvider>
+  );
+}
+
+function Inside() {
   const session = useSession();
   const [asked, setAsked] = useState(false);
+  const [failed, setFailed] = useState(false);
+  const user = session?.user;
   useEffect(() => {
     resume()
-      .catch(() => {})
+      .catch(() => setFailed(true))
       .finally(() => setAsked(true));
   }, []);
+  useEffect(() => {
+    if (!user) return;
+    const over = socket.signedOut.on(signedOut);
+    follow()
+      .then(resumeSoftphone)
+      .catch(() => setFailed(true));
+    return () => {
+      over();
+      forgetSoftphone();
+      unfollow();
+      queries.clear();
+    };
+  }, [user]);
   if (!asked) return null;
-  if (!session) return <SignIn />;
-  return (
-    <header className="flex items-center justify-between border-b border-line bg-surface px-4 py-2">
-      <span>{session.name}</span>
-      <button type="button" className="rounded-md border border-line px-3 py-1" onClick={() => void signOut()}>
-        {t("Sign out")}
-      </button>
-    </header>
-  );
+  if (failed && !session)
+    return (
+      <main className="grid min-h-full place-items-center p-6 text-center">
+        <div>
+          <h1 className="mb-2 text-lg font-semibold">{t("The server does not answer")}</h1>
+          <p className="mb-4 text-muted">{t("Check your connection and try again.")}</p>
+          <button type="button" className="rounded-md bg-accent px-4 py-2 font-medium text-on-accent" onClick={() => location.reload()}>
+            {t("Try again")}
+          </button>
+        </div>
+      </main>
+    );
+  return session ? <Shell /> : <SignIn />;
 }

@@ -1,7 +1,10 @@
 import { createRoot } from "react-dom/client";
 import { App } from "./app";
+import { applyTheme } from "./lib/theme";
 import { preferredLocale, loadLocale } from "./lib/i18n";
 import "./style.css";
+
+applyTheme();
 
 const root = document.getElementById("root");
 if (root) {

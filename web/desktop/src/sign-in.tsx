@@ -1,51 +1,47 @@
 import { useState } from "react";
-import { Button, FieldError, Form, Input, Label, TextField } from "react-aria-components";
 import { t } from "./lib/i18n";
 import { signIn } from "./lib/session";
+import { problemText } from "./lib/tell";
+import { Button } from "./ui/button";
+import { TextField } from "./ui/field";
 
 export function SignIn() {
+  const [login, setLogin] = useState("");
+  const [password, setPassword] = useState("");
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(false);
-  const submit = async (data: FormData) => {
+  const submit = async () => {
     setBusy(true);
     setError("");
     try {
-      await signIn(String(data.get("login")), String(data.get("password")));
+      await signIn(login, password);
     } catch (problem) {
-      setError(problem instanceof Error ? problem.message : String(problem));
+      setError(problemText(problem));
       setBusy(false);
     }
   };
   return (
     <main className="grid min-h-full place-items-center p-4">
-      <Form
-        className="flex w-full max-w-sm flex-col gap-4 rounded-lg border border-line bg-surface p-6 shadow-sm"
-        onSubmit={(e) => {
-          e.preventDefault();
-          void submit(new FormData(e.currentTarget));
+      <form
+        className="flex w-full max-w-sm flex-col gap-4 rounded-lg border border-line bg-surface p-7 shadow-sm"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit();
         }}
       >
-        <h1 className="text-lg font-semibold">{t("Sign in to Crosspoint")}</h1>
-        <Field name="login" type="email" label={t("E-mail")} autoComplete="username" />
-        <Field name="password" type="password" label={t("Password")} autoComplete="current-password" />
-        <p role="alert" className="text-bad empty:hidden">
+        <div className="mb-1 flex items-center gap-3">
+          <img src="/icon.svg" alt="" className="size-9" />
+          <h1 className="text-lg font-semibold">{t("Sign in to Crosspoint")}</h1>
+        </div>
+        <TextField label={t("E-mail")} type="email" autoComplete="username" value={login} onChange={setLogin} autoFocus isRequired />
+        <TextField label={t("Password")} type="password" autoComplete="current-password" value={password} onChange={setPassword} isRequired />
+        <p role="alert" className="rounded-md bg-bad-soft px-3 py-2 text-bad empty:hidden">
           {error}
         </p>
-        <Button type="submit" isDisabled={busy} className="rounded-md bg-accent px-4 py-2 font-medium text-on-accent">
+        <Button type="submit" look="primary" size="large" isDisabled={busy || !login || !password}>
           {t("Sign in")}
         </Button>
-      </Form>
+      </form>
     </main>
-  );
-}
-
-function Field(props: { name: string; type: string; label: string; autoComplete: string }) {
-  const { label, autoComplete, ...rest } = props;
-  return (
-    <TextField {...rest} autoComplete={autoComplete} isRequired className="flex flex-col gap-1">
-      <Label className="font-medium">{label}</Label>
-      <Input className="rounded-md border border-edge bg-surface px-3 py-2" />
-      <FieldError className="text-bad" />
-    </TextField>
   );
 }

@@ -6,3 +6,5 @@ export * from "./process.js";
 export * from "./server.js";
 export * from "./tone.js";
 export * from "./wait.js";
+export * from "./shot.js";
+export * from "./axe.js";

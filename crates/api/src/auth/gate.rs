@@ -27,6 +27,8 @@ pub const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Access {
     Open,
+    /// Anybody, from pages of other sites too: the operation checks their origin itself.
+    Page,
     SignedIn,
     AnyOf(&'static [Permission]),
 }
@@ -95,8 +97,10 @@ pub(crate) async fn gate(
 
 async fn pass(state: &ApiState, gate: Gate, request: Request, next: Next) -> Reply {
     let (mut parts, body) = request.into_parts();
-    refuse_foreign_page(&parts.method, &parts.headers)?;
-    if !matches!(gate.access, Access::Open) {
+    if !matches!(gate.access, Access::Page) {
+        refuse_foreign_page(&parts.method, &parts.headers)?;
+    }
+    if !matches!(gate.access, Access::Open | Access::Page) {
         let caller = admit(state, &parts.method, &parts.headers).await?;
         if let Some(connection) = parts.extensions.get::<Connection>() {
             connection.proved();

@@ -59,6 +59,11 @@ permissions! {
     SuperviseWhisper = "supervise:whisper" [Supervisor Administrator] "Speak to the agent alone";
     SuperviseBarge = "supervise:barge" [Supervisor Administrator] "Speak to all";
     SuperviseTakeOver = "supervise:take-over" [Supervisor Administrator] "Take the agent's place";
+    PointsRead = "points:read" [Agent Supervisor Administrator Operator] "See communication points";
+    PointsWrite = "points:write" [Administrator Operator] "Make, change and remove communication points, assign their numbers";
+    PointsNow = "points:now" [Agent Supervisor Administrator Operator] "Say what a communication point takes now";
+    ContactsRead = "contacts:read" [Agent Supervisor Administrator Operator] "See callback requests and messages";
+    ContactsHandle = "contacts:handle" [Agent Supervisor Administrator Operator] "Call back, answer, put aside";
     LiveRead = "live:read" [Supervisor Administrator Operator] "See live state of everything";
     LiveReadOwn = "live:read-own" [Agent] "See live state of agents, queues and one's own interactions";
     EventsRead = "events:read" [Supervisor Administrator Operator] "Follow all events of the tenant";

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Longest presence reason of a tenant's own.
-const REASON_CHARS_MAX: usize = 40;
+pub(crate) const REASON_CHARS_MAX: usize = 40;
 
 const PRESENCE: &[Permission] = &[Permission::PresenceSet, Permission::PresenceSetOwn];
 

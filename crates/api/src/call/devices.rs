@@ -7,12 +7,13 @@ use crate::auth::Caller;
 use crate::auth::permission::Permission;
 use crate::extract::{Body, Id};
 use crate::operation::{Api, get, post};
-use crate::problem::Reply;
+use crate::problem::{FieldError, Problem, Reply};
 use crate::schema::vocabulary as published;
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use cp_vocab::command::Device;
 use cp_vocab::id::TypedId;
 use cp_vocab::model::DeviceKind;
 use cp_vocab::{AgentId, Code, Command, CommandReply, InteractionId, LegId, PhoneId};
@@ -22,17 +23,17 @@ use utoipa::ToSchema;
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SwitchInput {
-    /// A phone bound to the same agent.
-    #[schema(value_type = published::PhoneId)]
-    target_device: PhoneId,
+    /// A phone bound to the same agent (`phn_…`), or `browser`: the tab in which that agent works.
+    #[schema(min_length = 1, max_length = 30)]
+    target_device: String,
 }
 
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct FetchInput {
-    /// The device that wants the call.
-    #[schema(value_type = published::PhoneId)]
-    device: PhoneId,
+    /// The device that wants the call: a phone (`phn_…`), or `browser`.
+    #[schema(min_length = 1, max_length = 30)]
+    device: String,
     /// Which of several calls; without it the reply asks.
     #[serde(default)]
     #[schema(value_type = Option<published::LegId>)]
@@ -43,8 +44,8 @@ struct FetchInput {
 #[serde(deny_unknown_fields)]
 struct SpokenInput {
     /// The device that heard it, and wants the call.
-    #[schema(value_type = published::PhoneId)]
-    device: PhoneId,
+    #[schema(min_length = 1, max_length = 30)]
+    device: String,
     /// What its recogniser understood.
     #[schema(min_length = 1, max_length = 200)]
     text: String,
@@ -63,8 +64,8 @@ struct MovableCall {
 
 #[derive(Serialize, Deserialize, ToSchema)]
 struct DeviceView {
-    #[schema(value_type = published::PhoneId)]
-    phone: PhoneId,
+    /// `phn_…`, or `browser`.
+    device: String,
     name: String,
     #[schema(value_type = published::DeviceKind)]
     kind: DeviceKind,
@@ -159,6 +160,22 @@ pub(crate) fn add(api: &mut Api) {
     );
 }
 
+/// A device as requests name it.
+enum Named {
+    Phone(PhoneId),
+    Browser,
+}
+
+fn device(text: &str, pointer: &str) -> Reply<Named> {
+    if text == "browser" {
+        return Ok(Named::Browser);
+    }
+    text.parse().map(Named::Phone).map_err(|_| {
+        let detail = "a device is a phone's id, or browser";
+        Problem::invalid(vec![FieldError::new(pointer, "format", detail)])
+    })
+}
+
 /// The agent exists in the tenant, and the caller may act for it.
 async fn admitted(state: &ApiState, caller: &Caller, agent: AgentId) -> Reply<()> {
     agent_of_tenant(state, caller, agent).await?;
@@ -184,9 +201,8 @@ fn document<T: serde::de::DeserializeOwned>(reply: &CommandReply, field: &str) -
 async fn devices(State(state): State<ApiState>, caller: Caller, Id(agent): Id<AgentId>) -> Reply {
     admitted(&state, &caller, agent).await?;
     let reply = command(&state, &caller, Command::Devices { agent }).await?;
-    let view: DevicesView = document(&reply, "").ok_or_else(|| {
-        crate::problem::Problem::new(Code::Internal, "no devices can be told at the moment")
-    })?;
+    let view: DevicesView = document(&reply, "")
+        .ok_or_else(|| Problem::new(Code::Internal, "no devices can be told at the moment"))?;
     Ok(axum::Json(view).into_response())
 }
 
@@ -196,10 +212,13 @@ async fn switch_leg(
     Id(leg): Id<LegId>,
     Body(input): Body<SwitchInput>,
 ) -> Reply<Response> {
-    let phone = input.target_device;
+    let to = match device(&input.target_device, "/target_device")? {
+        Named::Phone(phone) => Device::Phone(phone),
+        Named::Browser => Device::Browser(caller.own_agent()?),
+    };
     let command = Command::Switch {
         leg,
-        phone,
+        to,
         pull: false,
     };
     run(
@@ -218,8 +237,11 @@ async fn switch_call(
     Id(interaction): Id<InteractionId>,
     Body(input): Body<SwitchInput>,
 ) -> Reply<Response> {
-    let phone = input.target_device;
-    let command = Command::SwitchCall { interaction, phone };
+    let to = match device(&input.target_device, "/target_device")? {
+        Named::Phone(phone) => Device::Phone(phone),
+        Named::Browser => Device::Browser(caller.own_agent()?),
+    };
+    let command = Command::SwitchCall { interaction, to };
     run(
         &state,
         &caller,
@@ -234,10 +256,14 @@ async fn fetched(
     state: &ApiState,
     caller: &Caller,
     agent: AgentId,
-    phone: PhoneId,
+    named: &str,
     leg: Option<LegId>,
 ) -> Reply<FetchDone> {
-    let reply = command(state, caller, Command::Fetch { agent, phone, leg }).await?;
+    let to = match device(named, "/device")? {
+        Named::Phone(phone) => Device::Phone(phone),
+        Named::Browser => Device::Browser(agent),
+    };
+    let reply = command(state, caller, Command::Fetch { agent, to, leg }).await?;
     Ok(FetchDone {
         ask: document(&reply, "ask"),
         choices: document(&reply, "choices").unwrap_or_default(),
@@ -253,7 +279,7 @@ async fn fetch(
     Body(input): Body<FetchInput>,
 ) -> Reply {
     admitted(&state, &caller, agent).await?;
-    let done = fetched(&state, &caller, agent, input.device, input.leg).await?;
+    let done = fetched(&state, &caller, agent, &input.device, input.leg).await?;
     Ok(axum::Json(done).into_response())
 }
 
@@ -271,11 +297,11 @@ async fn spoken(
     let done = match hear(&input.text) {
         Heard::Nothing => say("I did not understand. Say: take the call."),
         Heard::Fetch(which) => {
-            let mut done = fetched(&state, &caller, agent, input.device, None).await?;
+            let mut done = fetched(&state, &caller, agent, &input.device, None).await?;
             match which.and_then(|n| done.choices.get(n)) {
                 Some(call) => {
                     let leg = Some(call.leg);
-                    done = fetched(&state, &caller, agent, input.device, leg).await?;
+                    done = fetched(&state, &caller, agent, &input.device, leg).await?;
                 }
                 None if !done.choices.is_empty() => done.ask = Some(question(&done.choices)),
                 None => {}

@@ -28,6 +28,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 use utoipa::ToSchema;
 
+pub(crate) use agents::REASON_CHARS_MAX;
+
 pub(crate) fn add(api: &mut Api) {
     calls::add(api);
     interactions::add(api);

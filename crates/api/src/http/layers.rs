@@ -45,7 +45,10 @@ pub(crate) async fn around(
     // The pattern, not the path: paths name people's ids and would be a label without bound.
     let path = request.extensions().get::<MatchedPath>().cloned();
     let api = request.uri().path().starts_with("/v1/");
-    let mut response = next.run(request).await;
+    let mut response = match crate::contact::cors::preflight(&request) {
+        Some(response) => response,
+        None => next.run(request).await,
+    };
     let status = response.status();
     dress(&state, response.headers_mut(), &id, api);
     let took = begun.elapsed();
@@ -57,7 +60,10 @@ pub(crate) async fn around(
 
 fn dress(state: &ApiState, headers: &mut HeaderMap, id: &HeaderValue, api: bool) {
     for (name, value) in SECURITY_HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // What is meant for other sites says so itself.
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
     }
     if state.0.settings.tls {
         let year = HeaderValue::from_static("max-age=31536000");

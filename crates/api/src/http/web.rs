@@ -4,10 +4,12 @@ use crate::extract::{none_match, not_modified};
 use crate::problem::{Problem, Reply};
 use crate::state::ApiState;
 use axum::Router;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use cp_store::{PageRequest, Point, Store, StoreError, StoreExt};
+use cp_vocab::{Code, PointId};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 /// What `npm run build` made in `web/`: `desktop/…` and `widget/…`.
@@ -54,6 +56,86 @@ pub(crate) fn routes() -> Router<ApiState> {
             "/identity/certificates/{file}",
             get(crate::resource::identity_certificates::publish),
         )
+        .merge(widget_routes())
+}
+
+/// The customer's side: the script that any page may load, the page of a link, the demo's shop.
+fn widget_routes() -> Router<ApiState> {
+    Router::new()
+        .route("/widget.js", get(script))
+        .route(
+            "/c/{point}",
+            get(|h: HeaderMap| async move { widget("point/index.html", &h) }),
+        )
+        .route("/point/{*path}", get(point_file))
+        .route("/shop", get(|| async { Redirect::permanent("/shop/") }))
+        .route("/shop/", get(shop_page))
+        .route("/shop/point", get(shop_point))
+        .route("/shop/{*path}", get(shop_file))
+}
+
+fn widget(path: &str, headers: &HeaderMap) -> Reply {
+    let found = Built::get(&format!("widget/{path}")).ok_or_else(|| {
+        let detail = "the widget is not built: run scripts/web build, or make run";
+        Problem::new(Code::NotFound, detail)
+    })?;
+    answer(path, found, headers)
+}
+
+/// Loaded by pages of other sites, so it says that it may be.
+async fn script(headers: HeaderMap) -> Reply {
+    let mut response = widget("widget.js", &headers)?;
+    let out = response.headers_mut();
+    let anybody = HeaderValue::from_static("cross-origin");
+    out.insert("cross-origin-resource-policy", anybody);
+    out.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    Ok(response)
+}
+
+async fn point_file(Path(path): Path<String>, headers: HeaderMap) -> Reply {
+    widget(&format!("point/{path}"), &headers)
+}
+
+/// The shop is part of the demo alone.
+fn shop(state: &ApiState, path: &str, headers: &HeaderMap) -> Reply {
+    if !state.0.settings.demo_shop {
+        return Err(Problem::not_found("shop: it belongs to the demo"));
+    }
+    widget(&format!("shop/{path}"), headers)
+}
+
+async fn shop_page(State(state): State<ApiState>, headers: HeaderMap) -> Reply {
+    shop(&state, "index.html", &headers)
+}
+
+async fn shop_file(
+    State(state): State<ApiState>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Reply {
+    shop(&state, &path, &headers)
+}
+
+/// Which communication point the shop's page was given.
+async fn shop_point(State(state): State<ApiState>) -> Reply {
+    if !state.0.settings.demo_shop {
+        return Err(Problem::not_found("shop: it belongs to the demo"));
+    }
+    let point = state.store(|s| first_point(s)).await?;
+    Ok(axum::Json(serde_json::json!({ "point": point })).into_response())
+}
+
+/// The oldest point of the only tenant there is in a demo.
+fn first_point(store: &dyn Store) -> Result<Option<PointId>, StoreError> {
+    let tenants = store.tenants(&PageRequest::first(1))?;
+    let Some(tenant) = tenants.items.first() else {
+        return Ok(None);
+    };
+    let points = store.list::<Point>(tenant.row.id, &PageRequest::first(1))?;
+    Ok(points.items.first().map(|p| p.row.id))
 }
 
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Reply {

@@ -10,6 +10,7 @@ mod persons;
 mod phones;
 mod queues;
 mod safety;
+mod schedules;
 mod skills;
 mod tenant;
 mod trunks;
@@ -36,6 +37,8 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<trunks::Trunks>(api);
     crud::add::<conferences::Conferences>(api);
     crud::add::<wrap_up_codes::WrapUpCodes>(api);
+    crud::add::<schedules::Schedules>(api);
+    schedules::add_opening(api);
     crud::add::<identity_certificates::IdentityCertificates>(api);
     brands::add(api);
     api_keys::add(api);

@@ -67,7 +67,7 @@ impl Resource for Numbers {
     ) -> Result<Number, Vec<FieldError>> {
         let mut errors = Vec::new();
         check_dialable(&input.number, "/number", &mut errors);
-        check_menus(&input.destination, "/destination", &mut errors);
+        check_number(&input.destination, "/destination", &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -83,6 +83,17 @@ impl Resource for Numbers {
     }
 }
 
+/// Hours stand where a number leads, before anything else.
+fn check_number(destination: &Destination, at: &str, errors: &mut Vec<FieldError>) {
+    match destination {
+        Destination::Hours { open, closed, .. } => {
+            check_number(open, &format!("{at}/open"), errors);
+            check_number(closed, &format!("{at}/closed"), errors);
+        }
+        other => check_menus(other, at, errors),
+    }
+}
+
 /// Menus are chosen from by what a telephone can send.
 pub(crate) fn check_menus(destination: &Destination, at: &str, errors: &mut Vec<FieldError>) {
     if let Destination::Await {
@@ -91,6 +102,10 @@ pub(crate) fn check_menus(destination: &Destination, at: &str, errors: &mut Vec<
     {
         check_menus(then, &format!("{at}/then"), errors);
         check_menus(otherwise, &format!("{at}/otherwise"), errors);
+    }
+    if let Destination::Hours { .. } = destination {
+        let detail = "business hours stand where a number leads, not inside of menus and overflows";
+        errors.push(FieldError::new(at, "format", detail));
     }
     let Destination::Menu {
         choices, fallback, ..

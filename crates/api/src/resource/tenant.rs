@@ -2,10 +2,11 @@
 
 use crate::auth::Caller;
 use crate::auth::permission::Permission;
+use crate::call::REASON_CHARS_MAX;
 use crate::crud::with_tag;
 use crate::extract::{Document, from_value, if_match, merge_patch};
 use crate::operation::{self, Api};
-use crate::problem::Reply;
+use crate::problem::{FieldError, Problem, Reply};
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -23,6 +24,10 @@ pub(crate) struct TenantInput {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) record_by_default: bool,
+    /// Reasons to be away of your own, beside break, meal, meeting and training.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    pub(crate) presence_reasons: Vec<String>,
 }
 
 pub(crate) fn add(api: &mut Api) {
@@ -46,6 +51,33 @@ fn input(row: &Tenant) -> TenantInput {
     TenantInput {
         name: row.name.clone(),
         record_by_default: row.record_by_default,
+        presence_reasons: row.presence_reasons.clone(),
+    }
+}
+
+/// The reasons as they are kept: trimmed, each once, each as `SetPresence` takes it.
+fn reasons(given: Vec<String>) -> Result<Vec<String>, Problem> {
+    let mut kept: Vec<String> = Vec::new();
+    let mut errors = Vec::new();
+    for (n, reason) in given.iter().map(|r| r.trim()).enumerate() {
+        let pointer = format!("/presence_reasons/{n}");
+        if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+            let detail = format!("a reason has 1 to {REASON_CHARS_MAX} characters");
+            errors.push(FieldError::new(pointer, "format", detail));
+        } else if kept.iter().any(|k| k.eq_ignore_ascii_case(reason)) {
+            errors.push(FieldError::new(
+                pointer,
+                "duplicate",
+                "this reason is there already",
+            ));
+        } else {
+            kept.push(reason.to_string());
+        }
+    }
+    if errors.is_empty() {
+        Ok(kept)
+    } else {
+        Err(Problem::invalid(errors))
     }
 }
 
@@ -53,6 +85,7 @@ fn view(row: &Versioned<Tenant>) -> Value {
     json!({
         "id": row.row.id, "name": row.row.name, "domain": row.row.domain,
         "record_by_default": row.row.record_by_default,
+        "presence_reasons": row.row.presence_reasons,
         "interactions_max": row.row.interactions_max,
         "version": row.version.0,
         "created_at": row.created_at.to_rfc3339(), "updated_at": row.updated_at.to_rfc3339(),
@@ -86,6 +119,7 @@ async fn change(
             let input: TenantInput = from_value(document)?;
             row.row.name = input.name;
             row.row.record_by_default = input.record_by_default;
+            row.row.presence_reasons = reasons(input.presence_reasons)?;
             let edit = Edit::new(tenant, caller.actor(), now);
             row.version = store.update(edit, row.row.clone(), Some(row.version))?;
             row.updated_at = now;

@@ -28,8 +28,9 @@ macro_rules! ids {
 ids! {
     TenantId = "ten"; InteractionId = "int"; LegId = "leg"; Uci = "uci"; AgentId = "agt"; UserId = "usr";
     QueueId = "que"; SkillId = "skl"; NumberId = "num"; TrunkId = "trk"; PhoneId = "phn"; OfferId = "off";
-    RecordingId = "rec"; ConferenceId = "cnf"; WrapUpCodeId = "wuc"; ApiKeyId = "key"; SessionId = "ses";
+    RecordingId = "rec"; ConferenceId = "cnf"; WrapUpCodeId = "wuc"; ScheduleId = "sch"; ApiKeyId = "key"; SessionId = "ses";
     PersonId = "per"; CredentialId = "crd"; DataSessionId = "dat"; CallerPartnerId = "cpa"; PrecallId = "pre";
+    PointId = "cpt"; ContactId = "ctc";
     PushId = "psh"; BrandId = "brd"; PictureId = "pic";
 }
 
@@ -103,6 +104,14 @@ pub(crate) enum Destination {
     Reject {
         #[schema(minimum = 400, maximum = 699)]
         status: u16,
+    },
+    /// By business hours; only where a number leads, not inside of menus and overflows.
+    Hours {
+        schedule: ScheduleId,
+        #[schema(no_recursion)]
+        open: Box<Destination>,
+        #[schema(no_recursion)]
+        closed: Box<Destination>,
     },
     /// Read one digit against a menu.
     Menu {
@@ -343,6 +352,44 @@ pub(crate) struct Network {
     pub(crate) prefix: u8,
 }
 
+/// How two people may meet.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mode {
+    Audio,
+    Video,
+    /// In writing.
+    Chat,
+}
+
+/// Where a communication point stands.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PointKind {
+    Page,
+    App,
+    Link,
+    Qr,
+    Email,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ContactKind {
+    Call,
+    Callback,
+    Message,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ContactState {
+    Offered,
+    Open,
+    Taken,
+    Done,
+}
+
 /// What kind of thing a device is; rules about moving calls name kinds.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -501,7 +548,13 @@ mod tests {
         let answer = model::Destination::Answer {
             greeting: Some(speech),
         };
+        let hours = model::Destination::Hours {
+            schedule: cp_vocab::ScheduleId::from_u128(11),
+            open: Box::new(queue.clone()),
+            closed: Box::new(reject.clone()),
+        };
         for d in [
+            hours,
             queue,
             reject,
             menu,

@@ -5,6 +5,7 @@
 
 mod brands;
 mod client;
+mod contact;
 mod crud;
 mod events;
 mod isolation;
@@ -13,5 +14,6 @@ mod privacy;
 mod proof;
 mod push;
 mod safety;
+mod schedules;
 mod sign_in;
 mod world;

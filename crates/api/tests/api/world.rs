@@ -4,7 +4,8 @@ use crate::client::Client;
 use cp_api::auth::password;
 use cp_api::{ApiState, Backend, PushRefused, Pusher, Readiness, Settings};
 use cp_store::{
-    Change, Edit, Options, PrivacyJob, PrivacyStore, PushRow, Role, SqliteStore, Store, User,
+    Change, ContactStore, Edit, Options, PrivacyJob, PrivacyStore, PushRow, Role, SqliteStore,
+    Store, User,
 };
 use cp_vocab::brand::{Brand, Picture, PictureKind};
 use cp_vocab::command::{Actor, CommandEnvelope, CommandResult};
@@ -140,6 +141,7 @@ impl Double {
             started: Timestamp::from_secs(1_767_000_000),
             queue: None,
             waiting: false,
+            waiting_since: None,
             priority: 0,
             recording: Default::default(),
             slot: None,
@@ -371,6 +373,14 @@ impl World {
         let edit = Edit::new(r.tenant, Actor::System, Timestamp::from_secs(1_767_000_000));
         let changes = config(r).into_iter().map(Change::Create).collect();
         self.store.apply(edit, changes).unwrap();
+        let contact = contact(r);
+        let told = Event::ContactCame {
+            contact: contact.id,
+            point: contact.point,
+            what: "callback".into(),
+            mode: None,
+        };
+        self.store.contact_create(contact, told).unwrap();
         self.store.privacy_job_put(job(r)).unwrap();
         let recording = format!("{}.wav", r.name);
         let file = self._folder.path().join("recordings").join(&recording);
@@ -401,6 +411,9 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(TrunkId, 1);
     id!(ConferenceId, 1);
     id!(WrapUpCodeId, 1);
+    id!(PointId, 1);
+    id!(ContactId, 1);
+    id!(ScheduleId, 1);
     id!(CertificateId, 1);
     id!(BrandId, 1);
     id!(PictureId, 1);
@@ -425,6 +438,29 @@ fn rows(name: &'static str, n: u128) -> Rows {
         offer: id!(OfferId, 1),
         recording: id!(RecordingId, 1),
         by_prefix,
+    }
+}
+
+fn contact(r: &Rows) -> cp_store::Contact {
+    cp_store::Contact {
+        id: r.by_prefix["ctc"].parse().unwrap(),
+        tenant: r.tenant,
+        point: r.by_prefix["cpt"].parse().unwrap(),
+        kind: cp_store::ContactKind::Callback,
+        state: cp_store::ContactState::Open,
+        created_at: Timestamp::from_secs(1_767_000_000),
+        wanted: None,
+        mode: None,
+        asked: None,
+        name: Some(Pii(format!("{}{MARK} customer", r.name))),
+        number: Some(Pii("+15550002".into())),
+        reply_to: None,
+        text: None,
+        at: None,
+        context: Pii(json!({ "fields": {} })),
+        interaction: None,
+        agent: None,
+        secret_hash: Pii([1; 32]),
     }
 }
 
@@ -493,6 +529,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             domain: domain(r.name),
             interactions_max: 0,
             record_by_default: false,
+            presence_reasons: vec![],
             safety: Default::default(),
         }
         .into(),
@@ -566,6 +603,32 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             id: id("wuc").parse().unwrap(),
             tenant: r.tenant,
             name: marked("code"),
+        }
+        .into(),
+        cp_store::Point {
+            id: id("cpt").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("point"),
+            kind: cp_store::PointKind::Page,
+            destination: Destination::Queue { queue: r.queue },
+            modes: vec![cp_store::Mode::Audio, cp_store::Mode::Chat],
+            now: vec![cp_store::Mode::Audio],
+            origins: vec![format!("https://{}.example", r.name)],
+            fields: vec!["product".into()],
+            consent: String::new(),
+            title: String::new(),
+            numbers: vec!["+15550001".into()],
+            number_ttl_s: 600,
+            disabled: false,
+        }
+        .into(),
+        cp_vocab::schedule::Schedule {
+            id: id("sch").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("hours"),
+            time_zone: "Europe/Berlin".into(),
+            week: vec![],
+            special_days: vec![],
         }
         .into(),
         cp_vocab::model::IdentityCertificate {

@@ -74,7 +74,7 @@ impl Interaction {
                 self.live(leg).and_then(|()| self.cancel_consult(ctx, leg))
             }
             Command::AddParty { target, .. } => self.add_party(ctx, &target),
-            Command::Switch { leg, phone, pull } => self.switch(ctx, leg, phone, pull),
+            Command::Switch { leg, to, pull } => self.switch(ctx, leg, to, pull),
             Command::Park { leg, slot } => {
                 self.talking(leg)?;
                 self.park(ctx, leg, slot.as_deref())

@@ -118,6 +118,8 @@ impl Interaction {
             }
             Destination::Dial { target, record } => self.dial_for(ctx, leg, &target, record),
             Destination::Conference { conference } => self.join_conference(ctx, leg, conference),
+            // The engine chose already where a number leads; deeper down hours are not taken by the API.
+            Destination::Hours { closed, .. } => self.run(ctx, leg, *closed),
             Destination::Reject { status } => {
                 self.end_leg_with(ctx, leg, EndReason::Refused, Some(status))
             }

@@ -3,27 +3,34 @@
 
 use super::*;
 use crate::state::Room;
-use cp_vocab::command::CommandResult;
+use cp_vocab::command::{CommandResult, Device};
 use cp_vocab::media::MediaCommand;
 
 impl Interaction {
-    /// Rings `phone` for the person of `leg`. That it is this person's device, and that the rules
+    /// Rings `device` for the person of `leg`. That it is this person's device, and that the rules
     /// allow it, was checked by whoever sent the command on.
     pub(crate) fn switch(
         &mut self,
         ctx: &mut Ctx<'_>,
         leg: LegId,
-        phone: PhoneId,
+        device: Device,
         pull: bool,
     ) -> CommandResult {
         self.may_move(leg)?;
         let Some(was) = self.state.leg(leg).cloned() else {
             return Err(Refusal::new(Code::NotFound, "There is no such leg."));
         };
-        let mut to = ctx
-            .directory
-            .resolve(self.state.tenant, &DialTarget::Phone { phone })
-            .map_err(|_| Refusal::new(Code::AgentState, "That device is not reachable now."))?;
+        let target = match device {
+            Device::Phone(phone) => DialTarget::Phone { phone },
+            Device::Browser(agent) => DialTarget::Agent { agent },
+        };
+        let away = || Refusal::new(Code::AgentState, "That device is not reachable now.");
+        let found = ctx.directory.resolve(self.state.tenant, &target);
+        let mut to = found.map_err(|_| away())?;
+        // An agent who works in no browser is rung at a phone; that was not asked for.
+        if matches!(device, Device::Browser(_)) && to.endpoint != Endpoint::Browser {
+            return Err(away());
+        }
         if to.endpoint == was.endpoint {
             let detail = "The call is on that device already.";
             return Err(Refusal::new(Code::Conflict, detail));
@@ -33,6 +40,13 @@ impl Interaction {
         let target = to.endpoint;
         let purpose = Purpose::Switch { old: leg };
         let new = self.dial_as(ctx, to, was.role, Some(leg), purpose, RING_MS_DEFAULT, pull);
+        if pull && target == Endpoint::Browser {
+            ctx.out.push(Output::Leg {
+                leg: new,
+                direction: Direction::Outbound,
+                command: LegCommand::AutoAnswer,
+            });
+        }
         let source = was.endpoint;
         self.emit(
             ctx,

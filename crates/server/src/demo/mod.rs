@@ -49,6 +49,7 @@ pub fn run(options: Options) -> Result<()> {
     let mut config = Config::load(&text, std::env::vars())?;
     // Nothing of a demo may reach the outside.
     config.emergency_live = false;
+    config.demo_shop = true;
     if std::env::var_os("CROSSPOINT_LOG_FILTER").is_none() {
         config.log_filter = "warn".into();
     }

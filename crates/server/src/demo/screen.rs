@@ -24,6 +24,7 @@ pub(super) fn print_welcome(running: &Running, people: &People) {
     println!();
     println!("  Crosspoint is running.\n");
     println!("  Desktop        {url}/");
+    println!("  Customer page  {url}/shop/");
     println!("  API            {url}/docs    {url}/openapi.json");
     let host = &running.sip_host;
     let here = match host.as_str() {
@@ -54,6 +55,9 @@ pub(super) fn print_welcome(running: &Running, people: &People) {
         "   3. From the softphone dial 600 (support), 602 (team room), 603 (echo), 604 (music), 605 (menu)."
     );
     println!("   4. Sign in as Sofia in a second browser: watch, listen, whisper, barge.");
+    println!(
+        "   5. Open {url}/shop/ in another browser and press Talk to us: the call shows which lamp the customer looks at."
+    );
     println!("  The support line as callers dial it is {SUPPORT_NUMBER}. Stop with Ctrl+C.\n");
 }
 

@@ -140,6 +140,11 @@ pub(super) fn provision_file(data: &Path, people: &People) -> Result<PathBuf> {
             {"name": "Support", "greeting": speech(greeting), "wrap_up_ms": 20_000, "record": true, "announce_every_ms": 20_000},
             {"name": "Sales", "priority": 1, "wrap_up_ms": 20_000},
         ],
+        "points": [{
+            "name": "Demo shop page", "title": "Talk to Lumen & Oak", "destination": {"to": "queue", "queue": "Sales"},
+            "modes": ["audio", "video", "chat"], "fields": ["product", "price", "cart"],
+            "numbers": ["+15550110", "+15550111"],
+        }],
         "conferences": [{"name": "Team room", "members_max": 50}],
         "wrap_up_codes": ["Solved", "Order changed", "Complaint", "Call back", "Wrong number"],
         "trunks": [{
@@ -148,6 +153,8 @@ pub(super) fn provision_file(data: &Path, people: &People) -> Result<PathBuf> {
         }],
         "numbers": [
             {"number": SUPPORT_NUMBER, "name": "Support line", "public": true, "destination": {"to": "queue", "queue": "Support"}},
+            {"number": "+15550110", "name": "Lent to customers of the shop page", "public": true, "destination": {"to": "queue", "queue": "Sales"}},
+            {"number": "+15550111", "name": "Lent to customers of the shop page", "public": true, "destination": {"to": "queue", "queue": "Sales"}},
             {"number": "600", "name": "Support", "destination": {"to": "queue", "queue": "Support"}},
             {"number": "601", "name": "Sales", "destination": {"to": "queue", "queue": "Sales"}},
             {"number": "602", "name": "Team room", "destination": {"to": "conference", "conference": "Team room"}},

@@ -34,6 +34,7 @@ pub struct TenantSpec {
     pub conferences: Vec<ConferenceSpec>,
     pub trunks: Vec<TrunkSpec>,
     pub numbers: Vec<NumberSpec>,
+    pub points: Vec<PointSpec>,
     pub wrap_up_codes: Vec<String>,
     pub identity_certificates: Vec<IdentityCertificateSpec>,
 }
@@ -66,7 +67,29 @@ pub struct PhoneSpec {
     pub may_dial_out: bool,
     #[serde(default)]
     pub forward: Option<Forward>,
+    #[serde(default)]
     pub device: cp_vocab::model::Device,
+}
+
+/// A communication point (S4.2).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PointSpec {
+    pub name: String,
+    #[serde(default)]
+    pub kind: cp_store::PointKind,
+    pub destination: DestinationSpec,
+    pub modes: Vec<cp_store::Mode>,
+    #[serde(default)]
+    pub origins: Vec<String>,
+    #[serde(default)]
+    pub fields: Vec<String>,
+    #[serde(default)]
+    pub consent: String,
+    #[serde(default)]
+    pub title: String,
+    #[serde(default)]
+    pub numbers: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -69,6 +69,7 @@ fn carry_out(tx: &mut Tx<'_>, edit: &Edit, change: &Change) -> Result<Version> {
         }
         ConfigKind::User
         | ConfigKind::ApiKey
+        | ConfigKind::Point
         | ConfigKind::Person
         | ConfigKind::ProofPolicy
         | ConfigKind::CallerPartner => {}

@@ -75,7 +75,9 @@ pub(super) fn of(row: &ConfigRow) -> Result<Vec<Key>> {
         }
         ConfigRow::Phone(r) => vec![key("phone.user", tenant, &r.user)],
         ConfigRow::Conference(r) => vec![lower("conference.name", tenant, &r.name)],
+        ConfigRow::Schedule(r) => vec![lower("schedule.name", tenant, &r.name)],
         ConfigRow::WrapUpCode(r) => vec![lower("wrap_up_code.name", tenant, &r.name)],
+        ConfigRow::Point(r) => vec![lower("point.name", tenant, &r.name)],
         ConfigRow::IdentityCertificate(r) => {
             vec![lower("identity_certificate.name", tenant, &r.name)]
         }
@@ -160,6 +162,7 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         }
         ConfigRow::Queue(r) => queue(r, &mut out)?,
         ConfigRow::Number(r) => destination(&r.destination, 0, &mut out)?,
+        ConfigRow::Point(r) => destination(&r.destination, 0, &mut out)?,
         ConfigRow::Phone(r) => out.extend(r.agent.map(ConfigId::from)),
         ConfigRow::ProofPolicy(r) => {
             let named = r.placement.iter().flat_map(|p| [p.from, p.to]);
@@ -179,6 +182,7 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         | ConfigRow::Trunk(_)
         | ConfigRow::Conference(_)
         | ConfigRow::WrapUpCode(_)
+        | ConfigRow::Schedule(_)
         | ConfigRow::IdentityCertificate(_)
         | ConfigRow::Webhook(_) => {}
     }
@@ -230,6 +234,15 @@ fn destination(d: &Destination, depth: usize, out: &mut Vec<ConfigId>) -> Result
         } => {
             destination(then, depth + 1, out)?;
             destination(otherwise, depth + 1, out)?;
+        }
+        Destination::Hours {
+            schedule,
+            open,
+            closed,
+        } => {
+            out.push((*schedule).into());
+            destination(open, depth + 1, out)?;
+            destination(closed, depth + 1, out)?;
         }
         Destination::Menu {
             choices, fallback, ..

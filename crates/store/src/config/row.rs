@@ -1,12 +1,14 @@
 //! The kinds of configuration rows: what is unique among them and what each names.
 
 use crate::auth::{ApiKey, User};
+use crate::contact::Point;
 use cp_vocab::brand::{Brand, Picture};
 use cp_vocab::model::{
     Agent, Conference, IdentityCertificate, Number, Phone, Queue, Skill, Tenant, Trunk, WrapUpCode,
 };
 use cp_vocab::person::Person;
 use cp_vocab::proof::{CallerPartner, ProofPolicy};
+use cp_vocab::schedule::Schedule;
 use cp_vocab::*;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -122,6 +124,8 @@ kinds! {
     Person(PersonId) = "person", 13;
     ProofPolicy(ProofPolicyId) = "proof_policy", 14;
     CallerPartner(CallerPartnerId) = "caller_partner", 15;
+    Point(PointId) = "point", 30;
+    Schedule(ScheduleId) = "schedule", 41;
     Brand(BrandId) = "brand", 31;
     Picture(PictureId) = "picture", 32;
 }
@@ -140,6 +144,7 @@ impl ConfigRow {
             Self::Phone(r) => r.tenant,
             Self::Conference(r) => r.tenant,
             Self::WrapUpCode(r) => r.tenant,
+            Self::Schedule(r) => r.tenant,
             Self::IdentityCertificate(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
             Self::Brand(r) => r.tenant,
@@ -147,6 +152,7 @@ impl ConfigRow {
             Self::Person(r) => r.tenant,
             Self::ProofPolicy(r) => r.tenant,
             Self::CallerPartner(r) => r.tenant,
+            Self::Point(r) => r.tenant,
         }
     }
 }

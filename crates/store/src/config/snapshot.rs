@@ -48,6 +48,7 @@ pub(crate) fn read(conn: &Connection) -> Result<Snapshot> {
         queues: bodies(conn, ConfigKind::Queue)?,
         conferences: bodies(conn, ConfigKind::Conference)?,
         wrap_up_codes: bodies(conn, ConfigKind::WrapUpCode)?,
+        schedules: bodies(conn, ConfigKind::Schedule)?,
         certificates: bodies(conn, ConfigKind::IdentityCertificate)?,
         brands: bodies(conn, ConfigKind::Brand)?,
         pictures: bodies(conn, ConfigKind::Picture)?,

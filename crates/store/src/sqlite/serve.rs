@@ -259,6 +259,7 @@ impl Store for SqliteStore {
             tries::sweep(tx.conn, now)?;
             precall::sweep(tx.conn, now)?;
             idempotency::sweep(tx.conn, now)?;
+            crate::contact::sqlite::sweep(tx.conn, now)?;
             outbox::sweep(tx.conn, now)
         })
     }

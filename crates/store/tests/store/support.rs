@@ -47,6 +47,7 @@ impl World {
             domain: format!("{}.example", self.tenant),
             interactions_max: 0,
             record_by_default: false,
+            presence_reasons: vec![],
             safety: Default::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod config;
+mod contact;
 mod log;
 mod outbox;
 mod projection;
@@ -55,6 +56,9 @@ conformance! {
         api_keys_expire
         repeated_requests_get_the_first_answer
         an_edit_keeps_its_answer;
+    contact:
+        contacts_are_kept_listed_and_changed
+        a_number_is_lent_once_at_a_time;
     outbox:
         webhooks_fill_the_outbox
         dead_deliveries_can_be_revived;

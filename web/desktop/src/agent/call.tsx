@@ -1,0 +1,190 @@
+// The live call: who, how long, what can be done, who else is in it, and what happened so far.
+
+import { useEffect, useState } from "react";
+import { Toolbar } from "react-aria-components";
+import { Clock } from "../lib/clock";
+import { address, customer, roleWord, statusWord } from "../lib/format";
+import { useHotkeys } from "../lib/hotkeys";
+import { t } from "../lib/i18n";
+import { useNames } from "../lib/names";
+import { useSession } from "../lib/session";
+import { Button } from "../ui/button";
+import { Badge, Card } from "../ui/parts";
+import { ArrowRightLeft, CirclePause, Grid3x3, Mic, MicOff, Pause, PhoneOff, Play, Radio, Undo2, UserRound, UsersRound } from "../ui/icons";
+import { Trail } from "../history/trail";
+import { backToCaller, completeTransfer, digits, hangUp, joinAll, park, toggleHold, toggleMute, toggleRecording, type MyCall } from "./commands";
+import { TransferPanel } from "./transfer";
+
+type Panel = "transfer" | "keypad" | null;
+
+export function Call(props: { call: MyCall }) {
+  const { call } = props;
+  const [panel, setPanel] = useState<Panel>(null);
+  const toggle = (which: Panel) => setPanel((now) => (now === which ? null : which));
+  useEffect(() => setPanel(null), [call.interaction.id]);
+  const muted = call.leg.muted;
+  useHotkeys([
+    { key: "H", run: () => void toggleHold(call) },
+    { key: "M", run: () => void toggleMute(call) },
+    { key: "T", run: () => toggle("transfer") },
+    { key: "K", run: () => toggle("keypad") },
+    { key: "P", run: () => void toggleRecording(call) },
+    { key: "E", run: () => void hangUp(call) },
+  ]);
+  const record = { on: t("Pause recording"), paused: t("Resume recording"), off: t("Record") }[call.interaction.recording];
+  return (
+    <div className="flex flex-col gap-4">
+      <Header call={call} />
+      <Toolbar aria-label={t("Call")} className="flex flex-wrap gap-2">
+        <Button look={call.held ? "on" : "plain"} busy="hold" hotkey="H" aria-pressed={call.held} icon={call.held ? <Play size={15} aria-hidden /> : <Pause size={15} aria-hidden />} onPress={() => void toggleHold(call)}>
+          {call.held ? t("Resume") : t("Hold")}
+        </Button>
+        <Button look={muted ? "on" : "plain"} busy="mute" hotkey="M" aria-pressed={muted} icon={muted ? <MicOff size={15} aria-hidden /> : <Mic size={15} aria-hidden />} onPress={() => void toggleMute(call)}>
+          {muted ? t("Unmute") : t("Mute")}
+        </Button>
+        <Button look={panel === "transfer" ? "on" : "plain"} hotkey="T" aria-expanded={panel === "transfer"} icon={<ArrowRightLeft size={15} aria-hidden />} onPress={() => toggle("transfer")}>
+          {t("Transfer")}
+        </Button>
+        <Button look={panel === "keypad" ? "on" : "plain"} hotkey="K" aria-expanded={panel === "keypad"} icon={<Grid3x3 size={15} aria-hidden />} onPress={() => toggle("keypad")}>
+          {t("Keypad")}
+        </Button>
+        <Button look={call.interaction.recording === "paused" ? "on" : "plain"} busy="record" hotkey="P" icon={call.interaction.recording === "on" ? <CirclePause size={15} aria-hidden /> : <Radio size={15} aria-hidden />} onPress={() => void toggleRecording(call)}>
+          {record}
+        </Button>
+        <Button busy="park" onPress={() => void park(call)}>
+          {t("Park")}
+        </Button>
+        <Button look="danger" busy="end" hotkey="E" icon={<PhoneOff size={15} aria-hidden />} onPress={() => void hangUp(call)} className="ms-auto">
+          {t("Hang up")}
+        </Button>
+      </Toolbar>
+      {call.consulted ? <Consulting call={call} /> : null}
+      {panel === "transfer" ? <TransferPanel call={call} onDone={() => setPanel(null)} /> : null}
+      {panel === "keypad" ? <Keypad call={call} /> : null}
+      <Parties call={call} />
+      <Card title={t("What happened")}>
+        <div className="p-3">
+          <Trail interaction={call.interaction.id} />
+        </div>
+      </Card>
+    </div>
+  );
+}
+
+function Header(props: { call: MyCall }) {
+  const { interaction, leg, held } = props.call;
+  const queueName = useNames("queues");
+  const plain = interaction.direction === "outbound" ? address(interaction.to) : address(interaction.from);
+  const name = customer(interaction);
+  return (
+    <header className="flex flex-wrap items-center gap-x-4 gap-y-2" data-call={interaction.id}>
+      <span className="flex size-12 items-center justify-center rounded-full bg-accent-soft text-accent">
+        <UserRound size={22} aria-hidden />
+      </span>
+      <div className="min-w-0 flex-1">
+        <h1 className="truncate text-xl leading-7 font-semibold">{name}</h1>
+        <p className="truncate text-muted">
+          {name !== plain ? `${plain} · ` : ""}
+          {interaction.queue ? queueName(interaction.queue) : interaction.direction === "outbound" ? t("Outbound") : t("Direct call")}
+          {interaction.direction === "inbound" ? ` · ${t("called {number}", { number: address(interaction.to) })}` : ""}
+        </p>
+      </div>
+      <div className="flex items-center gap-2">
+        {interaction.recording === "on" ? (
+          <Badge tone="bad">
+            <span className="size-1.5 rounded-full bg-current" aria-hidden="true" />
+            {t("Recording")}
+          </Badge>
+        ) : null}
+        {interaction.recording === "paused" ? <Badge tone="warn">{t("Recording paused")}</Badge> : null}
+        {held ? <Badge tone="warn">{t("On hold")}</Badge> : <Badge tone={leg.status === "connected" ? "good" : "info"}>{statusWord(leg.status)}</Badge>}
+        <Clock since={leg.since} className="min-w-16 text-end text-xl font-semibold" />
+      </div>
+    </header>
+  );
+}
+
+function Consulting(props: { call: MyCall }) {
+  const { consulted } = props.call;
+  const agentName = useNames("agents");
+  useHotkeys([
+    { key: "C", run: () => void completeTransfer(props.call) },
+    { key: "J", run: () => void joinAll(props.call) },
+    { key: "B", run: () => void backToCaller(props.call) },
+  ]);
+  if (!consulted) return null;
+  const ready = consulted.status === "connected";
+  const name = consulted.agent ? agentName(consulted.agent) : address(consulted.address);
+  return (
+    <section aria-label={t("Consultation")} className="flex flex-wrap items-center gap-2 rounded-lg border border-accent bg-accent-soft p-3">
+      <p className="me-auto font-medium">
+        {ready ? t("You speak with {name}", { name }) : t("Calling {name}", { name })} <span className="ms-1 font-normal text-muted">{t("The caller hears music.")}</span>
+      </p>
+      <Button look="primary" isDisabled={!ready} busy="complete" hotkey="C" icon={<ArrowRightLeft size={15} aria-hidden />} onPress={() => void completeTransfer(props.call)}>
+        {t("Complete transfer")}
+      </Button>
+      <Button isDisabled={!ready} busy="merge" hotkey="J" icon={<UsersRound size={15} aria-hidden />} onPress={() => void joinAll(props.call)}>
+        {t("Join all")}
+      </Button>
+      <Button busy="cancel-consult" hotkey="B" icon={<Undo2 size={15} aria-hidden />} onPress={() => void backToCaller(props.call)}>
+        {t("Back to caller")}
+      </Button>
+    </section>
+  );
+}
+
+const KEYS = [..."123456789*0#"];
+
+function Keypad(props: { call: MyCall }) {
+  const [sent, setSent] = useState("");
+  const press = (key: string) => {
+    setSent((s) => (s + key).slice(-24));
+    void digits(props.call, key);
+  };
+  useEffect(() => {
+    const typed = (event: KeyboardEvent) => {
+      const field = event.target instanceof HTMLElement && event.target.matches("input, textarea");
+      if (event.altKey || event.ctrlKey || event.metaKey || field || !KEYS.includes(event.key)) return;
+      setSent((s) => (s + event.key).slice(-24));
+      void digits(props.call, event.key);
+    };
+    window.addEventListener("keydown", typed);
+    return () => window.removeEventListener("keydown", typed);
+  }, [props.call]);
+  return (
+    <section aria-label={t("Keypad")} className="flex w-56 flex-col gap-2 rounded-lg border border-line bg-surface p-3">
+      <p className="h-6 truncate text-center font-mono" aria-live="polite">
+        {sent || <span className="font-sans text-xs text-muted">{t("Keys go to the other side.")}</span>}
+      </p>
+      <div className="grid grid-cols-3 gap-1.5" dir="ltr">
+        {KEYS.map((key) => (
+          <Button key={key} size="large" className="px-0! text-base" onPress={() => press(key)}>
+            {key}
+          </Button>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function Parties(props: { call: MyCall }) {
+  const own = useSession()?.agent;
+  const agentName = useNames("agents");
+  const { interaction } = props.call;
+  const legs = interaction.legs.filter((l) => l.status !== "disconnected");
+  return (
+    <ul aria-label={t("In the call")} className="grid grid-cols-[repeat(auto-fill,minmax(15rem,1fr))] gap-2">
+      {legs.map((l) => (
+        <li key={l.id} className="flex items-center gap-3 rounded-lg border border-line bg-surface px-3 py-2">
+          <span className="min-w-0 flex-1">
+            <span className="block truncate font-medium">{l.agent ? agentName(l.agent) : address(l.address, l.role === "customer" ? interaction.from_name : null)}</span>
+            <span className="block text-xs text-muted">{l.agent && l.agent === own ? t("You") : roleWord(l.role)}</span>
+          </span>
+          {l.held ? <Badge tone="warn">{t("On hold")}</Badge> : null}
+          {l.muted ? <Badge tone="warn">{t("Muted")}</Badge> : null}
+          <Badge tone={l.status === "connected" ? "good" : "info"}>{statusWord(l.status)}</Badge>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,88 @@
+// Events move the live state as the next document would have it.
+
+import { expect, test } from "vitest";
+import { apply, emptyState, type LiveState } from "../src/lib/live-reduce";
+import type { LiveAgent, LiveQueue, StreamEvent } from "../src/lib/live-types";
+
+const CALL = "int_1";
+let n = 0;
+const at = (): string => new Date(Date.UTC(2026, 0, 2, 3, 4, n++)).toISOString();
+
+function event(type: string, data: Record<string, unknown>, subject = CALL): StreamEvent {
+  const time = at();
+  return { specversion: "1.0", id: `${subject}/${n}`, type, time, subject, sequence: n, cursor: String(n), data };
+}
+
+function floor(): LiveState {
+  const state = emptyState();
+  const agent: LiveAgent = { id: "agt_1", presence: "available", state: "idle", since: at(), phone_reachable: true, desktop: true, offers: [], interaction: null, leg: null };
+  const queue: LiveQueue = { id: "que_1", waiting: 0, longest_wait_ms: 0, agents_signed_in: 1, agents_available: 1, entered: 0, answered: 0, abandoned: 0 };
+  state.agents.set(agent.id, agent);
+  state.queues.set(queue.id, queue);
+  return state;
+}
+
+const number = { kind: "number", value: "+15557001" };
+const begin = () => [
+  event("interaction.started", { direction: "inbound", from: number, from_name: "Ann", to: number }),
+  event("leg.added", { leg: "leg_c", role: "customer", address: number, agent: null }),
+  event("leg.answered", { leg: "leg_c" }),
+  event("queue.entered", { queue: "que_1", priority: 0, position: 1, wait_estimate_ms: 9_000 }),
+];
+const offered = () => event("offer.made", { offer: "off_1", agent: "agt_1", queue: "que_1", deadline: at() });
+
+test("a call from the queue to its end", () => {
+  const state = floor();
+  const agent = () => state.agents.get("agt_1")!;
+  for (const e of begin()) expect(apply(state, e).stale).toBeFalsy();
+  expect(state.interactions.get(CALL)).toMatchObject({ waiting: true, queue: "que_1", from_name: "Ann" });
+  expect(state.queues.get("que_1")).toMatchObject({ entered: 1, wait_estimate_ms: 9_000 });
+  apply(state, offered());
+  expect(agent().offers).toHaveLength(1);
+  for (const e of [
+    event("leg.added", { leg: "leg_a", role: "agent", address: number, agent: "agt_1" }),
+    event("offer.ended", { offer: "off_1", agent: "agt_1", how: "accepted" }),
+    event("agent.state_changed", { agent: "agt_1", state: "interacting", interaction: CALL }, "agt_1"),
+    event("leg.answered", { leg: "leg_a" }),
+    event("queue.left", { queue: "que_1", exit: "answered", waited_ms: 4_000 }),
+    event("recording.started", { recording: "rec_1" }),
+    event("leg.held", { leg: "leg_c", by_far_end: false }),
+  ])
+    apply(state, e);
+  expect(agent()).toMatchObject({ state: "interacting", interaction: CALL, leg: "leg_a", offers: [] });
+  expect(state.interactions.get(CALL)).toMatchObject({ waiting: false, recording: "on" });
+  expect(state.interactions.get(CALL)?.legs.find((l) => l.id === "leg_c")?.held).toBe(true);
+  for (const e of [event("leg.ended", { leg: "leg_a", reason: "hung_up" }), event("wrap_up.started", { agent: "agt_1", until: at() }), event("agent.state_changed", { agent: "agt_1", state: "wrap_up", interaction: CALL }, "agt_1"), event("interaction.ended", { reason: "hung_up" })]) apply(state, e);
+  expect(agent()).toMatchObject({ state: "wrap_up", leg: null });
+  expect(agent().wrap_up_until).toBeTruthy();
+  expect(state.interactions.size).toBe(0);
+});
+
+test("what is not known asks for the document", () => {
+  const state = floor();
+  expect(apply(state, offered()).stale).toBe(true);
+  expect(apply(state, event("leg.answered", { leg: "leg_x" }, "int_unknown")).stale).toBe(true);
+  expect(apply(state, event("something.new", {}))).toEqual({});
+});
+
+test("the same event twice changes nothing more", () => {
+  const state = floor();
+  for (const e of begin()) apply(state, e);
+  const added = event("leg.added", { leg: "leg_a", role: "agent", address: number, agent: "agt_1" });
+  apply(state, added);
+  apply(state, added);
+  expect(state.interactions.get(CALL)?.legs).toHaveLength(2);
+  const offer = offered();
+  apply(state, offer);
+  apply(state, offer);
+  expect(state.agents.get("agt_1")?.offers).toHaveLength(1);
+});
+
+test("changed rows are new objects, others stay the same", () => {
+  const state = floor();
+  for (const e of begin()) apply(state, e);
+  const [agent, call] = [state.agents.get("agt_1"), state.interactions.get(CALL)];
+  apply(state, event("leg.muted", { leg: "leg_c", muted: true }));
+  expect(state.agents.get("agt_1")).toBe(agent);
+  expect(state.interactions.get(CALL)).not.toBe(call);
+});
