@@ -8,7 +8,6 @@ use crate::operation::{self, Api};
 use crate::problem::Reply;
 use crate::schema::vocabulary as published;
 use crate::state::ApiState;
-use crate::stream::cloud_event::readable_times;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use cp_store::{PAGE_ROWS_MAX, Store, StoreError};
@@ -259,7 +258,9 @@ impl Found {
         let mut body = serde_json::to_value(best).expect("a fact is plain data");
         body["age_s"] = now.since(best.at).as_secs().into();
         let mut facts = serde_json::to_value(&self.facts).expect("facts are plain data");
-        readable_times(&mut facts);
+        for (shown, fact) in facts.as_array_mut().into_iter().flatten().zip(&self.facts) {
+            shown["at"] = fact.at.to_rfc3339().into();
+        }
         let nothing = (Value::Null, Value::Null, Value::Null, json!([]));
         let (verdict, code, attestation, diversions) = match &self.judged {
             Some(Event::IdentityJudged {
@@ -280,7 +281,7 @@ impl Found {
         body["code"] = code;
         body["attestation"] = attestation;
         body["diversions"] = diversions;
-        readable_times(&mut body);
+        body["at"] = best.at.to_rfc3339().into();
         body["facts"] = facts;
         body
     }

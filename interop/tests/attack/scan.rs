@@ -79,11 +79,8 @@ fn strangers_learn_nothing_by_any_method() {
                 None,
             );
             answer.map(|a| {
-                (
-                    a.status,
-                    a.headers("Server").count(),
-                    a.headers("User-Agent").count(),
-                )
+                let product = format!("{} {}", a.header("Server"), a.header("User-Agent"));
+                (a.status, product)
             })
         };
         let (there, not_there) = (ask("1001", 1), ask("7777", 2));
@@ -95,10 +92,9 @@ fn strangers_learn_nothing_by_any_method() {
             greeted || status == 0 || status >= 400,
             "{method}: {status}"
         );
-        assert!(
-            there.is_none_or(|t| t.1 + t.2 == 0),
-            "{method} tells the product"
-        );
+        // The name of the product may be told, its version not.
+        let version = there.is_some_and(|t| t.1.contains(|c: char| c.is_ascii_digit()));
+        assert!(!version, "{method} tells a version");
     }
     assert!(server.trails().is_empty(), "a stranger made an interaction");
 }

@@ -67,6 +67,7 @@ pub struct PhoneSpec {
     pub may_dial_out: bool,
     #[serde(default)]
     pub forward: Option<Forward>,
+    #[serde(default)]
     pub device: cp_vocab::model::Device,
 }
 
