@@ -1,7 +1,7 @@
 //! The keys that seal secrets in the database, and the commands about them and the audit log.
 
 use crate::config::Config;
-use crate::serve::{database, make_data_folder};
+use crate::serve::make_data_folder;
 use anyhow::{Context, Result, bail};
 use cp_store::{Options, PageRequest, SqliteStore, Store, Vault};
 use std::fs::{File, OpenOptions};
@@ -9,6 +9,11 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The database file.
+pub(crate) fn database(config: &Config) -> std::path::PathBuf {
+    config.data.join("crosspoint.db")
+}
 
 /// Where the keys are when nothing else is said.
 fn key_file(config: &Config) -> PathBuf {

@@ -219,15 +219,11 @@ async fn sweep(store: Arc<dyn Store>, clock: Clock) {
     }
 }
 
-pub(crate) fn database(config: &Config) -> std::path::PathBuf {
-    config.data.join("crosspoint.db")
-}
-
 fn open_store(config: &Config, ids: &mut IdSource, clock: Clock) -> Result<Arc<dyn Store>> {
     let options = Options {
         durability: config.durability,
         vault: Some(Arc::new(secrets::vault(config)?)),
-        ..Options::at(database(config))
+        ..Options::at(secrets::database(config))
     };
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options)?);
     if let Some(path) = &config.provision {
