@@ -22,6 +22,8 @@ pub(super) const TCP_TOKEN: u64 = u64::MAX - 2;
 const CONNECTION_TOKEN: u64 = 1 << 62;
 /// Batches of datagrams read in one round: other sockets wait for it.
 const BATCHES_PER_ROUND: usize = 4;
+/// Ports tried for UDP and TCP together before the start is given up.
+const ANY_PORT_TRIES: usize = 16;
 /// TCP connections at most; further ones are closed at once.
 const CONNECTIONS_MAX: usize = 2_048;
 /// New connections taken in one round.
@@ -58,6 +60,19 @@ pub(super) struct Browsers {
     pub(super) addresses: PeerAddresses,
 }
 
+/// Whatever port is free for both: the system picks it for UDP, and its number may be taken for TCP.
+fn any_port(config: &BrowserConfig) -> Result<(UdpSocket, Option<TcpListener>), EdgeError> {
+    let any = SocketAddr::new(config.addr, 0);
+    let mut bound = sockets(any, config.tcp);
+    for _ in 1..ANY_PORT_TRIES {
+        if bound.is_ok() {
+            break;
+        }
+        bound = sockets(any, config.tcp);
+    }
+    bound
+}
+
 impl Browsers {
     /// Binds the ports of worker `worker`.
     pub(super) fn bind(config: &BrowserConfig, worker: u16) -> Result<Self, EdgeError> {
@@ -77,8 +92,9 @@ impl Browsers {
                     port = wanted,
                     "taken by another process; browsers get any port"
                 );
-                sockets(SocketAddr::new(config.addr, 0), config.tcp)?
+                any_port(config)?
             }
+            bound if wanted == 0 && bound.is_err() => any_port(config)?,
             bound => bound?,
         };
         let local = udp
