@@ -35,6 +35,29 @@ pub trait Backend: Send + Sync + 'static {
     fn pusher(&self) -> Option<&dyn Pusher> {
         None
     }
+
+    /// What asks identity providers; `None` where nothing outside is reachable.
+    fn outside(&self) -> Option<&dyn Outside> {
+        None
+    }
+}
+
+/// Asks identity providers over HTTP. Whoever implements it keeps requests off private addresses.
+pub trait Outside: Send + Sync {
+    /// The body of a 200 answer to GET.
+    fn get<'a>(
+        &'a self,
+        url: &'a str,
+        authorization: Option<String>,
+    ) -> BoxFuture<'a, Result<Vec<u8>, String>>;
+
+    /// The status and body of the answer to a form that was posted.
+    fn post_form<'a>(
+        &'a self,
+        url: &'a str,
+        authorization: Option<String>,
+        form: String,
+    ) -> BoxFuture<'a, Result<(u16, Vec<u8>), String>>;
 }
 
 /// Sends Web Push (S3.1).

@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cp_store::{
-    Change, ConfigId, Edit, Entity, Store, StoreError, StoreExt, StoredResponse, Version, Versioned,
+    Change, ConfigId, Entity, Store, StoreError, StoreExt, StoredResponse, Version, Versioned,
 };
 use cp_vocab::id::TypedId;
 use cp_vocab::model::Snapshot;
@@ -79,6 +79,8 @@ pub(crate) trait Resource: Send + Sync + 'static {
     ) -> Result<(), StoreError> {
         Ok(())
     }
+    /// Whether a session must have been proven lately to change these rows.
+    const STEP_UP: bool = false;
     /// Whether the engine works from these rows.
     const IN_SNAPSHOT: bool = true;
 }
@@ -98,6 +100,8 @@ pub(crate) fn add<R: Resource>(api: &mut Api) {
     api.add(
         operation::post(R::PATHS.0, R::IDS[1], R::TAG, &format!("Make a {noun}"))
             .needs(R::WRITE)
+            .step_up_if(R::STEP_UP)
+            .audited_by_edit()
             .body::<R::Input>()
             .idempotent_edit()
             .replies_row::<R::Input>(201, R::SCHEMA, "Made"),
@@ -139,10 +143,12 @@ pub(crate) fn add_changing<R: Resource>(api: &mut Api) {
     let (item, noun) = (R::PATHS.1, noun::<R>());
     api.add(
         operation::patch(item, R::IDS[3], R::TAG, &format!("Change a {noun}"))
-            .describe("A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.")
+            .describe("A merge patch (RFC 7396).")
             .needs(R::WRITE)
+            .step_up_if(R::STEP_UP)
+            .audited_by_edit()
             .path_id(R::Id::PREFIX)
-            .header("If-Match", "The row's `ETag`.")
+            .if_match()
             .merge_patch::<R::Input>()
             .replies_row::<R::Input>(200, R::SCHEMA, "Changed"),
         change::<R>,
@@ -159,8 +165,10 @@ pub(crate) fn add_removing<R: Resource>(api: &mut Api) {
         )
         .describe("409 while others name it.")
         .needs(R::WRITE)
+        .step_up_if(R::STEP_UP)
+        .audited_by_edit()
         .path_id(R::Id::PREFIX)
-        .header("If-Match", "The row's `ETag`.")
+        .if_match()
         .empty("Removed"),
         remove::<R>,
     );
@@ -252,7 +260,7 @@ fn make<R: Resource>(
         updated_at: now,
         row: row.clone(),
     });
-    let mut edit = Edit::new(caller.tenant, caller.actor(), now);
+    let mut edit = caller.edit(now);
     edit.idempotency = key.map(|k| k.keeping(made_response(&body)));
     let mut changes = R::mirrored(&snapshot, id, Some(&row));
     changes.insert(0, Change::Create(row.into()));
@@ -329,7 +337,7 @@ fn patch_row<R: Resource>(
             expected: Some(before.version),
         },
     );
-    let versions = store.apply(Edit::new(caller.tenant, caller.actor(), now), changes)?;
+    let versions = store.apply(caller.edit(now), changes)?;
     R::settled(store, &before.row, Some(&row))?;
     let after = Versioned {
         version: versions.first().copied().unwrap_or_default(),
@@ -357,7 +365,7 @@ async fn remove<R: Resource>(
                 id: id.into(),
                 expected,
             });
-            store.apply(Edit::new(caller.tenant, caller.actor(), now), changes)?;
+            store.apply(caller.edit(now), changes)?;
             R::settled(store, &before.row, None)?;
             Ok(())
         })

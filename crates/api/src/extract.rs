@@ -175,13 +175,15 @@ pub(crate) fn etag(version: Version) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{}\"", version.0)).expect("digits are header text")
 }
 
-/// The version named by `If-Match`: none without the header or with `*`.
+/// The version named by `If-Match`: none with `*`, which asks for whatever is there.
 ///
 /// # Errors
-/// 412 when it names something that was never a version of ours.
+/// 428 without the header: two people who edit at once would overwrite each other unseen. 412 when
+/// it names something that was never a version of ours.
 pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<Version>, Problem> {
     let Some(value) = headers.get(header::IF_MATCH) else {
-        return Ok(None);
+        let detail = "Send If-Match with the ETag you read, so that nobody's change is overwritten; * takes any version";
+        return Err(Problem::new(Code::PreconditionRequired, detail));
     };
     let text = value.to_str().unwrap_or("").trim();
     if text == "*" {
@@ -290,7 +292,8 @@ mod tests {
         };
         assert_eq!(with("\"3\""), Ok(Some(Version(3))));
         assert_eq!(with("*"), Ok(None));
-        assert_eq!(if_match(&HeaderMap::new()), Ok(None));
+        let without = if_match(&HeaderMap::new()).unwrap_err();
+        assert_eq!(without.code, Code::PreconditionRequired);
         for bad in ["3", "\"x\"", "W/\"3\""] {
             assert_eq!(
                 with(bad).unwrap_err().code,

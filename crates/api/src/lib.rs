@@ -22,6 +22,7 @@ mod live;
 mod openapi;
 mod operation;
 mod ops;
+mod people;
 pub mod privacy;
 mod problem;
 mod proof;
@@ -31,14 +32,16 @@ mod references;
 mod reports;
 mod resource;
 mod schema;
+mod scim;
 mod session;
 mod state;
 mod stream;
 mod webrtc;
 
-pub use backend::{Backend, Check, PushRefused, Pusher, Readiness};
+pub use backend::{Backend, Check, Outside, PushRefused, Pusher, Readiness};
 pub use http::serve::serve;
 pub use openapi::{openapi, openapi_text};
+pub use people::SETUP_TOKEN_BYTES;
 pub use problem::{FieldError, Problem};
 /// Tokens for customers' pages.
 pub mod customer {
@@ -56,6 +59,8 @@ use cp_vocab::Code;
 pub(crate) fn operations() -> operation::Api {
     let mut api = operation::Api::default();
     session::add(&mut api);
+    people::add(&mut api);
+    scim::add(&mut api);
     live::add(&mut api);
     identity::add(&mut api);
     interactions::add(&mut api);

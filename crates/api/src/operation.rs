@@ -1,7 +1,7 @@
 //! The table of operations: each is added once and becomes a route, a permission gate and a part
 //! of the OpenAPI document, so that the three cannot disagree.
 
-use crate::auth::gate::{Access, Gate, Gates, Idempotence};
+use crate::auth::gate::{Access, Audited, Gate, Gates, Idempotence};
 use crate::auth::permission::Permission;
 use crate::state::ApiState;
 use axum::Router;
@@ -20,6 +20,8 @@ pub(crate) struct Op {
     summary: String,
     description: String,
     access: Access,
+    step_up: bool,
+    audit: Audited,
     idempotence: Idempotence,
     parameters: Vec<Value>,
     body: Option<Value>,
@@ -35,6 +37,12 @@ fn op(
     summary: &str,
 ) -> Op {
     Op {
+        audit: if method == Method::GET {
+            Audited::No
+        } else {
+            Audited::Yes
+        },
+        step_up: false,
         method,
         path,
         id,
@@ -87,6 +95,29 @@ impl Op {
         self.access = Access::AnyOf(any_of);
         self
     }
+    /// A person's session must have been proven lately (403 `step_up_required` otherwise).
+    pub(crate) fn step_up(self) -> Self {
+        self.step_up_if(true)
+    }
+    pub(crate) fn step_up_if(mut self, wanted: bool) -> Self {
+        self.step_up |= wanted;
+        self
+    }
+    /// The change itself writes the audit entry; the gate only those of refusals.
+    pub(crate) fn audited_by_edit(mut self) -> Self {
+        self.audit = Audited::Refusals;
+        self
+    }
+    /// Written into the audit log though it changes nothing.
+    pub(crate) fn audited(mut self) -> Self {
+        self.audit = Audited::Yes;
+        self
+    }
+    /// Not written into the audit log: it changes nothing, or writes its own entry.
+    pub(crate) fn unaudited(mut self) -> Self {
+        self.audit = Audited::No;
+        self
+    }
     /// Honours `Idempotency-Key`; the gate keeps the answer.
     pub(crate) fn idempotent(mut self) -> Self {
         self.idempotence = Idempotence::Gate;
@@ -128,6 +159,15 @@ impl Op {
         }));
         self
     }
+    /// An edit of what was read: 428 without `If-Match`, 412 when it changed since.
+    pub(crate) fn if_match(mut self) -> Self {
+        self.parameters.push(json!({
+            "name": "If-Match", "in": "header", "required": true,
+            "description": "The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.",
+            "schema": { "type": "string" }, "example": "\"3\"",
+        }));
+        self
+    }
     /// `limit` and `cursor`.
     pub(crate) fn paged(self) -> Self {
         let limit = json!({ "type": "integer", "minimum": 1, "maximum": cp_store::PAGE_ROWS_MAX, "default": 50 });
@@ -147,6 +187,17 @@ impl Op {
         let schema = self.schema_of::<T>();
         self.body =
             Some(json!({ "required": required, "content": { mime: { "schema": schema } } }));
+        self
+    }
+    /// A form with these text fields.
+    pub(crate) fn form(mut self, mime: &str, fields: &[&str]) -> Self {
+        let text = json!({ "type": "string" });
+        let properties: Map<String, Value> = fields
+            .iter()
+            .map(|f| ((*f).to_string(), text.clone()))
+            .collect();
+        let schema = json!({ "type": "object", "properties": properties });
+        self.body = Some(json!({ "required": true, "content": { mime: { "schema": schema } } }));
         self
     }
     /// A merge patch (RFC 7396) of `T`: any part of it.
@@ -225,6 +276,9 @@ impl Op {
         if !self.description.is_empty() {
             value["description"] = json!(self.description);
         }
+        if self.step_up {
+            value["x-step-up"] = json!(true);
+        }
         if let Some(body) = &self.body {
             value["requestBody"] = body.clone();
         }
@@ -257,7 +311,10 @@ impl Api {
         let filter = MethodFilter::try_from(op.method.clone()).expect("a method of the table");
         self.router = std::mem::take(&mut self.router).route(op.path, on(filter, handler));
         let gate = Gate {
+            id: op.id,
             access: op.access,
+            step_up: op.step_up,
+            audit: op.audit,
             idempotence: op.idempotence,
         };
         let before = self.gates.insert(op.method.clone(), op.path, gate);

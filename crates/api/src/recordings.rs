@@ -77,6 +77,7 @@ pub(crate) fn add(api: &mut Api) {
             "Hear it",
         )
         .describe("WAV with a channel per side. Answers `Range`.")
+        .audited()
         .needs(READ)
         .path_id(RecordingId::PREFIX)
         .header("Range", "One range of bytes.")

@@ -2,10 +2,11 @@
 //! their kind in their prefix.
 
 use crate::problem::FieldError;
-use cp_store::{Store, StoreError, StoreExt, User};
+use cp_store::{CustomRole, Entity, IdentityProvider, Store, StoreError, StoreExt, User};
 use cp_vocab::model::Snapshot;
-use cp_vocab::{PersonId, TenantId, UserId};
+use cp_vocab::{IdentityProviderId, PersonId, RoleId, TenantId, UserId};
 use serde_json::Value;
+use std::str::FromStr;
 
 /// A fault for each id in `document` that names nothing of this tenant.
 pub(crate) fn missing(
@@ -75,6 +76,9 @@ fn exists(
         "phn" => among!(phones),
         "cnf" => among!(conferences),
         "wuc" => among!(wrap_up_codes),
+        "usr" => kept::<User, UserId>(store, tenant, id)?,
+        "rol" => kept::<CustomRole, RoleId>(store, tenant, id)?,
+        "idp" => kept::<IdentityProvider, IdentityProviderId>(store, tenant, id)?,
         "sch" => among!(schedules),
         "crt" => among!(certificates),
         "brd" => among!(brands),
@@ -85,15 +89,23 @@ fn exists(
                 .is_some_and(|p| p.row.id == person),
             Err(_) => false,
         },
-        "usr" => match id.parse::<UserId>() {
-            Ok(user) => match store.get::<User>(tenant, user) {
-                Ok(_) => true,
-                Err(StoreError::NotFound { .. }) => false,
-                Err(e) => return Err(e),
-            },
-            Err(_) => false,
-        },
         // A text that only looks like an id (a name of 30 letters) is no reference.
         _ => true,
     })
+}
+
+/// Rows that the engine does not know, looked up in the store.
+fn kept<T: Entity<Id = I>, I: FromStr + Copy + Into<cp_store::ConfigId>>(
+    store: &dyn Store,
+    tenant: TenantId,
+    id: &str,
+) -> Result<bool, StoreError> {
+    let Ok(id) = id.parse::<I>() else {
+        return Ok(false);
+    };
+    match store.get::<T>(tenant, id) {
+        Ok(_) => Ok(true),
+        Err(StoreError::NotFound { .. }) => Ok(false),
+        Err(e) => Err(e),
+    }
 }

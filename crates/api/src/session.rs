@@ -1,11 +1,12 @@
 //! Signing in, renewing, signing out, changing one's password.
 
-use crate::auth::gate::{cookie_name, session_cookie};
+use crate::auth::gate::{SUSPENDED, cookie_name, permissions_of, session_cookie, source};
 use crate::auth::permission::Permissions;
-use crate::auth::{Caller, Principal, password, token};
+use crate::auth::{Caller, Principal, audit, password, token};
 use crate::extract::Body;
 use crate::http::connection::Connection;
 use crate::operation::{self, Api};
+use crate::people::{Factors, SecondFactorNeeded, needed};
 use crate::problem::{FieldError, Problem, Reply};
 use crate::schema::vocabulary as published;
 use crate::state::ApiState;
@@ -13,9 +14,11 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cp_store::{Edit, Role, Session, StoreExt, User};
-use cp_vocab::{Code, Command, Pii, SessionId, TenantId, UserId};
+use cp_store::{AuditEntry, Edit, Origin, Role, Session, StoreExt, User};
+use cp_vocab::command::Actor;
+use cp_vocab::{Code, Command, Pii, RoleId, SessionId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::net::IpAddr;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -67,8 +70,15 @@ pub(crate) struct SessionView {
     pub(crate) name: String,
     #[schema(value_type = Vec<published::Role>)]
     pub(crate) roles: Vec<Role>,
+    #[schema(value_type = Vec<published::RoleId>)]
+    pub(crate) custom_roles: Vec<RoleId>,
     #[schema(value_type = Vec<String>)]
     pub(crate) permissions: Permissions,
+    /// When the person last proved who they are; dangerous changes want it to be recent.
+    pub(crate) proved_at: String,
+    /// `passkey`, `totp`, `recovery_code`: what the person can prove the session again with;
+    /// empty: the password.
+    pub(crate) second_factors: Vec<&'static str>,
     /// The agent this person is, when they are one.
     #[schema(value_type = Option<published::AgentId>)]
     pub(crate) agent: Option<cp_vocab::AgentId>,
@@ -87,8 +97,13 @@ pub(crate) fn add(api: &mut Api) {
     let tag = "Sessions";
     api.add(
         operation::post("/v1/sessions", "signIn", tag, "Sign in")
-            .describe("Repeated failures are answered 429 with Retry-After, whether the name exists or not.")
+            .describe(
+                "Repeated failures are answered 429 with Retry-After, whether the name exists or not. Who has a passkey or \
+                 an authenticator app is answered 202: send the second factor to `/v1/sessions/second-factor`.",
+            )
             .open()
+            .unaudited()
+            .replies::<SecondFactorNeeded>(202, "The password is right; the second factor is wanted")
             .body::<SignIn>()
             .replies::<SessionView>(201, "Signed in"),
         sign_in,
@@ -138,53 +153,111 @@ async fn sign_in(
     headers: HeaderMap,
     Body(input): Body<SignIn>,
 ) -> Reply {
-    let source = source(&state, connection.as_ref(), &headers);
-    begin(&state, &input.login, source)?;
-    let _turn = state.password_check_turn().await?;
+    let visitor = Visitor::of(&state, connection.as_ref().map(|c| &c.0), &headers);
+    begin(&state, &input.login, visitor.source)?;
+    let turn = state.password_check_turn().await?;
     let (login, kind) = (input.login.clone(), input.kind);
-    let user = state.store(move |s| find(s, &input)).await?;
-    let Some(user) = user else {
+    let (known, right) = state.store(move |s| find(s, &input)).await?;
+    drop(turn);
+    let Some(user) = known.clone().filter(|_| right) else {
         state.0.meters.sign_ins_failed.add(1);
         tracing::warn!("a sign-in failed");
-        let detail =
-            "wrong name or password; if your organisation shares this server, give its domain too";
+        if let Some(user) = &known {
+            visitor
+                .note(&state, user, "session.refused", "password")
+                .await;
+        }
+        let detail = "Wrong name or password. Check both; if your organisation shares this server, give its domain too.";
         return Err(Problem::new(Code::Unauthenticated, detail));
     };
-    state.0.lockout.succeeded(&login, source);
+    state.0.lockout.succeeded(&login, visitor.source);
     if let Some(c) = connection {
         c.proved();
     }
-    open(&state, user, kind, StatusCode::CREATED).await
-}
-
-/// Where a request comes from, as far as that is known.
-pub(crate) fn source(
-    state: &ApiState,
-    connection: Option<&Extension<Connection>>,
-    headers: &HeaderMap,
-) -> Option<IpAddr> {
-    let peer = connection.map(|c| c.remote().ip().to_canonical());
-    if !state.0.settings.behind_proxy {
-        return peer;
+    let factors = Factors::of(&state, &user).await?;
+    if factors.any() {
+        return Ok(needed(&state, &headers, &user, &factors, kind));
     }
-    let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
-    let last = forwarded.and_then(|v| v.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    last.or(peer)
+    open(
+        &state,
+        user,
+        kind,
+        StatusCode::CREATED,
+        visitor.proven(&["pwd"]),
+    )
+    .await
 }
 
-fn begin(state: &ApiState, login: &str, source: Option<IpAddr>) -> Result<(), Problem> {
+/// Who is at the door, before it is known who they are.
+pub(crate) struct Visitor {
+    pub(crate) source: Option<IpAddr>,
+    agent: String,
+}
+
+/// Characters of a `User-Agent` that are kept.
+const AGENT_CHARS_MAX: usize = 200;
+
+impl Visitor {
+    pub(crate) fn of(
+        state: &ApiState,
+        connection: Option<&Connection>,
+        headers: &HeaderMap,
+    ) -> Self {
+        let agent = headers
+            .get(header::USER_AGENT)
+            .and_then(|v| v.to_str().ok());
+        Self {
+            source: source(state, connection, headers),
+            agent: agent
+                .unwrap_or_default()
+                .chars()
+                .take(AGENT_CHARS_MAX)
+                .collect(),
+        }
+    }
+
+    fn address(&self) -> String {
+        self.source.map(|a| a.to_string()).unwrap_or_default()
+    }
+
+    /// What a session says of where it came from, with how its person proved themselves.
+    pub(crate) fn proven(&self, methods: &[&str]) -> Origin {
+        Origin {
+            address: Pii(self.address()),
+            agent: self.agent.clone(),
+            methods: methods.iter().map(|m| (*m).to_string()).collect(),
+        }
+    }
+
+    /// An entry of the audit log about somebody at the door.
+    pub(crate) async fn note(&self, state: &ApiState, user: &User, action: &str, by: &str) {
+        let entry = AuditEntry {
+            tenant: user.tenant,
+            at: state.now(),
+            actor: Actor::User(user.id),
+            action: action.into(),
+            target: user.id.to_string(),
+            address: self.address(),
+            detail: json!({ "by": by }),
+        };
+        audit::keep(state, entry).await;
+    }
+}
+
+pub(crate) fn begin(state: &ApiState, login: &str, source: Option<IpAddr>) -> Result<(), Problem> {
     state
         .0
         .lockout
         .begin(state.now(), login, source)
         .map_err(|wait_s| {
-            let detail = format!("too many failures; wait {wait_s} s");
+            let detail = format!("Too many failed sign-ins. Wait {wait_s} s, then try again; an administrator can set a new password.");
             Problem::new(Code::TooManyRequests, detail).retry_after_s(wait_s)
         })
 }
 
-/// The user, when the password is right. One hash is computed in every case.
-fn find(store: &dyn cp_store::Store, input: &SignIn) -> Reply<Option<User>> {
+/// The user, when there is one of this name, and whether the password is theirs. One hash is
+/// computed in every case.
+fn find(store: &dyn cp_store::Store, input: &SignIn) -> Reply<(Option<User>, bool)> {
     let mut users = store.users_by_login(&input.login)?;
     if let Some(domain) = input.tenant.as_deref().filter(|d| !d.is_empty()) {
         let snapshot = store.snapshot()?;
@@ -197,11 +270,48 @@ fn find(store: &dyn cp_store::Store, input: &SignIn) -> Reply<Option<User>> {
     let user = if users.len() == 1 { users.pop() } else { None };
     let hash = user.as_ref().map(|u| u.row.password_hash.expose().as_str());
     let right = password::verify(hash, &input.password);
-    Ok(user.filter(|_| right).map(|u| u.row))
+    Ok((user.map(|u| u.row), right))
 }
 
 /// Makes a session and answers with it.
-async fn open(state: &ApiState, user: User, kind: SessionKind, status: StatusCode) -> Reply {
+///
+/// # Errors
+/// 403 when the tenant is suspended.
+pub(crate) async fn open(
+    state: &ApiState,
+    user: User,
+    kind: SessionKind,
+    status: StatusCode,
+    origin: Origin,
+) -> Reply {
+    let (secret, session) = make(state, &user, origin).await?;
+    answer(state, &user, &session, &secret, kind, status).await
+}
+
+/// Makes a session; gives its token.
+///
+/// # Errors
+/// 403 when the tenant is suspended.
+pub(crate) async fn make(
+    state: &ApiState,
+    user: &User,
+    origin: Origin,
+) -> Reply<(String, Session)> {
+    let snapshot = state.snapshot().await?;
+    let suspended = |t: &cp_vocab::model::Tenant| t.id == user.tenant && t.suspended;
+    if snapshot.tenants.iter().any(suspended) {
+        return Err(Problem::new(Code::Suspended, SUSPENDED));
+    }
+    let entry = AuditEntry {
+        tenant: user.tenant,
+        at: state.now(),
+        actor: Actor::User(user.id),
+        action: "session.opened".into(),
+        target: user.id.to_string(),
+        address: origin.address.expose().clone(),
+        detail: json!({ "methods": origin.methods }),
+    };
+    audit::keep(state, entry).await;
     let secret = token::generate(token::SESSION_PREFIX);
     let now = state.now();
     let session = Session {
@@ -212,17 +322,30 @@ async fn open(state: &ApiState, user: User, kind: SessionKind, status: StatusCod
         created_at: now,
         seen_at: now,
         expires_at: now + Duration::from_secs(state.0.settings.session_s),
+        proved_at: now,
+        origin,
     };
     let kept = session.clone();
     state.store(move |s| s.session_create(kept)).await?;
-    let mut view = view(state, &session, &user).await?;
+    Ok((secret, session))
+}
+
+async fn answer(
+    state: &ApiState,
+    user: &User,
+    session: &Session,
+    secret: &str,
+    kind: SessionKind,
+    status: StatusCode,
+) -> Reply {
+    let mut view = view(state, session, user).await?;
     match kind {
-        SessionKind::Token => view.token = Some(secret.clone()),
-        SessionKind::Cookie => view.csrf_token = Some(token::csrf(&secret)),
+        SessionKind::Token => view.token = Some(secret.to_string()),
+        SessionKind::Cookie => view.csrf_token = Some(token::csrf(secret)),
     }
     let mut response = (status, axum::Json(view)).into_response();
     if kind == SessionKind::Cookie {
-        set_cookie(state, &mut response, &secret, state.0.settings.session_s);
+        set_cookie(state, &mut response, secret, state.0.settings.session_s);
     }
     Ok(response)
 }
@@ -238,7 +361,10 @@ async fn view(state: &ApiState, session: &Session, user: &User) -> Reply<Session
         login: user.login.expose().clone(),
         name: user.name.expose().clone(),
         roles: user.roles.clone(),
-        permissions: Permissions::of_roles(&user.roles),
+        custom_roles: user.custom_roles.clone(),
+        proved_at: session.proved_at.to_rfc3339(),
+        second_factors: Factors::of(state, user).await?.methods(),
+        permissions: permissions_of(state, user).await?,
         agent: snapshot.agents.iter().find(own).map(|a| a.id),
         tenant: user.tenant,
         tenant_name: tenant.map(|t| t.name.clone()).unwrap_or_default(),
@@ -260,7 +386,12 @@ async fn shown(
     } else {
         SessionKind::Cookie
     };
-    let none = || Problem::new(Code::Forbidden, "an API key has no session");
+    let none = || {
+        Problem::new(
+            Code::Forbidden,
+            "only people who are signed in have a session",
+        )
+    };
     let secret = bearer
         .or_else(|| session_cookie(state, headers))
         .ok_or_else(none)?;
@@ -281,7 +412,14 @@ async fn current(State(state): State<ApiState>, headers: HeaderMap) -> Reply {
 
 async fn renew(State(state): State<ApiState>, headers: HeaderMap) -> Reply {
     let (_, session, user, kind) = shown(&state, &headers).await?;
-    let response = open(&state, user, kind, StatusCode::OK).await?;
+    let (secret, mut renewed) = make(&state, &user, session.origin.clone()).await?;
+    // Renewing proves nothing new.
+    let (id, proved_at) = (renewed.id, session.proved_at);
+    renewed.proved_at = proved_at;
+    state
+        .store(move |s| s.session_proved(id, proved_at))
+        .await?;
+    let response = answer(&state, &user, &renewed, &secret, kind, StatusCode::OK).await?;
     state
         .store(move |s| s.session_end(session.tenant, session.id))
         .await?;
@@ -290,16 +428,17 @@ async fn renew(State(state): State<ApiState>, headers: HeaderMap) -> Reply {
 
 async fn sign_out(State(state): State<ApiState>, caller: Caller) -> Reply {
     let Principal::User { session, .. } = caller.principal else {
-        return Err(Problem::new(Code::Forbidden, "an API key has no session"));
+        return Err(Problem::new(
+            Code::Forbidden,
+            "only people who are signed in have a session",
+        ));
     };
     let tenant = caller.tenant;
     state.store(move |s| s.session_end(tenant, session)).await?;
     if let Some(agent) = caller.agent {
         let end = Command::EndSession { agent, session };
         // The sign-out is done either way; the lease would end by itself.
-        let _ = state
-            .command(tenant, cp_vocab::command::Actor::Agent(agent), end)
-            .await;
+        let _ = state.command(tenant, Actor::Agent(agent), end).await;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_cookie(&state, &mut response, "", 0);
@@ -324,7 +463,7 @@ async fn change_password(
                 return Err(Problem::invalid(vec![fault]));
             }
             row.row.password_hash = Pii(password::hash(&input.new));
-            let edit = Edit::new(tenant, cp_vocab::command::Actor::User(id), now);
+            let edit = Edit::new(tenant, Actor::User(id), now);
             store.update(edit, row.row, Some(row.version))?;
             store.sessions_end_of(tenant, id)?;
             Ok(())
@@ -336,7 +475,7 @@ async fn change_password(
     Ok(response)
 }
 
-fn set_cookie(state: &ApiState, response: &mut Response, value: &str, max_age_s: u64) {
+pub(crate) fn set_cookie(state: &ApiState, response: &mut Response, value: &str, max_age_s: u64) {
     let secure = if state.0.settings.tls { "; Secure" } else { "" };
     let name = cookie_name(state);
     let text =

@@ -2,9 +2,11 @@
 
 use crate::auth::gate::Gates;
 use crate::auth::lockout::Lockout;
+use crate::auth::pending::Pending;
 use crate::auth::token;
 use crate::backend::Backend;
 use crate::ops::Meters;
+use crate::people::Step;
 use crate::problem::{Problem, Reply};
 use crate::stream::Leases;
 use crate::stream::fanout::Fanout;
@@ -45,6 +47,10 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// What people type into a softphone.
     pub sip: SipAddresses,
+    /// Opens `POST /v1/setup` on an empty database; `None` where tenants come from elsewhere.
+    pub setup_token: Option<String>,
+    /// How long a proof of who one is counts for dangerous changes, in seconds.
+    pub step_up_s: u64,
     /// Serve the demo's shop page.
     pub demo_shop: bool,
     /// Calls in the browser.
@@ -80,6 +86,8 @@ impl Default for Settings {
             demo_shop: false,
             webrtc: WebRtcSettings::default(),
             session_s: 12 * 60 * 60,
+            setup_token: None,
+            step_up_s: 15 * 60,
             version: env!("CARGO_PKG_VERSION"),
         }
     }
@@ -96,6 +104,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) ids: Mutex<IdSource>,
     pub(crate) lockout: Lockout,
+    pub(crate) steps: Pending<Step>,
     pub(crate) password_checks: Semaphore,
     pub(crate) store_calls: Arc<Semaphore>,
     pub(crate) meters: Meters,
@@ -135,6 +144,7 @@ impl ApiState {
             clock,
             ids: Mutex::new(IdSource::from_seed(seed)),
             lockout: Lockout::default(),
+            steps: Pending::default(),
             password_checks: Semaphore::new(PASSWORD_CHECKS_MAX),
             store_calls: Arc::new(Semaphore::new(STORE_CALLS_MAX)),
             meters: Meters::default(),
@@ -245,7 +255,7 @@ impl ApiState {
         let busy = || {
             Problem::new(
                 Code::TooManyRequests,
-                "too many people are signing in at once",
+                "Too many people are signing in at once. Try again in two seconds.",
             )
             .retry_after_s(2)
         };

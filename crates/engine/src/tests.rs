@@ -40,6 +40,7 @@ impl Bench {
             domain: String::new(),
             interactions_max: 0,
             record_by_default: false,
+            suspended: false,
             presence_reasons: vec![],
             safety: Default::default(),
         });

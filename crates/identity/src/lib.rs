@@ -23,6 +23,7 @@ pub mod forward;
 pub mod header;
 pub mod json;
 pub mod marks;
+pub mod oidc;
 pub mod passport;
 pub mod proof;
 pub mod rcd;

@@ -2,8 +2,9 @@
 
 use crate::drive::{Handle, Message};
 use crate::metrics::Sources;
+use crate::outside::Fetching;
 use crate::push::Push;
-use cp_api::{Backend, Check, Pusher, Readiness};
+use cp_api::{Backend, Check, Outside, Pusher, Readiness};
 use cp_store::Store;
 use cp_vocab::command::{Command, CommandEnvelope, CommandResult};
 use cp_vocab::event::LogPosition;
@@ -23,15 +24,17 @@ pub struct ServerBackend {
     store: Arc<dyn Store>,
     sources: Arc<Sources>,
     push: Arc<Push>,
+    outside: Fetching,
 }
 
 impl ServerBackend {
-    pub fn new(sources: Arc<Sources>, push: Arc<Push>) -> Self {
+    pub fn new(sources: Arc<Sources>, push: Arc<Push>, client: cp_fetch::Client) -> Self {
         Self {
             handle: sources.handle.clone(),
             store: sources.store.clone(),
             sources,
             push,
+            outside: Fetching(client),
         }
     }
 
@@ -98,6 +101,10 @@ fn interaction_of(command: &Command) -> Option<InteractionId> {
 }
 
 impl Backend for ServerBackend {
+    fn outside(&self) -> Option<&dyn Outside> {
+        Some(&self.outside)
+    }
+
     fn pusher(&self) -> Option<&dyn Pusher> {
         Some(self.push.as_ref())
     }

@@ -59,6 +59,12 @@ pub struct Config {
     pub durability: Durability,
     pub http_listen: SocketAddr,
     pub http_tls: bool,
+    pub http_origins: Vec<String>,
+    pub http_behind_proxy: bool,
+    pub http_step_up_s: u64,
+    /// Keys themselves, from the environment; they win over the file.
+    pub secrets_key: String,
+    pub secrets_key_file: Option<PathBuf>,
     pub sip_udp: Vec<SocketAddr>,
     pub sip_tcp: Vec<SocketAddr>,
     pub sip_tls: Vec<SocketAddr>,
@@ -279,6 +285,11 @@ impl Config {
                 "an address with port",
             ),
             http_tls: r.bool("http.tls"),
+            http_origins: origins(r),
+            http_behind_proxy: r.bool("http.behind_proxy"),
+            http_step_up_s: r.bounded("http.step_up_s", 900, 30..=86_400),
+            secrets_key: r.text("secrets.key").to_string(),
+            secrets_key_file: r.optional("secrets.key_file", "a path"),
             sip_udp: r.list("sip.udp", address),
             sip_tcp: r.list("sip.tcp", address),
             sip_tls: r.list("sip.tls", address),
@@ -413,6 +424,24 @@ impl Config {
     }
 }
 
+/// Scheme, host and port, as a browser's Origin header spells it.
+fn origins(r: &mut Reader) -> Vec<String> {
+    let origins: Vec<String> = r.list("http.origins", "an origin");
+    for origin in &origins {
+        let rest = origin
+            .strip_prefix("https://")
+            .or_else(|| origin.strip_prefix("http://"));
+        let fine = |h: &str| !h.is_empty() && !h.contains(['/', '?', '#', '@', '*', ' ']);
+        if !rest.is_some_and(fine) || origin.to_ascii_lowercase() != *origin {
+            let what = format!(
+                "{origin:?} is not an origin such as https://desk.example (lower case, no path)"
+            );
+            r.problem("http.origins", what);
+        }
+    }
+    origins
+}
+
 /// Which port browsers come to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WebRtcPort {
@@ -514,6 +543,24 @@ mod tests {
                 .to_string()
                 .starts_with("the configuration has 10 errors:")
         );
+    }
+
+    #[test]
+    fn origins_are_whole_and_nothing_else() {
+        let c = load("[http]\norigins = [\"https://a.example\", \"http://b.example:8443\"]\nbehind_proxy = true\n", &[]).unwrap();
+        assert_eq!(c.http_origins.len(), 2);
+        assert!(c.http_behind_proxy);
+        for bad in [
+            "desk.example",
+            "https://",
+            "https://a.example/",
+            "https://*.example",
+            "https://A.example",
+            "ftp://a",
+        ] {
+            let file = format!("[http]\norigins = {bad:?}\n");
+            assert_eq!(load(&file, &[]).unwrap_err().0.len(), 1, "{bad}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use cp_server::config::Config;
-use cp_server::{demo, serve};
+use cp_server::{demo, secrets, serve};
 use cp_vocab::Timestamp;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
@@ -37,9 +37,43 @@ enum Sub {
     Check { file: Option<PathBuf> },
     /// Print a configuration file with every setting at its default.
     Sample,
+    /// The keys that seal secrets in the database. Stop the server first.
+    #[command(subcommand)]
+    Secrets(Secrets),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Call identity: score cases, spell numbers.
     #[command(subcommand)]
     Identity(Identity),
+}
+
+#[derive(Subcommand)]
+enum Secrets {
+    /// Print a new key.
+    NewKey,
+    /// Show which key sealed how much.
+    Status {
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Seal everything with a new key.
+    Rotate {
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Walk the chain of every tenant; stop the server first, or ask `GET /v1/audit-log/verification`.
+    Verify {
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// A head that was noted earlier: some chain must end there.
+        #[arg(long)]
+        expect: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -103,6 +137,12 @@ fn run() -> Result<()> {
             Ok(())
         }
         Sub::Identity(what) => identity(what),
+        Sub::Secrets(Secrets::NewKey) => secrets::new_key(),
+        Sub::Secrets(Secrets::Status { config }) => secrets::status(&read(config.as_ref())?),
+        Sub::Secrets(Secrets::Rotate { config }) => secrets::rotate(&read(config.as_ref())?),
+        Sub::Audit(Audit::Verify { config, expect }) => {
+            secrets::verify_audit(&read(config.as_ref())?, expect.as_deref())
+        }
     }
 }
 

@@ -59,6 +59,25 @@ pub fn apply(
     Ok(file.tenants.len())
 }
 
+/// The tenant itself.
+fn row(id: TenantId, spec: &TenantSpec) -> Tenant {
+    Tenant {
+        id,
+        name: spec.name.clone(),
+        domain: spec.domain.clone(),
+        interactions_max: spec.interactions_max,
+        record_by_default: spec.record_by_default,
+        suspended: false,
+        presence_reasons: vec![],
+        safety: Box::new(Safety {
+            outbound: spec.outbound.clone(),
+            retention: spec.retention.clone(),
+            recording: spec.recording_consent.clone(),
+            ..Safety::default()
+        }),
+    }
+}
+
 struct Builder<'a> {
     spec: &'a TenantSpec,
     tenant: TenantId,
@@ -130,16 +149,7 @@ impl<'a> Builder<'a> {
             trunks,
             skills,
             users,
-            realm: Tenant {
-                id: tenant,
-                name: spec.name.clone(),
-                domain: spec.domain.clone(),
-                interactions_max: 0,
-                record_by_default: false,
-                presence_reasons: vec![],
-                safety: Default::default(),
-            }
-            .realm(),
+            realm: row(tenant, spec).realm(),
             unknown: vec![],
         }
     }
@@ -171,23 +181,7 @@ impl<'a> Builder<'a> {
 
     fn rows(&mut self) -> Vec<ConfigRow> {
         let spec = self.spec;
-        let mut rows: Vec<ConfigRow> = vec![
-            Tenant {
-                id: self.tenant,
-                name: spec.name.clone(),
-                domain: spec.domain.clone(),
-                interactions_max: spec.interactions_max,
-                record_by_default: spec.record_by_default,
-                presence_reasons: vec![],
-                safety: Box::new(Safety {
-                    outbound: spec.outbound.clone(),
-                    retention: spec.retention.clone(),
-                    recording: spec.recording_consent.clone(),
-                    ..Safety::default()
-                }),
-            }
-            .into(),
-        ];
+        let mut rows: Vec<ConfigRow> = vec![row(self.tenant, spec).into()];
         let tenant = self.tenant;
         for (name, id) in &self.skills {
             rows.push(
@@ -312,7 +306,7 @@ impl<'a> Builder<'a> {
             }),
             password_hash: Pii(password::hash(&u.password)),
             roles: vec![u.role.unwrap_or(role)],
-            disabled: false,
+            ..User::new(UserId::from_u128(0), self.tenant, "", "", vec![])
         }
     }
 

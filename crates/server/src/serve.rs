@@ -7,7 +7,7 @@ use crate::identity::Certificates;
 use crate::metrics::Sources;
 use crate::push::{self, Push};
 use crate::sounds::Sounds;
-use crate::{customers, lent, provision, telemetry, traces};
+use crate::{customers, lent, provision, secrets, telemetry, traces};
 use anyhow::{Context, Result};
 use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{BrowserConfig, EventSource, MediaConfig, MediaWorkers, event_queue};
@@ -132,14 +132,19 @@ pub fn start(config: Config) -> Result<Running> {
         .context("cannot start the engine thread")?;
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
-    let push = Arc::new(Push::open(&config.data, client, store.clone(), clock)?);
+    let push = Arc::new(Push::open(
+        &config.data,
+        client.clone(),
+        store.clone(),
+        clock,
+    )?);
     push::follow::start(push.clone(), &handle, runtime.handle())
         .context("the log cannot be read for pushes")?;
     let lent_ids = IdSource::from_seed(random_seed()?);
     lent::start(store.clone(), &handle, lent_ids, runtime.handle())
         .context("the log cannot be read for lent numbers")?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let backend = ServerBackend::new(sources.clone(), push);
+    let backend = ServerBackend::new(sources.clone(), push, client);
     let (http, state) = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
     let proofs = customers::start(&config, http, &store, &handle, runtime.handle(), clock)?;
     state.set_proofs(proofs);
@@ -217,7 +222,8 @@ async fn sweep(store: Arc<dyn Store>, clock: Clock) {
 fn open_store(config: &Config, ids: &mut IdSource, clock: Clock) -> Result<Arc<dyn Store>> {
     let options = Options {
         durability: config.durability,
-        ..Options::at(config.data.join("crosspoint.db"))
+        vault: Some(Arc::new(secrets::vault(config)?)),
+        ..Options::at(secrets::database(config))
     };
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options)?);
     if let Some(path) = &config.provision {
@@ -426,6 +432,10 @@ fn start_http(
 ) -> Result<(SocketAddr, ApiState)> {
     let settings = Settings {
         tls: config.http_tls,
+        origins: config.http_origins.clone(),
+        behind_proxy: config.http_behind_proxy,
+        step_up_s: config.http_step_up_s,
+        setup_token: secrets::setup_token(store.as_ref())?,
         recordings: config.data.join("recordings"),
         sip: sip_addresses(sip, own),
         demo_shop: config.demo_shop,

@@ -54,6 +54,7 @@ fn tenant(id: TenantId, name: &str) -> Tenant {
         domain: name.into(),
         interactions_max: 0,
         record_by_default: false,
+        suspended: false,
         presence_reasons: vec![],
         safety: Default::default(),
     }

@@ -58,6 +58,13 @@ pub enum StoreError {
     /// The file is a database of another program.
     #[error("{} is a database of another program; name another file", path.display())]
     Foreign { path: PathBuf },
+    /// The database was sealed with a key that was not given.
+    #[error(
+        "{} holds secrets sealed with key {key}, which was not given: name the file that has it in secrets.key_file \
+         (or give the key in CROSSPOINT_SECRETS_KEY), or restore the key from where you keep it",
+        path.display()
+    )]
+    KeyMissing { path: PathBuf, key: String },
     /// The database could not be opened.
     #[error("cannot open {}: {detail}", path.display())]
     Open { path: PathBuf, detail: String },
@@ -111,6 +118,7 @@ impl StoreError {
             Self::InUseByProcess { .. } => "store_in_use",
             Self::Newer { .. } => "store_newer",
             Self::Foreign { .. } => "store_foreign",
+            Self::KeyMissing { .. } => "store_key_missing",
             Self::Open { .. } => "store_open",
             Self::NotFound { .. } => "not_found",
             Self::Conflict { .. } => "conflict",

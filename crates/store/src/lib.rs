@@ -9,6 +9,7 @@
 //! together with their projections and outbox rows in one transaction, syncs once, and tells the
 //! commit callback up to which [`cp_vocab::event::LogPosition`] the log is durable.
 
+pub mod audit;
 pub mod auth;
 mod brand;
 pub mod config;
@@ -25,8 +26,14 @@ pub mod proof;
 pub mod push;
 mod sqlite;
 mod store;
+pub mod vault;
 
-pub use auth::{ApiKey, Idempotency, Idempotent, Role, Session, StoredResponse, User};
+pub use audit::{AuditEntry, AuditFault, AuditFilter, AuditRecord, AuditVerdict};
+pub use auth::{
+    AccessToken, ApiKey, ClientSecret, CustomRole, ExternalIdentity, Factor, FactorKind,
+    Idempotency, Idempotent, IdentityProvider, OAuthClient, Origin, Role, RoleRule, Session,
+    StoredResponse, User,
+};
 pub use brand::BrandStore;
 pub use config::{
     Change, ConfigId, ConfigKind, ConfigRow, Edit, Entity, StoreExt, Version, Versioned, Webhook,
@@ -48,3 +55,4 @@ pub use proof::{Credential, Precall, ProofRow, ProofStore, SigningKey, Ticket};
 pub use push::{PUSH_SUBSCRIPTIONS_MAX, PushRow, PushStore};
 pub use sqlite::{Durability, Options, SqliteStore};
 pub use store::Store;
+pub use vault::{Vault, VaultError};

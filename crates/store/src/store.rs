@@ -1,7 +1,11 @@
 //! The store in domain words. Every method but [`Store::append`] may block on the disk: call them
 //! where blocking is allowed.
 
-use crate::auth::{ApiKey, Idempotency, Session, StoredResponse, User};
+use crate::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerdict};
+use crate::auth::{
+    AccessToken, ApiKey, Factor, FactorKind, Idempotency, IdentityProvider, OAuthClient, Session,
+    StoredResponse, User,
+};
 use crate::brand::BrandStore;
 use crate::config::{Change, ConfigId, ConfigKind, ConfigRow, Edit, Version, Versioned};
 use crate::contact::ContactStore;
@@ -17,6 +21,7 @@ use crate::push::PushStore;
 use cp_vocab::event::LogPosition;
 use cp_vocab::model::{Snapshot, Tenant};
 use cp_vocab::*;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -198,6 +203,85 @@ pub trait Store:
 
     /// Ends all sessions of a user (password changed, user disabled); returns how many.
     fn sessions_end_of(&self, tenant: TenantId, user: UserId) -> Result<u64>;
+
+    /// The live sessions of a person, newest first.
+    fn sessions_of(&self, tenant: TenantId, user: UserId, now: Timestamp) -> Result<Vec<Session>>;
+
+    /// The session's person proved who they are once more.
+    fn session_proved(&self, id: SessionId, now: Timestamp) -> Result<()>;
+
+    /// A provider by its id alone: whoever signs in has no tenant yet.
+    fn identity_provider(&self, id: IdentityProviderId) -> Result<Option<IdentityProvider>>;
+
+    /// The person who is `subject` at an identity provider.
+    fn user_by_subject(
+        &self,
+        provider: IdentityProviderId,
+        subject: &str,
+    ) -> Result<Option<Versioned<User>>>;
+
+    // --- how people prove themselves
+
+    /// # Errors
+    /// `NotFound` for a person who is not there, `Conflict` when the key is taken, `Invalid` at
+    /// [`crate::auth::FACTORS_OF_USER_MAX`].
+    fn factors_add(&self, factors: Vec<Factor>) -> Result<()>;
+
+    fn factors_of(&self, tenant: TenantId, user: UserId) -> Result<Vec<Factor>>;
+
+    fn factor_by_key(&self, kind: FactorKind, key: &[u8]) -> Result<Option<Factor>>;
+
+    /// Marks a use if the factor still stands at `before`; of two who show the same code, one
+    /// is told `true`.
+    fn factor_used(&self, id: FactorId, before: u64, after: u64, now: Timestamp) -> Result<bool>;
+
+    /// Replaces what is kept of it; says whether it was there.
+    fn factor_change(&self, tenant: TenantId, id: FactorId, body: Value) -> Result<bool>;
+
+    /// Says whether it was there.
+    fn factor_remove(&self, tenant: TenantId, id: FactorId) -> Result<bool>;
+
+    /// All of a person's; returns how many.
+    fn factors_remove_of(&self, tenant: TenantId, user: UserId) -> Result<u64>;
+
+    // --- what programs hold
+
+    /// A client by its id alone: the token endpoint knows no tenant yet.
+    fn oauth_client(&self, id: OAuthClientId) -> Result<Option<OAuthClient>>;
+
+    /// Keeps a token; beyond [`crate::auth::TOKENS_OF_CLIENT_MAX`] the client's oldest ends.
+    fn access_token_create(&self, token: AccessToken) -> Result<()>;
+
+    /// The live token with this hash and its client, unless that is disabled.
+    fn access_token_by_hash(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<(AccessToken, OAuthClient)>>;
+
+    /// Not an error when it has ended.
+    fn access_token_end(&self, tenant: TenantId, hash: &[u8; 32]) -> Result<()>;
+
+    fn access_tokens_end_of(&self, tenant: TenantId, client: OAuthClientId) -> Result<u64>;
+
+    // --- who did what
+
+    /// Adds an entry to its tenant's chain. Changes by [`Store::apply`] add theirs themselves.
+    fn audit_append(&self, entry: AuditEntry) -> Result<()>;
+
+    /// Entries, newest first.
+    fn audit(
+        &self,
+        tenant: TenantId,
+        filter: &AuditFilter,
+        page: &PageRequest,
+    ) -> Result<Page<AuditRecord>>;
+
+    /// Walks the tenant's chain from its beginning.
+    fn audit_verify(&self, tenant: TenantId) -> Result<AuditVerdict>;
+
+    /// Tenants that have a chain, also those that are gone.
+    fn audit_tenants(&self) -> Result<Vec<TenantId>>;
 
     // --- idempotency
 

@@ -17,6 +17,8 @@ pub enum Actor {
     Agent(AgentId),
     User(UserId),
     ApiKey(ApiKeyId),
+    /// A program with an OAuth 2 token.
+    Client(OAuthClientId),
     /// The phone itself (a REFER, a feature code).
     Phone(PhoneId),
     System,

@@ -127,6 +127,14 @@ typed_ids! {
     /// Business hours.
     ScheduleId = "sch";
     ApiKeyId = "key";
+    /// A role that a tenant made for itself.
+    RoleId = "rol";
+    /// A program that gets tokens by the client credentials grant of OAuth 2.
+    OAuthClientId = "ocl";
+    /// An OpenID Connect provider that people of a tenant sign in with.
+    IdentityProviderId = "idp";
+    /// A passkey, authenticator app or recovery code that somebody signs in with.
+    FactorId = "fac";
     SessionId = "ses";
     /// A customer, over all numbers, addresses and devices.
     PersonId = "per";

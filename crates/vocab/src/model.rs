@@ -28,6 +28,9 @@ pub struct Tenant {
     pub interactions_max: u32,
     #[serde(default)]
     pub record_by_default: bool,
+    /// Nobody signs in and no call is taken or placed, until it is lifted.
+    #[serde(default)]
+    pub suspended: bool,
     /// Reasons to be away of the tenant's own, as agents choose them.
     #[serde(default)]
     pub presence_reasons: Vec<String>,

@@ -43,6 +43,12 @@ codes! {
     /// The agent is not in a state that allows it.
     AgentState = "agent_state", 409, 480;
     PreconditionFailed = "precondition_failed", 412, 412;
+    /// The edit does not say which version it was made from (RFC 6585).
+    PreconditionRequired = "precondition_required", 428, 400;
+    /// The session must be proven again before this (RFC 9470).
+    StepUpRequired = "step_up_required", 403, 403;
+    /// The tenant is suspended by whoever runs the platform.
+    Suspended = "suspended", 403, 403;
     TooLarge = "too_large", 413, 513;
     UnsupportedMedia = "unsupported_media", 415, 415;
     /// No codec or media in common.

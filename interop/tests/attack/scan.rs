@@ -3,46 +3,68 @@
 use crate::world::*;
 use cp_interop::Server;
 use cp_interop::probe::Probe;
+use cp_interop::server::metric;
 use std::process::Command;
 use std::time::Duration;
 
-/// Extensions asked for in every test run; 1001 and 1002 are among them.
-const EXTENSIONS: u32 = 400;
+/// Extensions of one run of svwar, which stops by itself after some seconds. 1001 and 1002, which are
+/// there, are asked for first.
+const BLOCK: u32 = 200;
+/// Of a block svwar gets through at least so many on a busy machine; else the test tests nothing.
+const ASKED_MIN: f64 = 50.0;
 
 #[test]
 fn svwar_finds_no_extension() {
     let mut server = Server::start(&world());
-    let last = 999 + (EXTENSIONS * length()).min(10_000);
+    let blocks = length().min(10_000 / BLOCK);
     for method in ["REGISTER", "INVITE", "OPTIONS"] {
-        let folder = tempfile::tempdir().expect("a folder");
-        let told = Command::new("svwar")
-            .args([
-                "-m",
-                method,
-                &format!("-e1000-{last}"),
-                "-p",
-                &server.sip.port().to_string(),
-            ])
-            .args(["--force", "-t", "0", "--maximumtime=5", "127.0.0.1"])
-            .env("HOME", folder.path())
-            .current_dir(folder.path())
-            .output()
-            .expect("svwar, of the Debian package sipvicious");
-        let text = String::from_utf8_lossy(&told.stdout).into_owned()
-            + &String::from_utf8_lossy(&told.stderr);
-        let found = text
-            .lines()
-            .filter(|l| l.contains("reqauth") || l.contains("noauth") || l.contains("weird"))
-            .count();
+        for block in 0..blocks {
+            let text = svwar(&server, method, 1_000 + block * BLOCK);
+            assert!(
+                !text.contains("| Extension"),
+                "svwar -m {method} found:\n{text}"
+            );
+        }
+        let metrics = server.http.get("/metrics").expect("metrics").text();
+        let name = format!("crosspoint_sip_requests_total{{direction=\"in\",method=\"{method}\"}}");
+        let asked = metric(&metrics, &name).unwrap_or(0.0);
+        println!(
+            "svwar -m {method}: {asked} asked of {}, 0 found",
+            blocks * BLOCK
+        );
         assert!(
-            !text.contains("| Extension"),
-            "svwar -m {method} found {found}:\n{text}"
+            asked >= ASKED_MIN,
+            "svwar -m {method} asked {asked} times only"
         );
     }
     // The house still answers those it knows.
     let number = format!("sip:answer@{}", server.sip);
     Probe::udp(CARRIER, 0).normal_call(&number, server.sip, "the scan");
     unharmed(&mut server, "the scan");
+}
+
+/// What svwar says of a block of extensions.
+fn svwar(server: &Server, method: &str, first: u32) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let range = format!("-e{first}-{}", first + BLOCK - 1);
+    let port = server.sip.port().to_string();
+    let told = Command::new("svwar")
+        .args([
+            "-m",
+            method,
+            &range,
+            "-p",
+            &port,
+            "--force",
+            "-t",
+            "0",
+            "127.0.0.1",
+        ])
+        .env("HOME", folder.path())
+        .current_dir(folder.path())
+        .output()
+        .expect("svwar, of the Debian package sipvicious");
+    String::from_utf8_lossy(&told.stdout).into_owned() + &String::from_utf8_lossy(&told.stderr)
 }
 
 /// Every method from a stranger: the same answer whether the extension is there or not, and none
@@ -79,11 +101,8 @@ fn strangers_learn_nothing_by_any_method() {
                 None,
             );
             answer.map(|a| {
-                (
-                    a.status,
-                    a.headers("Server").count(),
-                    a.headers("User-Agent").count(),
-                )
+                let product = format!("{} {}", a.header("Server"), a.header("User-Agent"));
+                (a.status, product)
             })
         };
         let (there, not_there) = (ask("1001", 1), ask("7777", 2));
@@ -95,10 +114,9 @@ fn strangers_learn_nothing_by_any_method() {
             greeted || status == 0 || status >= 400,
             "{method}: {status}"
         );
-        assert!(
-            there.is_none_or(|t| t.1 + t.2 == 0),
-            "{method} tells the product"
-        );
+        // The name of the product may be told, its version not.
+        let version = there.is_some_and(|t| t.1.contains(|c: char| c.is_ascii_digit()));
+        assert!(!version, "{method} tells a version");
     }
     assert!(server.trails().is_empty(), "a stranger made an interaction");
 }

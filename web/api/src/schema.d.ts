@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/.well-known/oauth-authorization-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the endpoints are (RFC 8414) */
+        get: operations["oauthMetadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -109,6 +126,139 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/scim/v2/Groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Roles as groups */
+        get: operations["scimListGroups"];
+        put?: never;
+        /** Make a role that allows nothing yet */
+        post: operations["scimCreateGroup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scim/v2/Groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One role and its people
+         * @description `agent`, `supervisor`, `administrator`, `operator`, or the id of a role of the tenant.
+         */
+        get: operations["scimGetGroup"];
+        /** Say who has a role */
+        put: operations["scimReplaceGroup"];
+        post?: never;
+        /** Remove a role of the tenant */
+        delete: operations["scimDeleteGroup"];
+        options?: never;
+        head?: never;
+        /** Give a role to people or take it from them */
+        patch: operations["scimPatchGroup"];
+        trace?: never;
+    };
+    "/scim/v2/ResourceTypes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Kinds of resources */
+        get: operations["scimResourceTypes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scim/v2/Schemas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Attributes of users and groups */
+        get: operations["scimSchemas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scim/v2/ServiceProviderConfig": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is served of SCIM */
+        get: operations["scimConfig"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scim/v2/Users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** People */
+        get: operations["scimListUsers"];
+        put?: never;
+        /** Make a person */
+        post: operations["scimCreateUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scim/v2/Users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One person */
+        get: operations["scimGetUser"];
+        /** Replace a person */
+        put: operations["scimReplaceUser"];
+        post?: never;
+        /** Remove a person */
+        delete: operations["scimDeleteUser"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a person
+         * @description `active: false` ends all sessions of the person at once.
+         */
+        patch: operations["scimPatchUser"];
+        trace?: never;
+    };
     "/v1/agents": {
         parameters: {
             query?: never;
@@ -147,7 +297,7 @@ export interface paths {
         head?: never;
         /**
          * Change a agent
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeAgent"];
         trace?: never;
@@ -318,9 +468,60 @@ export interface paths {
         head?: never;
         /**
          * Change a api key
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeApiKey"];
+        trace?: never;
+    };
+    "/v1/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what, newest first */
+        get: operations["listAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit-log/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The audit log as JSON lines, newest first */
+        get: operations["exportAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit-log/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Verify the chain of the audit log */
+        get: operations["verifyAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/brands": {
@@ -361,7 +562,7 @@ export interface paths {
         head?: never;
         /**
          * Change a brand
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeBrand"];
         trace?: never;
@@ -427,7 +628,7 @@ export interface paths {
         head?: never;
         /**
          * Change a caller partner
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeCallerPartner"];
         trace?: never;
@@ -507,7 +708,7 @@ export interface paths {
         head?: never;
         /**
          * Change a conference
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeConference"];
         trace?: never;
@@ -1043,6 +1244,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/identity-providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every identity provider, oldest first */
+        get: operations["listIdentityProviders"];
+        put?: never;
+        /** Make a identity provider */
+        post: operations["createIdentityProvider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/identity-providers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a identity provider */
+        get: operations["getIdentityProvider"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a identity provider
+         * @description 409 while others name it.
+         */
+        delete: operations["removeIdentityProvider"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a identity provider
+         * @description A merge patch (RFC 7396).
+         */
+        patch: operations["changeIdentityProvider"];
+        trace?: never;
+    };
     "/v1/identity/certificates": {
         parameters: {
             query?: never;
@@ -1081,7 +1325,7 @@ export interface paths {
         head?: never;
         /**
          * Change a identity certificate
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeIdentityCertificate"];
         trace?: never;
@@ -1798,6 +2042,172 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/me/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My passkeys and authenticator app */
+        get: operations["myCredentials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/credentials/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a passkey or the app */
+        delete: operations["removeMyCredential"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a passkey
+         * @description From now on a password alone does not open.
+         */
+        post: operations["addPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to add a passkey */
+        post: operations["passkeyOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make new recovery codes
+         * @description The old ones end.
+         */
+        post: operations["makeRecoveryCodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where I am signed in */
+        get: operations["mySessions"];
+        put?: never;
+        post?: never;
+        /** Sign out everywhere else */
+        delete: operations["endMyOtherSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of my sessions */
+        delete: operations["endMySession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add an authenticator app
+         * @description It counts once a code of it was sent to `/v1/me/totp/confirm`.
+         */
+        post: operations["addTotp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show that the authenticator app works
+         * @description From now on a password alone does not open. Gives recovery codes, if there are none yet.
+         */
+        post: operations["confirmTotp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/node/bans": {
         parameters: {
             query?: never;
@@ -1891,9 +2301,135 @@ export interface paths {
         head?: never;
         /**
          * Change a number
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeNumber"];
+        trace?: never;
+    };
+    "/v1/oauth-clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every oauth client, oldest first */
+        get: operations["listOAuthClients"];
+        put?: never;
+        /**
+         * Make an OAuth 2 client
+         * @description The secret is told in this answer only.
+         */
+        post: operations["createOAuthClient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth-clients/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a oauth client */
+        get: operations["getOAuthClient"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a oauth client
+         * @description 409 while others name it.
+         */
+        delete: operations["removeOAuthClient"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a oauth client
+         * @description A merge patch (RFC 7396).
+         */
+        patch: operations["changeOAuthClient"];
+        trace?: never;
+    };
+    "/v1/oauth-clients/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a client a new secret
+         * @description The old one opens for a while longer, so that the program can change over.
+         */
+        post: operations["rotateOAuthClientSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth/introspect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask about a token
+         * @description RFC 7662; a client learns about its own tokens only.
+         */
+        post: operations["oauthIntrospect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a token
+         * @description RFC 7009; a client ends its own tokens only.
+         */
+        post: operations["oauthRevoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get an access token
+         * @description `grant_type=client_credentials`, optionally `scope`; the client's id and secret by HTTP Basic or as `client_id` and `client_secret`. Errors are those of RFC 6749 5.2.
+         */
+        post: operations["oauthToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/offers/{id}/accept": {
@@ -1924,6 +2460,46 @@ export interface paths {
         put?: never;
         /** Leave it to others */
         post: operations["rejectOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oidc/{id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Go to the identity provider
+         * @description For browsers: answers with a redirect. Comes back to `return` (a path of this server) with a session cookie.
+         */
+        get: operations["oidcStart"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from the identity provider
+         * @description Register this address as the redirect URI. On success the session cookie is set; otherwise the page is opened with `?sign_in_error=` and a stable word.
+         */
+        get: operations["oidcCallback"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2006,6 +2582,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that can be allowed, and which built-in role allows it */
+        get: operations["listPermissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/persons": {
         parameters: {
             query?: never;
@@ -2044,7 +2637,7 @@ export interface paths {
         head?: never;
         /**
          * Change a person
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changePerson"];
         trace?: never;
@@ -2159,7 +2752,7 @@ export interface paths {
         head?: never;
         /**
          * Change a phone
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changePhone"];
         trace?: never;
@@ -2222,7 +2815,7 @@ export interface paths {
         head?: never;
         /**
          * Change a picture
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changePicture"];
         trace?: never;
@@ -2265,7 +2858,7 @@ export interface paths {
         head?: never;
         /**
          * Change a point
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changePoint"];
         trace?: never;
@@ -2612,7 +3205,7 @@ export interface paths {
         head?: never;
         /**
          * Change a queue
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeQueue"];
         trace?: never;
@@ -2727,6 +3320,49 @@ export interface paths {
         patch: operations["changeRetention"];
         trace?: never;
     };
+    "/v1/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every role, oldest first */
+        get: operations["listRoles"];
+        put?: never;
+        /** Make a role */
+        post: operations["createRole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/roles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a role */
+        get: operations["getRole"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a role
+         * @description 409 while others name it.
+         */
+        delete: operations["removeRole"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a role
+         * @description A merge patch (RFC 7396).
+         */
+        patch: operations["changeRole"];
+        trace?: never;
+    };
     "/v1/schedule-trials": {
         parameters: {
             query?: never;
@@ -2782,7 +3418,7 @@ export interface paths {
         head?: never;
         /**
          * Change a schedule
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeSchedule"];
         trace?: never;
@@ -2815,7 +3451,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Repeated failures are answered 429 with Retry-After, whether the name exists or not.
+         * @description Repeated failures are answered 429 with Retry-After, whether the name exists or not. Who has a passkey or an authenticator app is answered 202: send the second factor to `/v1/sessions/second-factor`.
          */
         post: operations["signIn"];
         delete?: never;
@@ -2882,6 +3518,135 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/current/step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove again that it is you
+         * @description Asked for (403 `step_up_required`) before dangerous changes when the last proof is older than 15 minutes. Who has a second factor proves by that, others by their password.
+         */
+        post: operations["stepUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/current/step-up/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to prove the session again by passkey */
+        post: operations["stepUpOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in by passkey */
+        post: operations["signInByPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to sign in by passkey, without a name */
+        post: operations["passkeySignInOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in: the second factor
+         * @description After `POST /v1/sessions` answered 202.
+         */
+        post: operations["signInSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the first person is still to be made */
+        get: operations["setupState"];
+        put?: never;
+        /**
+         * Make the first tenant and its first person
+         * @description Once, on an empty database, with the token that the server printed when it started.
+         */
+        post: operations["setup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Identity providers people can sign in with */
+        get: operations["signInProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/skills": {
         parameters: {
             query?: never;
@@ -2920,7 +3685,7 @@ export interface paths {
         head?: never;
         /**
          * Change a skill
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeSkill"];
         trace?: never;
@@ -2941,6 +3706,45 @@ export interface paths {
         head?: never;
         /** Change your tenant */
         patch: operations["changeTenant"];
+        trace?: never;
+    };
+    "/v1/tenants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All tenants, oldest first */
+        get: operations["listTenants"];
+        put?: never;
+        /** Make a tenant */
+        post: operations["createTenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One tenant */
+        get: operations["getTenantById"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Rename, limit or suspend a tenant
+         * @description A merge patch (RFC 7396). Suspending ends all its sessions' rights at once; calls that run may end.
+         */
+        patch: operations["changeTenantById"];
         trace?: never;
     };
     "/v1/trunks": {
@@ -2981,7 +3785,7 @@ export interface paths {
         head?: never;
         /**
          * Change a trunk
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeTrunk"];
         trace?: never;
@@ -3024,9 +3828,48 @@ export interface paths {
         head?: never;
         /**
          * Change a user
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeUser"];
+        trace?: never;
+    };
+    "/v1/users/{id}/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How somebody proves themselves */
+        get: operations["userCredentials"];
+        put?: never;
+        post?: never;
+        /**
+         * Take away somebody's passkeys, app and recovery codes
+         * @description For people who lost them. Their sessions end; the password stays.
+         */
+        delete: operations["resetCredentials"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where somebody is signed in */
+        get: operations["userSessions"];
+        put?: never;
+        post?: never;
+        /** Sign somebody out everywhere */
+        delete: operations["endUserSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/wrap-up-codes": {
@@ -3067,7 +3910,7 @@ export interface paths {
         head?: never;
         /**
          * Change a wrap up code
-         * @description A merge patch (RFC 7396). With `If-Match` only what you saw is changed: 412 when it changed since.
+         * @description A merge patch (RFC 7396).
          */
         patch: operations["changeWrapUpCode"];
         trace?: never;
@@ -3192,6 +4035,11 @@ export interface components {
         AssertionInput: {
             assertion: string;
         };
+        AssertionResponse: {
+            authenticatorData: string;
+            clientDataJSON: string;
+            signature: string;
+        };
         AssignInput: {
             /** @description Whose it is from now on; callers to it reach the point's destination with this account shown. */
             account: string;
@@ -3199,6 +4047,48 @@ export interface components {
             number: string;
             /** @description Reference of the payment at whoever took it. */
             payment: string;
+        };
+        /** @description Somebody did something. */
+        AuditEntry: {
+            /**
+             * @description A change (`user.updated`), an operation (`recordingAudio`), or `session.opened`.
+             * @example user.updated
+             */
+            action: string;
+            /** @description Who: `kind` and `id`. */
+            actor: Record<string, never>;
+            /**
+             * @description Where it came from.
+             * @example 192.0.2.7
+             */
+            address: string;
+            at: string;
+            /** @description `before` and `after` of a change, without secrets; `status` of an operation. */
+            detail: Record<string, never>;
+            /** @description SHA-256 over this entry and the hash before it. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Number in the tenant's chain.
+             */
+            seq: number;
+            /** @description Id of what it was done to. */
+            target: string;
+        };
+        /** @description What walking the chain found. */
+        AuditVerification: {
+            /** @description Stable: `audit_missing`, `audit_changed`, `audit_cut`, `audit_forged`, `audit_key_missing`. */
+            code?: string | null;
+            /** Format: int64 */
+            entries: number;
+            /**
+             * @description The first thing that is wrong.
+             * @example entry 17 was changed
+             */
+            fault?: string | null;
+            /** @description Hash of the last entry. Keep it elsewhere to prove later that the log only grew. */
+            head: string;
+            ok: boolean;
         };
         /** @description The number of the live call once more, and a proof. */
         AuthInput: {
@@ -3491,6 +4381,10 @@ export interface components {
             asked?: null | components["schemas"]["AskedView"];
             mode?: null | components["schemas"]["Mode"];
         };
+        CreatedResponse: {
+            attestationObject: string;
+            clientDataJSON: string;
+        };
         /** @description What a customer can prove itself with, without the secret. */
         Credential: {
             created_at: string;
@@ -3573,6 +4467,26 @@ export interface components {
             scope: string[];
             /** @description The same in the shape of every proof of a call. */
             trust: Record<string, never>;
+        };
+        CustomRole: {
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            id: string;
+            /** @example Night shift lead */
+            name: string;
+            /**
+             * @description `resource:action`; `GET /v1/permissions` lists them. None may be beyond the maker's own.
+             * @example [
+             *       "queues:read",
+             *       "presence:set"
+             *     ]
+             */
+            permissions: string[];
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
         };
         /** @description An opened data channel. */
         DataSession: {
@@ -3849,6 +4763,7 @@ export interface components {
             by_ms: number;
         };
         Fact: string | number | boolean;
+        FactorId: string;
         /** @enum {string} */
         FactTestForm: "equals" | "at_least" | "at_most";
         /** @description The call comes, or the question which one is meant. */
@@ -3926,6 +4841,12 @@ export interface components {
             /** Format: int64 */
             waited_ms_mean: number;
         };
+        FirstPerson: {
+            /** @example ann@example.com */
+            login: string;
+            name: string;
+            password: string;
+        };
         /** @description Where a phone's calls go. */
         Forward: {
             /** @description A number or extension as the phone would dial it; numbers outside need `may_dial_out`. */
@@ -3993,6 +4914,94 @@ export interface components {
         };
         /** @enum {string} */
         IdentityKind: "phone" | "email" | "account" | "device";
+        IdentityProvider: {
+            client_id: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description What everybody gets who comes from there. */
+            default_roles: components["schemas"]["Role"][];
+            disabled: boolean;
+            id: string;
+            /**
+             * @description As the provider spells it; its discovery document lies below.
+             * @example https://login.example.com
+             */
+            issuer: string;
+            /** @description Link people of the same sign-in name, when the provider says that the address is verified. */
+            link_by_login: boolean;
+            /**
+             * @description Claim that becomes the sign-in name of people who are made or linked.
+             * @default email
+             */
+            login_claim: string;
+            /**
+             * @description What the button on the sign-in page says.
+             * @example Company account
+             */
+            name: string;
+            /** @description Make people who are not known yet. */
+            provision: boolean;
+            role_rules: components["schemas"]["RoleRule"][];
+            /**
+             * @description Claim whose values give roles (`groups`); empty: roles are given here.
+             * @example groups
+             */
+            roles_claim: string;
+            /**
+             * @description Asked for besides `openid`.
+             * @default [
+             *       "email",
+             *       "profile"
+             *     ]
+             */
+            scopes: string[];
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        IdentityProviderId: string;
+        IdentityProviderInput: {
+            client_id: string;
+            /** @description Sealed at rest; never given out. Without one this is a public client. */
+            client_secret?: string | null;
+            /** @description What everybody gets who comes from there. */
+            default_roles?: components["schemas"]["Role"][];
+            disabled?: boolean;
+            /**
+             * @description As the provider spells it; its discovery document lies below.
+             * @example https://login.example.com
+             */
+            issuer: string;
+            /** @description Link people of the same sign-in name, when the provider says that the address is verified. */
+            link_by_login?: boolean;
+            /**
+             * @description Claim that becomes the sign-in name of people who are made or linked.
+             * @default email
+             */
+            login_claim: string;
+            /**
+             * @description What the button on the sign-in page says.
+             * @example Company account
+             */
+            name: string;
+            /** @description Make people who are not known yet. */
+            provision?: boolean;
+            role_rules?: components["schemas"]["RoleRule"][];
+            /**
+             * @description Claim whose values give roles (`groups`); empty: roles are given here.
+             * @example groups
+             */
+            roles_claim?: string;
+            /**
+             * @description Asked for besides `openid`.
+             * @default [
+             *       "email",
+             *       "profile"
+             *     ]
+             */
+            scopes: string[];
+        };
         /** @enum {string} */
         IdentityReason: "stir" | "sip" | "none";
         /** @description One call step by step: verified, decided, kept, matched, attached, diverted, signed. */
@@ -4154,6 +5163,12 @@ export interface components {
         MuteInput: {
             muted: boolean;
         };
+        MyPasskeyInput: {
+            credential: components["schemas"]["PasskeyCreated"];
+            /** @description What the person calls it: "my phone". */
+            name: string;
+            token: string;
+        };
         /** @description Addresses with a prefix length. */
         Network: {
             addr: string;
@@ -4234,6 +5249,64 @@ export interface components {
             national_prefix: string;
             /** @default false */
             send_plus: boolean;
+        };
+        OAuthClient: {
+            /** Format: date-time */
+            created_at: string;
+            disabled: boolean;
+            id: string;
+            /** @example CRM sync */
+            name: string;
+            /**
+             * @description Permissions a token may carry; none may be beyond the maker's own.
+             * @example [
+             *       "interactions:read"
+             *     ]
+             */
+            scopes: string[];
+            /**
+             * Format: int32
+             * @description How long a token lasts, in seconds.
+             * @default 3600
+             */
+            token_s: number;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        OAuthClientInput: {
+            disabled?: boolean;
+            /** @example CRM sync */
+            name: string;
+            /**
+             * @description Permissions a token may carry; none may be beyond the maker's own.
+             * @example [
+             *       "interactions:read"
+             *     ]
+             */
+            scopes: string[];
+            /**
+             * Format: int32
+             * @description How long a token lasts, in seconds.
+             * @default 3600
+             */
+            token_s: number;
+        };
+        /** @description A client as it is answered when it was made or got a new secret: the only time it is told. */
+        OAuthClientMade: {
+            id: string;
+            name: string;
+            scopes: string[];
+            /**
+             * @description `client_id` of the token request is `id`; this is `client_secret`.
+             * @example cpc_…
+             */
+            secret: string;
+            /** Format: int32 */
+            token_s: number;
+            /** Format: int64 */
+            version: number;
         };
         /** @description Whether it is open at an instant. */
         Opening: {
@@ -4343,6 +5416,15 @@ export interface components {
         PartyInput: {
             target: components["schemas"]["DialTarget"];
         };
+        /** @description `PublicKeyCredential.toJSON()` of a passkey that was used. */
+        PasskeyAssertion: {
+            id: string;
+            response: components["schemas"]["AssertionResponse"];
+        };
+        /** @description `PublicKeyCredential.toJSON()` of a new passkey. */
+        PasskeyCreated: {
+            response: components["schemas"]["CreatedResponse"];
+        };
         /** @description What `navigator.credentials.create` gave; base64url. */
         PasskeyInput: {
             attestation_object: string;
@@ -4350,9 +5432,37 @@ export interface components {
             label?: string;
             link: string;
         };
+        PasskeyMade: {
+            id: components["schemas"]["FactorId"];
+            /** @description When these are the first: told once. */
+            recovery_codes: string[];
+        };
+        /** @description What a page gives to `navigator.credentials`, and the token to answer with. */
+        PasskeyOptions: {
+            /** @description For `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`. */
+            public_key: Record<string, never>;
+            /** @description Goes back with the answer; good for five minutes and once. */
+            token: string;
+        };
+        PasskeySignIn: {
+            credential: components["schemas"]["PasskeyAssertion"];
+            kind?: components["schemas"]["SessionKind"];
+            token: string;
+        };
         PasswordChange: {
             current: string;
             new: string;
+        };
+        /** @description One thing that can be allowed. */
+        PermissionView: {
+            /** @description Whether whoever asks may hand it out. */
+            grantable: boolean;
+            /** @example queues:write */
+            permission: string;
+            /** @description Built-in roles that have it. */
+            roles: components["schemas"]["Role"][];
+            /** @description One line for people. */
+            what: string;
         };
         Person: {
             /** Format: date-time */
@@ -4743,6 +5853,17 @@ export interface components {
             fault?: string | null;
             valid: boolean;
         };
+        /** @description A button of the sign-in page. */
+        ProviderButton: {
+            id: components["schemas"]["IdentityProviderId"];
+            /** @example Company account */
+            name: string;
+            /**
+             * @description Where the browser goes.
+             * @example /v1/oidc/idp_01J…/start
+             */
+            start: string;
+        };
         PushId: string;
         /** @description What `PushSubscription.toJSON()` gives, and a name for the browser. */
         PushInput: {
@@ -4994,6 +6115,15 @@ export interface components {
          * @enum {string}
          */
         RecordingPolicy: "silent" | "by_place" | "announce";
+        /** @description Told once: each opens in place of the second factor, and once. */
+        RecoveryCodes: {
+            /**
+             * @example [
+             *       "7KQ2M-XW4PA"
+             *     ]
+             */
+            recovery_codes: string[];
+        };
         /** @description What is asked for less strictly after some waiting. */
         Relaxation: {
             /** Format: int64 */
@@ -5064,6 +6194,27 @@ export interface components {
         };
         /** @enum {string} */
         Role: "agent" | "supervisor" | "administrator" | "operator";
+        RoleId: string;
+        RoleInput: {
+            description?: string;
+            /** @example Night shift lead */
+            name: string;
+            /**
+             * @description `resource:action`; `GET /v1/permissions` lists them. None may be beyond the maker's own.
+             * @example [
+             *       "queues:read",
+             *       "presence:set"
+             *     ]
+             */
+            permissions: string[];
+        };
+        /** @description Whoever has `value` in the roles claim gets these. */
+        RoleRule: {
+            custom_roles?: components["schemas"]["RoleId"][];
+            roles?: components["schemas"]["Role"][];
+            /** @example callcentre-leads */
+            value: string;
+        };
         /** @enum {string} */
         RoutingState: "idle" | "offered" | "interacting" | "wrap_up" | "not_responding";
         Schedule: {
@@ -5124,6 +6275,49 @@ export interface components {
                 until: string;
             }[];
         };
+        SecondFactor: {
+            proof: components["schemas"]["SecondProof"];
+            token: string;
+        };
+        /** @description The password was right; one more proof is wanted. */
+        SecondFactorNeeded: {
+            expires_at: string;
+            /**
+             * @description `passkey`, `totp`, `recovery_code`: those that are open to this person.
+             * @example [
+             *       "passkey",
+             *       "totp",
+             *       "recovery_code"
+             *     ]
+             */
+            methods: string[];
+            /** @description For `navigator.credentials.get()`, when there are passkeys. */
+            passkey?: Record<string, never> | null;
+            /** @description Goes to `/v1/sessions/second-factor` with the proof. */
+            token: string;
+        };
+        /** @description One of the three. */
+        SecondProof: {
+            /**
+             * @description Six digits of the authenticator app.
+             * @example 123456
+             */
+            code?: string | null;
+            passkey?: null | components["schemas"]["PasskeyAssertion"];
+            /**
+             * @description One of the recovery codes; it is used up by this.
+             * @example 7KQ2M-XW4PA
+             */
+            recovery_code?: string | null;
+        };
+        SecretRotation: {
+            /**
+             * Format: int32
+             * @description How long the old secret goes on opening; 0 ends it and the tokens made with it at once.
+             * @default 86400
+             */
+            overlap_s: number;
+        };
         /** @enum {string} */
         SelectionRule: "longest_idle" | "least_occupied" | "least_flexible" | "best_score" | "round_robin";
         /** @description Who is signed in, and what they may. */
@@ -5131,12 +6325,20 @@ export interface components {
             agent?: null | components["schemas"]["AgentId"];
             /** @description For browsers. */
             csrf_token?: string | null;
+            custom_roles: components["schemas"]["RoleId"][];
             expires_at: string;
             id: components["schemas"]["SessionId"];
             login: string;
             name: string;
             permissions: string[];
+            /** @description When the person last proved who they are; dangerous changes want it to be recent. */
+            proved_at: string;
             roles: components["schemas"]["Role"][];
+            /**
+             * @description `passkey`, `totp`, `recovery_code`: what the person can prove the session again with;
+             *     empty: the password.
+             */
+            second_factors: string[];
             tenant: components["schemas"]["TenantId"];
             tenant_name: string;
             /** @description For programs; told once. */
@@ -5149,12 +6351,60 @@ export interface components {
         };
         /** @enum {string} */
         SessionKind: "cookie" | "token";
+        /** @description A live session of somebody. */
+        SessionRow: {
+            /**
+             * @description Where it was opened from.
+             * @example 192.0.2.7
+             */
+            address: string;
+            created_at: string;
+            /** @description The one that asks. */
+            current: boolean;
+            expires_at: string;
+            id: components["schemas"]["SessionId"];
+            /** @description RFC 8176: `pwd`, `otp`, `hwk`, `fed` … */
+            methods: string[];
+            proved_at: string;
+            seen_at: string;
+            /** @description The browser or program. */
+            user_agent: string;
+        };
+        SetupInput: {
+            /** @description Its SIP domain; empty while it is the only one. */
+            domain?: string;
+            kind?: components["schemas"]["SessionKind"];
+            /** @description Who administers it and runs the platform. */
+            person: components["schemas"]["FirstPerson"];
+            /**
+             * @description Name of the first tenant.
+             * @example Example Ltd
+             */
+            tenant: string;
+            /** @description As the server printed it when it started. */
+            token: string;
+        };
+        /** @description Whether the first start is still ahead. */
+        SetupState: {
+            needed: boolean;
+        };
         SignIn: {
             kind?: components["schemas"]["SessionKind"];
             login: string;
             password: string;
             /** @description Domain of the tenant, when several share this server and have people of the same name. */
             tenant?: string | null;
+        };
+        /** @description A passkey or an app, without anything secret; recovery codes are only counted. */
+        SignInCredential: {
+            /** @description An app that was not confirmed yet does not count. */
+            confirmed: boolean;
+            created_at: string;
+            id: components["schemas"]["FactorId"];
+            /** @description `passkey` or `totp`. */
+            kind: string;
+            name: string;
+            used_at?: string | null;
         };
         Skill: {
             /** Format: date-time */
@@ -5222,6 +6472,13 @@ export interface components {
             /** @description What its recogniser understood. */
             text: string;
         };
+        /** @description A password for those without a second factor; one of the others for those with one. */
+        StepUp: {
+            password?: string | null;
+            proof?: null | components["schemas"]["SecondProof"];
+            /** @description Of `/v1/sessions/current/step-up/options`, with a passkey. */
+            token?: string | null;
+        };
         SuperviseInput: {
             agent?: null | components["schemas"]["AgentId"];
             mode: components["schemas"]["SuperviseMode"];
@@ -5256,8 +6513,82 @@ export interface components {
             presence_reasons?: string[];
             record_by_default?: boolean;
         };
+        /** @description A tenant with its limits, as the platform sees it. */
+        TenantLimits: {
+            /**
+             * Format: int32
+             * @description Interactions at a time; 0: no limit of its own.
+             */
+            interactions_max?: number;
+            /** @example Example Ltd */
+            name: string;
+            /** @description Nobody signs in and no call is taken or placed. */
+            suspended?: boolean;
+        };
+        TenantNew: {
+            /** @description Its first person, who can make all others. */
+            administrator: components["schemas"]["FirstPerson"];
+            /**
+             * @description SIP domain of its phones and what its people add to sign in; it does not change later.
+             * @example example.com
+             */
+            domain: string;
+            /** Format: int32 */
+            interactions_max?: number;
+            /** @example Example Ltd */
+            name: string;
+        };
+        TenantRow: {
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            /**
+             * Format: int32
+             * @description Interactions at a time; 0: no limit of its own.
+             */
+            interactions_max: number;
+            /** @example Example Ltd */
+            name: string;
+            /** @description Nobody signs in and no call is taken or placed. */
+            suspended: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Rises with each change; the `ETag` without quotes. */
+            version: number;
+        };
+        /** @description RFC 6749 5.1. */
+        TokenResponse: {
+            /** @example cpa_… */
+            access_token: string;
+            /** Format: int32 */
+            expires_in: number;
+            scope: string;
+            /** @description `Bearer`. */
+            token_type: string;
+        };
         /** @enum {string} */
         Tone: "ringback" | "busy" | "congestion" | "beep";
+        TotpConfirm: {
+            /**
+             * @description What the app shows now.
+             * @example 123456
+             */
+            code: string;
+        };
+        /** @description A new app, told once. */
+        TotpMade: {
+            id: components["schemas"]["FactorId"];
+            /**
+             * @description To type into the app.
+             * @example GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
+             */
+            secret: string;
+            /**
+             * @description To show as a QR code.
+             * @example otpauth://totp/Crosspoint:ann?secret=GEZD…
+             */
+            uri: string;
+        };
         TransferInput: {
             destination: components["schemas"]["Destination"];
         };
@@ -5440,6 +6771,8 @@ export interface components {
         User: {
             /** Format: date-time */
             created_at: string;
+            /** @description Roles of the tenant's own making, besides. Nobody can be given more than the giver may do. */
+            custom_roles: components["schemas"]["RoleId"][];
             disabled: boolean;
             id: string;
             /** @description Sign-in name, unique in the tenant whatever the case; an e-mail address or any other word. */
@@ -5453,6 +6786,8 @@ export interface components {
         };
         UserId: string;
         UserInput: {
+            /** @description Roles of the tenant's own making, besides. Nobody can be given more than the giver may do. */
+            custom_roles?: components["schemas"]["RoleId"][];
             disabled?: boolean;
             /** @description Sign-in name, unique in the tenant whatever the case; an e-mail address or any other word. */
             login: string;
@@ -5525,6 +6860,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeySet"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oauthMetadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Metadata */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description What went wrong */
@@ -5694,6 +7058,467 @@ export interface operations {
             };
         };
     };
+    scimListGroups: {
+        parameters: {
+            query?: {
+                /** @description Resources of a page, at most 200. */
+                count?: string;
+                /** @description `displayName eq "agent"`; also `id`. */
+                filter?: string;
+                /** @description First of the page, from 1. */
+                startIndex?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A list */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimCreateGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimGetGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimReplaceGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Replaced */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimDeleteGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimPatchGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimResourceTypes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Users and groups */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimSchemas: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schemas */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The configuration */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimListUsers: {
+        parameters: {
+            query?: {
+                /** @description Resources of a page, at most 200. */
+                count?: string;
+                /** @description `userName eq "ann"`; also `externalId` and `id`. */
+                filter?: string;
+                /** @description First of the page, from 1. */
+                startIndex?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A list */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimCreateUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimGetUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The person */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimReplaceUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Replaced */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimDeleteUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scimPatchUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/scim+json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listAgents: {
         parameters: {
             query?: {
@@ -5809,9 +7634,12 @@ export interface operations {
     removeAgent: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -5841,9 +7669,12 @@ export interface operations {
     changeAgent: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6251,9 +8082,12 @@ export interface operations {
     removeApiKey: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6283,9 +8117,12 @@ export interface operations {
     changeApiKey: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6308,6 +8145,123 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAuditLog: {
+        parameters: {
+            query?: {
+                /** @description The action, or its beginning and `*`. */
+                action?: string;
+                /** @description Id of who did it. */
+                actor?: string;
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Not before this. */
+                from?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+                /** @description Id of what it was done to. */
+                target?: string;
+                /** @description Before this. */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AuditEntry"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportAuditLog: {
+        parameters: {
+            query?: {
+                /** @description The action, or its beginning and `*`. */
+                action?: string;
+                /** @description Id of who did it. */
+                actor?: string;
+                /** @description Not before this. */
+                from?: string;
+                /** @description Id of what it was done to. */
+                target?: string;
+                /** @description Before this. */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One entry per line */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyAuditLog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerification"];
                 };
             };
             /** @description What went wrong */
@@ -6436,9 +8390,12 @@ export interface operations {
     removeBrand: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6468,9 +8425,12 @@ export interface operations {
     changeBrand: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6655,9 +8615,12 @@ export interface operations {
     removeCallerPartner: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6687,9 +8650,12 @@ export interface operations {
     changeCallerPartner: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6914,9 +8880,12 @@ export interface operations {
     removeConference: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -6946,9 +8915,12 @@ export interface operations {
     changeConference: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -8075,6 +10047,197 @@ export interface operations {
             };
         };
     };
+    listIdentityProviders: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["IdentityProvider"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createIdentityProvider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentityProviderInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIdentityProvider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeIdentityProvider: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeIdentityProvider: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityProvider"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listIdentityCertificates: {
         parameters: {
             query?: {
@@ -8190,9 +10353,12 @@ export interface operations {
     removeIdentityCertificate: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -8222,9 +10388,12 @@ export interface operations {
     changeIdentityCertificate: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -9809,6 +11978,310 @@ export interface operations {
             };
         };
     };
+    myCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["SignInCredential"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeMyCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MyPasskeyInput"];
+            };
+        };
+        responses: {
+            /** @description Added */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    passkeyOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description For `navigator.credentials.create()` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeRecoveryCodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Told once */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mySessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["SessionRow"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endMyOtherSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endMySession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Made; to be confirmed */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmTotp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpConfirm"];
+            };
+        };
+        responses: {
+            /** @description It counts; recovery codes, told once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listBans: {
         parameters: {
             query?: never;
@@ -10046,9 +12519,12 @@ export interface operations {
     removeNumber: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -10078,9 +12554,12 @@ export interface operations {
     changeNumber: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -10103,6 +12582,339 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Number"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOAuthClients: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["OAuthClient"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createOAuthClient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OAuthClientInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthClientMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOAuthClient: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthClient"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeOAuthClient: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeOAuthClient: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthClient"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateOAuthClientSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SecretRotation"];
+            };
+        };
+        responses: {
+            /** @description The new secret */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OAuthClientMade"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oauthIntrospect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    client_id?: string;
+                    client_secret?: string;
+                    token?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description `active` and, when it is, what it carries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oauthRevoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    client_id?: string;
+                    client_secret?: string;
+                    token?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Ended, or never there */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oauthToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    client_id?: string;
+                    client_secret?: string;
+                    grant_type?: string;
+                    scope?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description A token */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenResponse"];
                 };
             };
             /** @description What went wrong */
@@ -10179,6 +12991,69 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oidcStart: {
+        parameters: {
+            query?: {
+                /** @description Path to come back to; `/` without it. */
+                return?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the provider */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    oidcCallback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the page */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
                 };
             };
             /** @description What went wrong */
@@ -10390,6 +13265,39 @@ export interface operations {
             };
         };
     };
+    listPermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["PermissionView"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listPersons: {
         parameters: {
             query?: {
@@ -10505,9 +13413,12 @@ export interface operations {
     removePerson: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -10537,9 +13448,12 @@ export interface operations {
     changePerson: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -10867,9 +13781,12 @@ export interface operations {
     removePhone: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -10899,9 +13816,12 @@ export interface operations {
     changePhone: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -11083,9 +14003,12 @@ export interface operations {
     removePicture: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -11115,9 +14038,12 @@ export interface operations {
     changePicture: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -11268,9 +14194,12 @@ export interface operations {
     removePoint: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -11300,9 +14229,12 @@ export interface operations {
     changePoint: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -12107,9 +15039,12 @@ export interface operations {
     removeQueue: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -12139,9 +15074,12 @@ export interface operations {
     changeQueue: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -12459,6 +15397,197 @@ export interface operations {
             };
         };
     };
+    listRoles: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["CustomRole"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createRole: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleInput"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomRole"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRole: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` you have; 304 when it is still right. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomRole"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeRole: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeRole: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomRole"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     trySchedule: {
         parameters: {
             query?: never;
@@ -12607,9 +15736,12 @@ export interface operations {
     removeSchedule: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -12639,9 +15771,12 @@ export interface operations {
     changeSchedule: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -12731,6 +15866,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The password is right; the second factor is wanted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorNeeded"];
                 };
             };
             /** @description What went wrong */
@@ -12860,6 +16004,259 @@ export interface operations {
             };
         };
     };
+    stepUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepUp"];
+            };
+        };
+        responses: {
+            /** @description Proven */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stepUpOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description For `navigator.credentials.get()` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signInByPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeySignIn"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    passkeySignInOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description For `navigator.credentials.get()` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signInSecondFactor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactor"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setupState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Yes or no */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetupState"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetupInput"];
+            };
+        };
+        responses: {
+            /** @description Made, and signed in */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signInProviders: {
+        parameters: {
+            query?: {
+                /** @description Domain of the tenant; without it, those of the only tenant there is. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Buttons for the page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ProviderButton"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listSkills: {
         parameters: {
             query?: {
@@ -12975,9 +16372,12 @@ export interface operations {
     removeSkill: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -13007,9 +16407,12 @@ export interface operations {
     changeSkill: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -13079,9 +16482,12 @@ export interface operations {
     changeTenant: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path?: never;
             cookie?: never;
@@ -13102,6 +16508,159 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTenants: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["TenantRow"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createTenant: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantNew"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantRow"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTenantById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tenant */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantRow"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeTenantById: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Changed */
+            200: {
+                headers: {
+                    /** @description Version of the row. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantRow"];
                 };
             };
             /** @description What went wrong */
@@ -13230,9 +16789,12 @@ export interface operations {
     removeTrunk: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -13262,9 +16824,12 @@ export interface operations {
     changeTrunk: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -13415,9 +16980,12 @@ export interface operations {
     removeUser: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -13447,9 +17015,12 @@ export interface operations {
     changeUser: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -13473,6 +17044,134 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    userCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["SignInCredential"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetCredentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Taken away */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    userSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["SessionRow"][];
+                        /** @description Cursor of the next page; absent on the last. */
+                        next?: string;
+                    };
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endUserSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong */
             default: {
@@ -13600,9 +17299,12 @@ export interface operations {
     removeWrapUpCode: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;
@@ -13632,9 +17334,12 @@ export interface operations {
     changeWrapUpCode: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The row's `ETag`. */
-                "If-Match"?: string;
+            header: {
+                /**
+                 * @description The `ETag` that was read; `*` for any version. 428 without it, 412 when somebody was faster.
+                 * @example "3"
+                 */
+                "If-Match": string;
             };
             path: {
                 id: string;

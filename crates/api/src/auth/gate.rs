@@ -2,7 +2,7 @@
 //! before. What is not in the table of operations is not reachable.
 
 use super::permission::{Permission, Permissions};
-use super::{Caller, Principal, forbidden, token};
+use super::{Caller, Principal, audit, forbidden, token};
 use crate::extract::BODY_BYTES_MAX;
 use crate::http::connection::Connection;
 use crate::idempotency;
@@ -14,9 +14,12 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use cp_store::{ApiKey, Session, User};
-use cp_vocab::Code;
+use cp_store::{AccessToken, ApiKey, OAuthClient, Session, User};
+use cp_vocab::model::{Snapshot, Tenant};
+use cp_vocab::{Code, TenantId};
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A request that takes longer is answered 504; what it began goes on.
@@ -41,9 +44,24 @@ pub(crate) enum Idempotence {
     Handler,
 }
 
+/// Which requests the gate writes into the audit log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Audited {
+    No,
+    /// Those that were refused for lack of a right.
+    Refusals,
+    /// Those that were done or refused for lack of a right.
+    Yes,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gate {
+    /// The operation's name.
+    pub(crate) id: &'static str,
     pub(crate) access: Access,
+    /// A person's session must have been proven lately.
+    pub(crate) step_up: bool,
+    pub(crate) audit: Audited,
     pub(crate) idempotence: Idempotence,
 }
 
@@ -100,24 +118,76 @@ async fn pass(state: &ApiState, gate: Gate, request: Request, next: Next) -> Rep
     if !matches!(gate.access, Access::Page) {
         refuse_foreign_page(&parts.method, &parts.headers)?;
     }
-    if !matches!(gate.access, Access::Open | Access::Page) {
-        let caller = admit(state, &parts.method, &parts.headers).await?;
-        if let Some(connection) = parts.extensions.get::<Connection>() {
-            connection.proved();
-        }
-        if let Access::AnyOf(of) = gate.access
-            && !caller.permissions.has_any(of)
-        {
-            return Err(forbidden(of));
-        }
-        parts.extensions.insert(caller);
+    if matches!(gate.access, Access::Open | Access::Page) {
+        return carry_out(state, gate, parts, body, next).await;
     }
+    let mut caller = admit(state, &parts.method, &parts.headers).await?;
+    let connection = parts.extensions.get::<Connection>();
+    if let Some(connection) = connection {
+        connection.proved();
+    }
+    let address = source(state, connection, &parts.headers);
+    caller.address = address.map(|a| a.to_string()).unwrap_or_default();
+    let did = audit::Did::new(gate, &caller, parts.uri.path());
+    let result = match may(state, gate, &caller) {
+        Ok(()) => {
+            parts.extensions.insert(caller);
+            carry_out(state, gate, parts, body, next).await
+        }
+        Err(problem) => Err(problem),
+    };
+    if let Some(entry) = did.entry(state, &result) {
+        audit::keep(state, entry).await;
+    }
+    result
+}
+
+/// Whether the caller may do this, now.
+fn may(state: &ApiState, gate: Gate, caller: &Caller) -> Reply<()> {
+    if let Access::AnyOf(of) = gate.access
+        && !caller.permissions.has_any(of)
+    {
+        return Err(forbidden(of));
+    }
+    let proven_for = Duration::from_secs(state.0.settings.step_up_s);
+    match caller.proved_at {
+        Some(at) if gate.step_up && state.now().since(at) > proven_for => {
+            let detail =
+                "Prove again that it is you before this: POST /v1/sessions/current/step-up";
+            Err(Problem::new(Code::StepUpRequired, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn carry_out(
+    state: &ApiState,
+    gate: Gate,
+    parts: axum::http::request::Parts,
+    body: Body,
+    next: Next,
+) -> Reply {
     if parts.method == Method::GET || parts.method == Method::HEAD {
         // Untouched: an upgrade to a WebSocket lives in it.
         return Ok(next.run(Request::from_parts(parts, body)).await);
     }
     let body = read(&parts.headers, body).await?;
     idempotency::around(state, gate.idempotence, parts, body, next).await
+}
+
+/// Where a request comes from, as far as that is known.
+pub(crate) fn source(
+    state: &ApiState,
+    connection: Option<&Connection>,
+    headers: &HeaderMap,
+) -> Option<IpAddr> {
+    let peer = connection.map(|c| c.remote().ip().to_canonical());
+    if !state.0.settings.behind_proxy {
+        return peer;
+    }
+    let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
+    let last = forwarded.and_then(|v| v.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    last.or(peer)
 }
 
 /// A browser says when a page of another site makes it ask; nothing here is meant for those.
@@ -160,12 +230,16 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
 /// # Errors
 /// 401 without a valid credential; 403 for a browser's unsafe request without its CSRF value.
 pub(crate) async fn admit(state: &ApiState, method: &Method, headers: &HeaderMap) -> Reply<Caller> {
-    let credential = credential(state, headers)
-        .ok_or_else(|| Problem::new(Code::Unauthenticated, "sign in first"))?;
+    let credential = credential(state, headers).ok_or_else(|| {
+        Problem::new(
+            Code::Unauthenticated,
+            "Sign in first: send a session's cookie, or a token as Authorization: Bearer.",
+        )
+    })?;
     let refused = || {
         Problem::new(
             Code::Unauthenticated,
-            "this sign-in is not valid (any more)",
+            "This sign-in is not valid (any more). Sign in again.",
         )
     };
     match credential {
@@ -173,8 +247,18 @@ pub(crate) async fn admit(state: &ApiState, method: &Method, headers: &HeaderMap
             let (session, user) = session(state, &t).await?.ok_or_else(refused)?;
             of_user(state, session, user).await
         }
+        Credential::Bearer(t) if t.starts_with(token::ACCESS_PREFIX) => {
+            let (hash, now) = (token::sha256(t.as_bytes()), state.now());
+            let found = state
+                .store(move |s| s.access_token_by_hash(&hash, now))
+                .await?;
+            let (access, client) = found.ok_or_else(refused)?;
+            open_tenant(state, access.tenant).await?;
+            Ok(of_client(&access, &client))
+        }
         Credential::Bearer(t) => {
             let key = api_key(state, &t).await?.ok_or_else(refused)?;
+            open_tenant(state, key.tenant).await?;
             Ok(of_key(key))
         }
         Credential::Cookie(t) => {
@@ -182,7 +266,7 @@ pub(crate) async fn admit(state: &ApiState, method: &Method, headers: &HeaderMap
             let safe = *method == Method::GET || *method == Method::HEAD;
             let shown = headers.get("x-csrf-token").and_then(|v| v.to_str().ok());
             if !safe && !shown.is_some_and(|s| token::same(s, &token::csrf(&t))) {
-                let detail = "send the session's csrf_token as X-CSRF-Token";
+                let detail = "Send the session's csrf_token as X-CSRF-Token.";
                 return Err(Problem::new(Code::Forbidden, detail));
             }
             of_user(state, session, user).await
@@ -202,7 +286,11 @@ fn credential(state: &ApiState, headers: &HeaderMap) -> Option<Credential> {
 
 /// The session token a browser sent.
 pub(crate) fn session_cookie(state: &ApiState, headers: &HeaderMap) -> Option<String> {
-    let name = cookie_name(state);
+    cookie(headers, cookie_name(state))
+}
+
+/// The first cookie of this name.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -234,7 +322,7 @@ async fn api_key(state: &ApiState, token: &str) -> Reply<Option<ApiKey>> {
 }
 
 async fn of_user(state: &ApiState, session: Session, user: User) -> Reply<Caller> {
-    let snapshot = state.snapshot().await?;
+    let snapshot = open_tenant(state, user.tenant).await?;
     let agent = snapshot
         .agents
         .iter()
@@ -245,10 +333,37 @@ async fn of_user(state: &ApiState, session: Session, user: User) -> Reply<Caller
             id: user.id,
             session: session.id,
         },
-        permissions: Permissions::of_roles(&user.roles),
         agent: agent.map(|a| a.id),
+        permissions: permissions_of(state, &user).await?,
+        address: String::new(),
+        proved_at: Some(session.proved_at),
     })
 }
+
+/// What somebody may do: by the roles everybody knows and by those of their tenant.
+pub(crate) async fn permissions_of(state: &ApiState, user: &User) -> Reply<Permissions> {
+    let built_in = Permissions::of_roles(&user.roles);
+    if user.custom_roles.is_empty() {
+        return Ok(built_in);
+    }
+    let user = user.clone();
+    Ok(state
+        .store(move |s| crate::resource::roles::permissions(s, &user))
+        .await?)
+}
+
+/// The configuration, if the tenant may be used.
+async fn open_tenant(state: &ApiState, tenant: TenantId) -> Reply<Arc<Snapshot>> {
+    let snapshot = state.snapshot().await?;
+    let suspended = |t: &Tenant| t.id == tenant && t.suspended;
+    if snapshot.tenants.iter().any(suspended) {
+        return Err(Problem::new(Code::Suspended, SUSPENDED));
+    }
+    Ok(snapshot)
+}
+
+pub(crate) const SUSPENDED: &str =
+    "Your organisation's account is suspended. Ask whoever runs this server.";
 
 fn of_key(key: ApiKey) -> Caller {
     Caller {
@@ -256,5 +371,25 @@ fn of_key(key: ApiKey) -> Caller {
         permissions: crate::resource::api_keys::permissions(&key),
         principal: Principal::Key(key.id),
         agent: None,
+        address: String::new(),
+        proved_at: None,
+    }
+}
+
+/// What the token carries, and of that what the client still may.
+fn of_client(access: &AccessToken, client: &OAuthClient) -> Caller {
+    let set = |words: &[String]| -> Permissions {
+        words
+            .iter()
+            .filter_map(|s| s.parse::<Permission>().ok())
+            .collect()
+    };
+    Caller {
+        tenant: access.tenant,
+        permissions: set(&access.scopes).intersection(set(&client.scopes)),
+        principal: Principal::Client(client.id),
+        agent: None,
+        address: String::new(),
+        proved_at: None,
     }
 }

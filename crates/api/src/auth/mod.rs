@@ -1,16 +1,19 @@
 //! Who is asking, and what they may.
 
+pub(crate) mod audit;
 pub mod gate;
 pub mod lockout;
 pub mod password;
+pub(crate) mod pending;
 pub mod permission;
 pub mod token;
 
 use crate::problem::Problem;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use cp_store::Edit;
 use cp_vocab::command::Actor;
-use cp_vocab::{AgentId, ApiKeyId, Code, SessionId, TenantId, UserId};
+use cp_vocab::{AgentId, ApiKeyId, Code, OAuthClientId, SessionId, TenantId, Timestamp, UserId};
 use permission::{Permission, Permissions};
 
 /// Whoever sent a request, after the gate let them in.
@@ -21,12 +24,17 @@ pub struct Caller {
     pub permissions: Permissions,
     /// The agent this person is, when they are one.
     pub agent: Option<AgentId>,
+    /// Where the request came from, for the audit log; empty when that is not known.
+    pub address: String,
+    /// When the person of a session last proved who they are; `None` for programs.
+    pub proved_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Principal {
     User { id: UserId, session: SessionId },
     Key(ApiKeyId),
+    Client(OAuthClientId),
 }
 
 impl std::fmt::Display for Principal {
@@ -34,6 +42,7 @@ impl std::fmt::Display for Principal {
         match self {
             Self::User { id, .. } => id.fmt(f),
             Self::Key(id) => id.fmt(f),
+            Self::Client(id) => id.fmt(f),
         }
     }
 }
@@ -57,6 +66,29 @@ impl Caller {
         match self.principal {
             Principal::User { id, .. } => Actor::User(id),
             Principal::Key(id) => Actor::ApiKey(id),
+            Principal::Client(id) => Actor::Client(id),
+        }
+    }
+
+    /// A change of the configuration in the caller's name.
+    pub fn edit(&self, now: Timestamp) -> Edit {
+        Edit {
+            address: self.address.clone(),
+            ..Edit::new(self.tenant, self.actor(), now)
+        }
+    }
+
+    /// The person and their session.
+    ///
+    /// # Errors
+    /// 403 for programs.
+    pub fn person(&self) -> Result<(UserId, SessionId), Problem> {
+        match self.principal {
+            Principal::User { id, session } => Ok((id, session)),
+            Principal::Key(_) | Principal::Client(_) => Err(Problem::new(
+                Code::Forbidden,
+                "this is for people who are signed in, not for keys and clients",
+            )),
         }
     }
 
@@ -103,6 +135,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Caller>().cloned();
-        caller.ok_or_else(|| Problem::new(Code::Unauthenticated, "sign in first"))
+        caller.ok_or_else(|| Problem::new(Code::Unauthenticated, "Sign in first."))
     }
 }

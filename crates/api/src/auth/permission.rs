@@ -68,6 +68,16 @@ permissions! {
     LiveReadOwn = "live:read-own" [Agent] "See live state of agents, queues and one's own interactions";
     EventsRead = "events:read" [Supervisor Administrator Operator] "Follow all events of the tenant";
     EventsReadOwn = "events:read-own" [Agent] "Follow events that concern oneself";
+    RolesRead = "roles:read" [Supervisor Administrator Operator] "See roles and what they allow";
+    RolesWrite = "roles:write" [Administrator Operator] "Make, change and remove roles of the tenant";
+    OAuthClientsRead = "oauth-clients:read" [Administrator Operator] "See OAuth 2 clients (never their secrets)";
+    OAuthClientsWrite = "oauth-clients:write" [Administrator Operator] "Make, change and remove OAuth 2 clients";
+    IdentityProvidersRead = "identity-providers:read" [Administrator Operator] "See how people sign in elsewhere";
+    IdentityProvidersWrite = "identity-providers:write" [Administrator Operator] "Connect identity providers";
+    ScimManage = "scim:manage" [Administrator Operator] "Provision people by SCIM";
+    AuditRead = "audit:read" [Administrator Operator] "See, verify and export who did what";
+    TenantsRead = "tenants:read" [Operator] "See all tenants";
+    TenantsWrite = "tenants:write" [Operator] "Make, limit and suspend tenants";
     PersonsRead = "persons:read" [Supervisor Administrator Operator] "See customers' records whole";
     PersonsWrite = "persons:write" [Administrator Operator] "Make, change, merge and remove customers, and what they prove themselves with";
     ProofsRead = "proofs:read" [Supervisor Administrator Operator] "See the customer and the proof of any interaction";
@@ -131,6 +141,26 @@ impl Permissions {
     pub fn contains_all(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
+    /// Whether somebody with these may hand out `other`: nobody gives what they do not have. Who
+    /// may do a thing to all may give the right to do it to one's own; who makes tenants makes
+    /// their administrators.
+    pub fn may_grant(self, other: Self) -> bool {
+        if self.has(Permission::TenantsWrite) {
+            return true;
+        }
+        let held = |p: Permission| {
+            let all = p
+                .as_str()
+                .strip_suffix("-own")
+                .and_then(|all| all.parse().ok());
+            self.has(p) || all.is_some_and(|all| self.has(all))
+        };
+        other.iter().all(held)
+    }
+    /// Both together.
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
     pub fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
@@ -180,6 +210,26 @@ mod tests {
             !administrator.has(Permission::NodeDrain),
             "a tenant may not drain the node"
         );
+    }
+
+    #[test]
+    fn nobody_grants_what_they_do_not_have() {
+        let of = |role| Permissions::of_roles(&[role]);
+        let order = [
+            Role::Agent,
+            Role::Supervisor,
+            Role::Administrator,
+            Role::Operator,
+        ];
+        for (i, granter) in order.into_iter().enumerate() {
+            for (j, granted) in order.into_iter().enumerate() {
+                let may = of(granter).may_grant(of(granted));
+                assert_eq!(may, j <= i, "{granter:?} {granted:?}");
+            }
+        }
+        let one = |p| Permissions::from_iter([p]);
+        assert!(one(Permission::LiveRead).may_grant(one(Permission::LiveReadOwn)));
+        assert!(!one(Permission::LiveReadOwn).may_grant(one(Permission::LiveRead)));
     }
 
     #[test]

@@ -6,6 +6,12 @@ use aws_lc_rs::{constant_time, digest, rand};
 pub const API_KEY_PREFIX: &str = "cp_";
 /// What every session token starts with.
 pub const SESSION_PREFIX: &str = "cps_";
+/// What every token of an OAuth 2 client starts with.
+pub const ACCESS_PREFIX: &str = "cpa_";
+/// What every secret of an OAuth 2 client starts with.
+pub const CLIENT_PREFIX: &str = "cpc_";
+/// What the token of a step of signing in starts with.
+pub const STEP_PREFIX: &str = "cpx_";
 /// Random bytes in a token.
 const SECRET_BYTES: usize = 32;
 

@@ -2,10 +2,10 @@
 //! whether there were too many; and what every request keeps, changes and may be told.
 
 use super::{context, cors};
+use crate::auth::gate::source;
 use crate::auth::token;
 use crate::http::connection::Connection;
 use crate::problem::{FieldError, Problem, Reply};
-use crate::session::source;
 use crate::state::ApiState;
 use crate::webrtc::{CallClaims, mint};
 use axum::Extension;
@@ -53,7 +53,7 @@ impl FromRequestParts<ApiState> for Visit {
             })?;
         let origin = cors::allowed(&point, &parts.headers)?;
         let connection = parts.extensions.get::<Connection>().cloned().map(Extension);
-        let from = source(state, connection.as_ref(), &parts.headers);
+        let from = source(state, connection.as_ref().map(|c| &c.0), &parts.headers);
         let refused = if point.disabled {
             Some(missing())
         } else if !state.0.taps.pass(state.now(), id, from) {

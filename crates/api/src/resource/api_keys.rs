@@ -13,7 +13,7 @@ use crate::problem::{Problem, Reply};
 use crate::schema::vocabulary as published;
 use crate::state::ApiState;
 use axum::extract::State;
-use cp_store::{ApiKey, Edit, Role, StoreError, StoreExt, Version, Versioned};
+use cp_store::{ApiKey, Role, StoreError, StoreExt, Version, Versioned};
 use cp_vocab::{ApiKeyId, Code, Pii, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -61,6 +61,7 @@ impl Resource for ApiKeys {
         row.id
     }
     const IN_SNAPSHOT: bool = false;
+    const STEP_UP: bool = true;
 
     fn input(row: &ApiKey) -> ApiKeyInput {
         ApiKeyInput {
@@ -115,6 +116,8 @@ pub(crate) fn add(api: &mut Api) {
         )
         .describe("The secret is told in this answer only.")
         .needs(ApiKeys::WRITE)
+        .step_up()
+        .audited_by_edit()
         .body::<ApiKeyInput>()
         .idempotent_edit()
         .replies::<ApiKeyMade>(201, "Made"),
@@ -151,7 +154,7 @@ async fn create(
         created_at: now,
         expires_at: input.expires_at,
     };
-    if !caller.permissions.contains_all(permissions(&key)) {
+    if !caller.permissions.may_grant(permissions(&key)) {
         let detail = "a key cannot be given more than its maker may do";
         return Err(Problem::new(Code::Forbidden, detail));
     }
@@ -163,7 +166,7 @@ async fn create(
     });
     // What is kept for a repetition has no secret in it.
     body["secret"] = Value::Null;
-    let mut edit = Edit::new(caller.tenant, caller.actor(), now);
+    let mut edit = caller.edit(now);
     edit.idempotency = idempotency.map(|k| k.keeping(crud::made_response(&body)));
     match state.store(move |s| s.create(edit, key)).await {
         Ok(_) => {

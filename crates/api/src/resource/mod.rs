@@ -5,16 +5,19 @@ pub(crate) mod api_keys;
 mod brands;
 mod conferences;
 pub(crate) mod identity_certificates;
+mod identity_providers;
 mod numbers;
+pub(crate) mod oauth_clients;
 mod persons;
 mod phones;
 mod queues;
+pub(crate) mod roles;
 mod safety;
 mod schedules;
 mod skills;
 mod tenant;
 mod trunks;
-mod users;
+pub(crate) mod users;
 mod wrap_up_codes;
 
 use crate::crud;
@@ -42,11 +45,15 @@ pub(crate) fn add(api: &mut Api) {
     crud::add::<identity_certificates::IdentityCertificates>(api);
     brands::add(api);
     api_keys::add(api);
+    crud::add::<roles::Roles>(api);
+    roles::add_catalogue(api);
+    crud::add::<identity_providers::IdentityProviders>(api);
+    oauth_clients::add(api);
     persons::add(api);
 }
 
 /// For `skip_serializing_if` of what is written and never read back.
-fn secret(_: &Option<String>) -> bool {
+pub(crate) fn secret(_: &Option<String>) -> bool {
     true
 }
 

@@ -10,7 +10,7 @@ use crate::problem::{FieldError, Problem, Reply};
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use cp_store::{Edit, StoreError, StoreExt, Versioned};
+use cp_store::{StoreError, StoreExt, Versioned};
 use cp_vocab::model::Tenant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -40,7 +40,8 @@ pub(crate) fn add(api: &mut Api) {
     api.add(
         operation::patch("/v1/tenant", "changeTenant", "Tenant", "Change your tenant")
             .needs(&[Permission::TenantWrite])
-            .header("If-Match", "The row's `ETag`.")
+            .audited_by_edit()
+            .if_match()
             .merge_patch::<TenantInput>()
             .replies_row::<TenantInput>(200, "Tenant", "Changed"),
         change,
@@ -120,7 +121,7 @@ async fn change(
             row.row.name = input.name;
             row.row.record_by_default = input.record_by_default;
             row.row.presence_reasons = reasons(input.presence_reasons)?;
-            let edit = Edit::new(tenant, caller.actor(), now);
+            let edit = caller.edit(now);
             row.version = store.update(edit, row.row.clone(), Some(row.version))?;
             row.updated_at = now;
             Ok(with_tag(StatusCode::OK, row.version, view(&row)))

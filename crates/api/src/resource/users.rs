@@ -7,10 +7,11 @@ use crate::auth::permission::Permissions;
 use crate::crud::{Making, Resource};
 use crate::problem::FieldError;
 use crate::problem::{Problem, Reply};
+use crate::resource::roles::permissions;
 use crate::resource::secret;
 use crate::schema::vocabulary as published;
 use cp_store::{PAGE_ROWS_MAX, PageRequest, Role, Store, StoreError, StoreExt, User};
-use cp_vocab::{Code, Pii, UserId};
+use cp_vocab::{Code, Pii, RoleId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -29,6 +30,10 @@ pub(crate) struct UserInput {
     pub(crate) password: Option<String>,
     #[schema(value_type = Vec<published::Role>, max_items = 4)]
     pub(crate) roles: Vec<Role>,
+    /// Roles of the tenant's own making, besides. Nobody can be given more than the giver may do.
+    #[serde(default)]
+    #[schema(value_type = Vec<published::RoleId>, max_items = 20)]
+    pub(crate) custom_roles: Vec<RoleId>,
     #[serde(default)]
     pub(crate) disabled: bool,
 }
@@ -56,6 +61,7 @@ impl Resource for Users {
         row.id
     }
     const IN_SNAPSHOT: bool = false;
+    const STEP_UP: bool = true;
 
     fn input(row: &User) -> UserInput {
         UserInput {
@@ -63,6 +69,7 @@ impl Resource for Users {
             name: row.name.expose().clone(),
             password: None,
             roles: row.roles.clone(),
+            custom_roles: row.custom_roles.clone(),
             disabled: row.disabled,
         }
     }
@@ -83,7 +90,10 @@ impl Resource for Users {
             name: Pii(input.name),
             password_hash,
             roles: input.roles,
+            custom_roles: input.custom_roles,
             disabled: input.disabled,
+            external: of.before.and_then(|b| b.external.clone()),
+            external_id: of.before.and_then(|b| b.external_id.clone()),
         })
     }
     fn guard(
@@ -92,32 +102,61 @@ impl Resource for Users {
         before: Option<&User>,
         after: Option<&User>,
     ) -> Reply<()> {
-        let operator = |u: &User| u.roles.contains(&Role::Operator);
-        let touches = before.is_some_and(operator) || after.is_some_and(operator);
-        if touches && !caller.has(Permission::NodeDrain) {
-            let detail = "only an operator makes or changes operators";
-            return Err(Problem::new(Code::Forbidden, detail));
-        }
-        if before.is_some_and(administers) && !after.is_some_and(administers) {
-            let first = PageRequest::first(PAGE_ROWS_MAX);
-            let people = store.list::<User>(caller.tenant, &first)?;
-            let other = |u: &User| administers(u) && Some(u.id) != before.map(|b| b.id);
-            if !people.items.iter().any(|u| other(&u.row)) {
-                let detail = "this is the last person who can administer the tenant";
-                return Err(Problem::new(Code::Conflict, detail));
-            }
-        }
-        Ok(())
+        may_touch(store, caller, before, after)?;
+        keep_one_administrator(store, caller.tenant, before, after)
     }
     fn settled(store: &dyn Store, before: &User, after: Option<&User>) -> Result<(), StoreError> {
         let stays = after.is_some_and(|a| {
-            !a.disabled && a.password_hash == before.password_hash && a.roles == before.roles
+            !a.disabled
+                && a.password_hash == before.password_hash
+                && a.roles == before.roles
+                && a.custom_roles == before.custom_roles
         });
         if !stays {
             store.sessions_end_of(before.tenant, before.id)?;
         }
         Ok(())
     }
+}
+
+/// Nobody makes, changes or removes somebody who may do more than they may themselves: a new
+/// password for an administrator would be a way to become one.
+///
+/// # Errors
+/// 403.
+pub(crate) fn may_touch(
+    store: &dyn Store,
+    caller: &Caller,
+    before: Option<&User>,
+    after: Option<&User>,
+) -> Reply<()> {
+    for user in [before, after].into_iter().flatten() {
+        if !caller.permissions.may_grant(permissions(store, user)?) {
+            let detail = "you cannot give, change or take away more than you may do yourself";
+            return Err(Problem::new(Code::Forbidden, detail));
+        }
+    }
+    Ok(())
+}
+
+/// # Errors
+/// 409 when nobody would be left to administer the tenant.
+pub(crate) fn keep_one_administrator(
+    store: &dyn Store,
+    tenant: TenantId,
+    before: Option<&User>,
+    after: Option<&User>,
+) -> Reply<()> {
+    if before.is_some_and(administers) && !after.is_some_and(administers) {
+        let first = PageRequest::first(PAGE_ROWS_MAX);
+        let people = store.list::<User>(tenant, &first)?;
+        let other = |u: &User| administers(u) && Some(u.id) != before.map(|b| b.id);
+        if !people.items.iter().any(|u| other(&u.row)) {
+            let detail = "this is the last person who can administer the tenant";
+            return Err(Problem::new(Code::Conflict, detail));
+        }
+    }
+    Ok(())
 }
 
 fn administers(user: &User) -> bool {

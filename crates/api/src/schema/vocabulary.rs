@@ -29,6 +29,7 @@ ids! {
     TenantId = "ten"; InteractionId = "int"; LegId = "leg"; Uci = "uci"; AgentId = "agt"; UserId = "usr";
     QueueId = "que"; SkillId = "skl"; NumberId = "num"; TrunkId = "trk"; PhoneId = "phn"; OfferId = "off";
     RecordingId = "rec"; ConferenceId = "cnf"; WrapUpCodeId = "wuc"; ScheduleId = "sch"; ApiKeyId = "key"; SessionId = "ses";
+    RoleId = "rol"; OAuthClientId = "ocl"; IdentityProviderId = "idp"; FactorId = "fac";
     PersonId = "per"; CredentialId = "crd"; DataSessionId = "dat"; CallerPartnerId = "cpa"; PrecallId = "pre";
     PointId = "cpt"; ContactId = "ctc";
     PushId = "psh"; BrandId = "brd"; PictureId = "pic";

@@ -108,6 +108,8 @@ mod tests {
 
     fn scope(role: Role) -> Scope {
         let caller = Caller {
+            address: String::new(),
+            proved_at: None,
             tenant: TenantId::from_u128(TENANT),
             principal: Principal::Key(ApiKeyId::from_u128(1)),
             permissions: Permissions::of_roles(&[role]),

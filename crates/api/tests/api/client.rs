@@ -90,9 +90,27 @@ impl Client {
         let client = self.with("content-type", "application/json");
         client.send(method, path, body.to_string().as_bytes()).await
     }
+    /// Without the `If-Match` that [`Self::send`] adds.
+    pub(crate) async fn raw_json(&self, method: &str, path: &str, body: Value) -> Answer {
+        let body = body.to_string();
+        let length = body.len();
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: api.test\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n"
+        );
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        self.raw(format!("{head}\r\n{body}").as_bytes()).await
+    }
     pub(crate) async fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         let mut head =
             format!("{method} {path} HTTP/1.1\r\nhost: api.test\r\nconnection: close\r\n");
+        // Tests that are about something else edit whatever is there.
+        let edits = matches!(method, "PATCH" | "PUT" | "DELETE");
+        if edits && !self.headers.iter().any(|(n, _)| n == "if-match") {
+            head.push_str("if-match: *\r\n");
+        }
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

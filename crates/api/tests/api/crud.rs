@@ -132,6 +132,19 @@ async fn a_change_of_what_changed_since_is_refused() {
     let w = World::new().await;
     let admin = w.as_role(&w.alpha, "administrator").await;
     let path = format!("/v1/skills/{}", w.alpha.skill);
+    // An edit must say what it was made from.
+    for (method, at) in [
+        ("PATCH", path.as_str()),
+        ("DELETE", &path),
+        ("PATCH", "/v1/tenant"),
+    ] {
+        let blind = admin.raw_json(method, at, json!({ "name": "blind" })).await;
+        assert_eq!(
+            blind.problem(428).0,
+            "precondition_required",
+            "{method} {at}"
+        );
+    }
     let seen = admin.with("if-match", "\"1\"");
     seen.patch(&path, json!({ "name": "first" }))
         .await

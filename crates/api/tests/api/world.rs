@@ -246,6 +246,15 @@ impl Pusher for Double {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        let world = Self::empty(None).await;
+        for rows in [world.alpha.clone(), world.beta.clone()] {
+            world.fill(&rows).await;
+        }
+        world
+    }
+
+    /// Without tenants, as at the first start.
+    pub(crate) async fn empty(setup_token: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store =
             Arc::new(SqliteStore::open(&Options::at(folder.path().join("log.db"))).unwrap());
@@ -268,6 +277,7 @@ impl World {
         let clock = Arc::new(AtomicU64::new(Timestamp::from_secs(1_767_000_000).0));
         let settings = Settings {
             recordings: folder.path().join("recordings"),
+            setup_token: setup_token.map(String::from),
             ..Default::default()
         };
         let ticking = clock.clone();
@@ -300,7 +310,7 @@ impl World {
         let position = AtomicU64::new(0);
         let alpha = rows("alpha", 0xA);
         let beta = rows("beta", 0xB);
-        let world = Self {
+        Self {
             client,
             store,
             engine,
@@ -312,11 +322,31 @@ impl World {
             position,
             _folder: folder,
             _stop: stop,
-        };
-        for rows in [world.alpha.clone(), world.beta.clone()] {
-            world.fill(&rows).await;
         }
-        world
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(self.clock.load(Ordering::Relaxed))
+    }
+
+    /// Somebody who runs the platform, in alpha.
+    pub(crate) async fn operator(&self) -> Client {
+        let id = UserId::from_u128(0x0FE7);
+        let row = User {
+            password_hash: Pii(PASSWORD_HASH.clone()),
+            ..User::new(
+                id,
+                self.alpha.tenant,
+                "operator",
+                "Operator",
+                vec![Role::Operator],
+            )
+        };
+        let edit = Edit::new(self.alpha.tenant, Actor::System, self.now());
+        self.store
+            .apply(edit, vec![Change::Create(row.into())])
+            .unwrap();
+        self.as_role(&self.alpha, "operator").await
     }
 
     pub(crate) fn recordings(&self) -> std::path::PathBuf {
@@ -418,6 +448,9 @@ fn rows(name: &'static str, n: u128) -> Rows {
     id!(BrandId, 1);
     id!(PictureId, 1);
     id!(ApiKeyId, 1);
+    id!(RoleId, 1);
+    id!(OAuthClientId, 1);
+    id!(IdentityProviderId, 1);
     id!(PrivacyJobId, 1);
     id!(PersonId, 1);
     id!(CallerPartnerId, 1);
@@ -468,13 +501,9 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
     let marked = |what: &str| format!("{}{MARK} {what}", r.name);
     let id = |prefix: &str| r.by_prefix[prefix].clone();
     let user = |id: UserId, role: Role, login: &str| User {
-        id,
-        tenant: r.tenant,
-        login: Pii(login.into()),
         name: Pii(marked(login)),
         password_hash: Pii(PASSWORD_HASH.clone()),
-        roles: vec![role],
-        disabled: false,
+        ..User::new(id, r.tenant, login, "", vec![role])
     };
     let supervisor = UserId::from_u128(r.agent_user.as_u128() + 1);
     let agent = |id, user, extension: &str, phone| Agent {
@@ -529,6 +558,7 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             domain: domain(r.name),
             interactions_max: 0,
             record_by_default: false,
+            suspended: false,
             presence_reasons: vec![],
             safety: Default::default(),
         }
@@ -603,6 +633,41 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             id: id("wuc").parse().unwrap(),
             tenant: r.tenant,
             name: marked("code"),
+        }
+        .into(),
+        cp_store::CustomRole {
+            id: id("rol").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("role"),
+            description: marked("what for"),
+            permissions: vec!["queues:read".into()],
+        }
+        .into(),
+        cp_store::OAuthClient {
+            id: id("ocl").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("client"),
+            secrets: vec![],
+            scopes: vec!["queues:read".into()],
+            token_s: 3_600,
+            disabled: false,
+        }
+        .into(),
+        cp_store::IdentityProvider {
+            id: id("idp").parse().unwrap(),
+            tenant: r.tenant,
+            name: marked("provider"),
+            issuer: "https://login.example.com".into(),
+            client_id: marked("client id"),
+            client_secret: Pii(marked("client secret")),
+            scopes: vec![],
+            login_claim: "email".into(),
+            roles_claim: String::new(),
+            role_rules: vec![],
+            default_roles: vec![],
+            provision: false,
+            link_by_login: false,
+            disabled: true,
         }
         .into(),
         cp_store::Point {

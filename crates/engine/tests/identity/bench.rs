@@ -515,6 +515,7 @@ fn snapshot(ids: &mut IdSource, root: &Authority, change: impl FnOnce(&mut Snaps
         domain: String::new(),
         interactions_max: 0,
         record_by_default: false,
+        suspended: false,
         presence_reasons: vec![],
         safety: Default::default(),
     });

@@ -33,9 +33,34 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "whether browsers reach it by HTTPS (secure cookies); TLS itself ends before us",
     ),
     (
+        "http.origins",
+        "",
+        "further origins whose pages may use it (https://desk.example), comma separated; the first is where people sign in",
+    ),
+    (
+        "http.behind_proxy",
+        "false",
+        "a proxy of yours appends the client's address to X-Forwarded-For",
+    ),
+    (
+        "http.step_up_s",
+        "900",
+        "how long a sign-in counts for dangerous changes, in seconds; after it people prove themselves again",
+    ),
+    (
         "http.public_url",
         "",
         "where customers' browsers reach this server (https://desk.example); empty: http://localhost and the port",
+    ),
+    (
+        "secrets.key_file",
+        "",
+        "file with the keys that seal secrets in the database; empty: secrets.key in the data folder, made at the first start",
+    ),
+    (
+        "secrets.key",
+        "",
+        "the keys themselves, comma separated; meant for the environment (CROSSPOINT_SECRETS_KEY)",
     ),
     (
         "sip.udp",

@@ -6,7 +6,7 @@ use crate::error::{Result, StoreError};
 use crate::log::codec::{blob, id, micros, time};
 use crate::sqlite::connect::failed;
 use cp_vocab::*;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::Duration;
 
 /// A session is marked seen at most this often.
@@ -33,8 +33,8 @@ pub(crate) fn create(conn: &Connection, session: &Session) -> Result<()> {
     }
     let made = conn
         .prepare_cached(
-            "INSERT INTO session (id, tenant, user, token_hash, created_at, seen_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            "INSERT INTO session (id, tenant, user, token_hash, created_at, seen_at, expires_at, proved_at, origin)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
         )
         .and_then(|mut s| {
             s.execute(params![
@@ -45,6 +45,8 @@ pub(crate) fn create(conn: &Connection, session: &Session) -> Result<()> {
                 micros(session.created_at),
                 micros(session.seen_at),
                 micros(session.expires_at),
+                micros(session.proved_at),
+                serde_json::to_string(&session.origin).unwrap_or_default(),
             ])
         })
         .map_err(failed)?;
@@ -58,6 +60,51 @@ pub(crate) fn create(conn: &Connection, session: &Session) -> Result<()> {
     Ok(())
 }
 
+fn row(r: &Row<'_>) -> rusqlite::Result<Session> {
+    let origin: String = r.get(8)?;
+    Ok(Session {
+        id: id(r.get(0)?),
+        tenant: id(r.get(1)?),
+        user: id(r.get(2)?),
+        token_hash: Pii(r.get(3)?),
+        created_at: time(r.get(4)?),
+        seen_at: time(r.get(5)?),
+        expires_at: time(r.get(6)?),
+        proved_at: time(r.get(7)?),
+        // For people to read only: what cannot be read is not shown.
+        origin: serde_json::from_str(&origin).unwrap_or_default(),
+    })
+}
+
+/// The live sessions of a person, newest first.
+pub(crate) fn of(
+    conn: &Connection,
+    tenant: TenantId,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Vec<Session>> {
+    let mut statement = conn
+        .prepare_cached(
+            "SELECT id, tenant, user, token_hash, created_at, seen_at, expires_at, proved_at, origin
+             FROM session WHERE user = ?1 AND tenant = ?2 AND expires_at > ?3
+             ORDER BY created_at DESC, id LIMIT 200",
+        )
+        .map_err(failed)?;
+    let rows = statement
+        .query_map(params![blob(user), blob(tenant), micros(now)], row)
+        .map_err(failed)?;
+    rows.collect::<rusqlite::Result<_>>().map_err(failed)
+}
+
+pub(crate) fn proved(conn: &Connection, session: SessionId, now: Timestamp) -> Result<()> {
+    conn.execute(
+        "UPDATE session SET proved_at = ?2 WHERE id = ?1",
+        params![blob(session), micros(now)],
+    )
+    .map(|_| ())
+    .map_err(failed)
+}
+
 /// The live session of a token and its user.
 pub(crate) fn by_token(
     conn: &Connection,
@@ -66,23 +113,10 @@ pub(crate) fn by_token(
 ) -> Result<Option<(Session, User)>> {
     let session = conn
         .prepare_cached(
-            "SELECT id, tenant, user, created_at, seen_at, expires_at FROM session
-             WHERE token_hash = ?1 AND expires_at > ?2",
+            "SELECT id, tenant, user, token_hash, created_at, seen_at, expires_at, proved_at, origin
+             FROM session WHERE token_hash = ?1 AND expires_at > ?2",
         )
-        .and_then(|mut s| {
-            s.query_row(params![hash, micros(now)], |r| {
-                Ok(Session {
-                    id: id(r.get(0)?),
-                    tenant: id(r.get(1)?),
-                    user: id(r.get(2)?),
-                    token_hash: Pii(*hash),
-                    created_at: time(r.get(3)?),
-                    seen_at: time(r.get(4)?),
-                    expires_at: time(r.get(5)?),
-                })
-            })
-            .optional()
-        })
+        .and_then(|mut s| s.query_row(params![hash, micros(now)], row).optional())
         .map_err(failed)?;
     let Some(session) = session else {
         return Ok(None);

@@ -3,6 +3,7 @@
 use super::keys::{self, Key};
 use super::row::{ConfigId, ConfigKind, ConfigRow};
 use super::{Change, Edit, Version};
+use crate::audit::{self, AuditEntry};
 use crate::auth::idempotency;
 use crate::error::{Result, StoreError};
 use crate::log::codec::{blob, micros};
@@ -47,6 +48,11 @@ pub(crate) fn apply(tx: &mut Tx<'_>, edit: &Edit, changes: &[Change]) -> Result<
 }
 
 fn carry_out(tx: &mut Tx<'_>, edit: &Edit, change: &Change) -> Result<Version> {
+    let before = match change {
+        Change::Create(_) => None,
+        Change::Update { row, .. } => body_of(tx.conn, edit, row.id())?,
+        Change::Delete { id, .. } => body_of(tx.conn, edit, *id)?,
+    };
     let (id, verb, version) = match change {
         Change::Create(row) => {
             of_tenant(edit, row)?;
@@ -69,12 +75,35 @@ fn carry_out(tx: &mut Tx<'_>, edit: &Edit, change: &Change) -> Result<Version> {
         }
         ConfigKind::User
         | ConfigKind::ApiKey
+        | ConfigKind::CustomRole
+        | ConfigKind::OAuthClient
+        | ConfigKind::IdentityProvider
         | ConfigKind::Point
         | ConfigKind::Person
         | ConfigKind::ProofPolicy
         | ConfigKind::CallerPartner => {}
         _ => tx.snapshot_changed = true,
     }
+    let after = match change {
+        Change::Create(row) | Change::Update { row, .. } => document(row),
+        Change::Delete { .. } => None,
+    };
+    let entry = AuditEntry {
+        tenant: edit.tenant,
+        at: edit.at,
+        actor: edit.actor,
+        action: format!("{}.{verb}", id.kind().word()),
+        target: id.to_string(),
+        address: edit.address.clone(),
+        detail: match id.kind() {
+            // Customers may be erased; an entry of the chain may not.
+            ConfigKind::Person | ConfigKind::CallerPartner => {
+                audit::names(before.as_ref(), after.as_ref())
+            }
+            _ => audit::difference(before.as_ref(), after.as_ref()),
+        },
+    };
+    audit::sqlite::append(tx.conn, tx.vault(), &entry)?;
     tx.append(EventRecord {
         stream: StreamId::Tenant(edit.tenant),
         seq: 0,
@@ -87,6 +116,19 @@ fn carry_out(tx: &mut Tx<'_>, edit: &Edit, change: &Change) -> Result<Version> {
         },
     })?;
     Ok(version)
+}
+
+fn document(row: &ConfigRow) -> Option<serde_json::Value> {
+    serde_json::from_str(&body(row)).ok()
+}
+
+/// A row as it is before the change; none when it is not there, which the change itself refuses.
+fn body_of(conn: &Connection, edit: &Edit, id: ConfigId) -> Result<Option<serde_json::Value>> {
+    match super::read::row(conn, edit.tenant, id) {
+        Ok(before) => Ok(document(&before.row)),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 fn of_tenant(edit: &Edit, row: &ConfigRow) -> Result<()> {
@@ -110,7 +152,7 @@ fn create(conn: &Connection, edit: &Edit, row: &ConfigRow) -> Result<Version> {
     }
     conn.prepare_cached(
         "INSERT INTO config_row (kind, id, tenant, version, created_at, updated_at, body)
-         VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5)",
+         VALUES (?1, ?2, ?3, 1, ?4, ?4, cp_seal(?1, ?2, ?5))",
     )
     .and_then(|mut s| {
         s.execute(params![
@@ -136,7 +178,7 @@ fn update(
     let current = at_version(conn, edit, id, expected)?;
     let version = Version(current.0 + 1);
     conn.prepare_cached(
-        "UPDATE config_row SET version = ?3, updated_at = ?4, body = ?5
+        "UPDATE config_row SET version = ?3, updated_at = ?4, body = cp_seal(?1, ?2, ?5)
          WHERE kind = ?1 AND id = ?2",
     )
     .and_then(|mut s| {
@@ -161,14 +203,20 @@ fn delete(conn: &Connection, edit: &Edit, id: ConfigId, expected: Option<Version
     conn.execute("DELETE FROM config_row WHERE kind = ?1 AND id = ?2", key)
         .map_err(failed)?;
     // What lives only with the row goes with it.
-    let rest = match id {
-        ConfigId::User(_) => "DELETE FROM session WHERE user = ?1",
-        ConfigId::Person(_) => "DELETE FROM credential WHERE person = ?1",
-        ConfigId::CallerPartner(_) => "DELETE FROM precall WHERE partner = ?1",
-        ConfigId::Webhook(_) => "DELETE FROM outbox WHERE kind = 1 AND target = ?1",
-        _ => return Ok(()),
+    let rest: &[&str] = match id {
+        ConfigId::User(_) => &[
+            "DELETE FROM session WHERE user = ?1",
+            "DELETE FROM factor WHERE user = ?1",
+        ],
+        ConfigId::OAuthClient(_) => &["DELETE FROM access_token WHERE client = ?1"],
+        ConfigId::Person(_) => &["DELETE FROM credential WHERE person = ?1"],
+        ConfigId::CallerPartner(_) => &["DELETE FROM precall WHERE partner = ?1"],
+        ConfigId::Webhook(_) => &["DELETE FROM outbox WHERE kind = 1 AND target = ?1"],
+        _ => &[],
     };
-    conn.execute(rest, [raw(id)]).map_err(failed)?;
+    for sql in rest {
+        conn.execute(sql, [raw(id)]).map_err(failed)?;
+    }
     Ok(())
 }
 

@@ -50,7 +50,20 @@ pub(super) fn of(row: &ConfigRow) -> Result<Vec<Key>> {
             lower("tenant.name", None, &r.name),
             lower("tenant.domain", None, &r.domain),
         ],
-        ConfigRow::User(r) => vec![lower("user.login", tenant, r.login.expose())],
+        ConfigRow::User(r) => {
+            let mut keys = vec![lower("user.login", tenant, r.login.expose())];
+            if let Some(e) = &r.external {
+                let subject = format!("{} {}", e.provider, e.subject.expose());
+                keys.push(key("user.subject", tenant, &subject));
+            }
+            if let Some(id) = &r.external_id {
+                keys.push(key("user.external_id", tenant, id));
+            }
+            keys
+        }
+        ConfigRow::CustomRole(r) => vec![lower("role.name", tenant, &r.name)],
+        ConfigRow::OAuthClient(r) => vec![lower("oauth_client.name", tenant, &r.name)],
+        ConfigRow::IdentityProvider(r) => vec![lower("identity_provider.name", tenant, &r.name)],
         ConfigRow::ApiKey(r) => vec![
             lower("api_key.name", tenant, &r.name),
             key("api_key.secret", None, &hex(r.secret_hash.expose())),
@@ -164,6 +177,14 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         ConfigRow::Number(r) => destination(&r.destination, 0, &mut out)?,
         ConfigRow::Point(r) => destination(&r.destination, 0, &mut out)?,
         ConfigRow::Phone(r) => out.extend(r.agent.map(ConfigId::from)),
+        ConfigRow::User(r) => {
+            out.extend(r.custom_roles.iter().copied().map(ConfigId::from));
+            out.extend(r.external.iter().map(|e| ConfigId::from(e.provider)));
+        }
+        ConfigRow::IdentityProvider(r) => {
+            let named = r.role_rules.iter().flat_map(|r| &r.custom_roles);
+            out.extend(named.copied().map(ConfigId::from));
+        }
         ConfigRow::ProofPolicy(r) => {
             let named = r.placement.iter().flat_map(|p| [p.from, p.to]);
             out.extend(named.flatten().map(ConfigId::from));
@@ -176,8 +197,9 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
         ConfigRow::Tenant(r) => out.extend(r.safety.emergency.trunk.map(ConfigId::from)),
         ConfigRow::Picture(_)
         | ConfigRow::Person(_)
-        | ConfigRow::User(_)
         | ConfigRow::ApiKey(_)
+        | ConfigRow::CustomRole(_)
+        | ConfigRow::OAuthClient(_)
         | ConfigRow::Skill(_)
         | ConfigRow::Trunk(_)
         | ConfigRow::Conference(_)

@@ -2,6 +2,7 @@
 
 pub(crate) mod edit;
 mod keys;
+pub(crate) use keys::hex;
 pub(crate) mod read;
 mod row;
 pub(crate) mod snapshot;
@@ -51,6 +52,8 @@ pub struct Edit {
     pub tenant: TenantId,
     pub actor: Actor,
     pub at: Timestamp,
+    /// Address the request came from, for the audit log; empty when it came from inside.
+    pub address: String,
     /// Kept in the same transaction; answers a repetition with `AlreadyDone`.
     pub idempotency: Option<Idempotent>,
 }
@@ -61,6 +64,7 @@ impl Edit {
             tenant,
             actor,
             at,
+            address: String::new(),
             idempotency: None,
         }
     }

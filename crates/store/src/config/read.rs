@@ -18,7 +18,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::de::DeserializeOwned;
 
-const COLUMNS: &str = "version, created_at, updated_at, body";
+const COLUMNS: &str = "version, created_at, updated_at, cp_open(kind, id, body)";
 
 fn versioned(kind: ConfigKind) -> impl FnMut(&Row<'_>) -> rusqlite::Result<Versioned<ConfigRow>> {
     move |row| {
@@ -57,6 +57,14 @@ pub(crate) fn row(
     .optional()
     .map_err(unreadable)?
     .ok_or_else(|| not_found(id))
+}
+
+/// A row in whichever tenant.
+pub(crate) fn anywhere<T: Entity>(conn: &Connection, id: T::Id) -> Result<Option<T>> {
+    let id: ConfigId = id.into();
+    let sql = format!("SELECT {COLUMNS} FROM config_row WHERE kind = ?1 AND id = ?2");
+    let found = collect(conn, &sql, params![id.kind().code(), raw(id)], id.kind())?;
+    Ok(found.into_iter().next().map(|v| typed(v).row))
 }
 
 /// One page of a kind: of a tenant, or of all.
@@ -125,7 +133,9 @@ fn typed<T: Entity>(v: Versioned<ConfigRow>) -> Versioned<T> {
 /// All rows of a kind, of every tenant, by id.
 pub(crate) fn bodies<T: DeserializeOwned>(conn: &Connection, kind: ConfigKind) -> Result<Vec<T>> {
     let mut statement = conn
-        .prepare_cached("SELECT body FROM config_row WHERE kind = ?1 ORDER BY id")
+        .prepare_cached(
+            "SELECT cp_open(kind, id, body) FROM config_row WHERE kind = ?1 ORDER BY id",
+        )
         .map_err(failed)?;
     let rows = statement
         .query_map([kind.code()], |r| {
@@ -138,7 +148,7 @@ pub(crate) fn bodies<T: DeserializeOwned>(conn: &Connection, kind: ConfigKind) -
 
 /// The rows of a kind that hold a unique text, in any scope.
 fn holders<T: Entity>(conn: &Connection, space: &str, text: &str) -> Result<Vec<Versioned<T>>> {
-    let sql = "SELECT r.version, r.created_at, r.updated_at, r.body
+    let sql = "SELECT r.version, r.created_at, r.updated_at, cp_open(r.kind, r.id, r.body)
          FROM config_key k JOIN config_row r ON r.kind = k.kind AND r.id = k.id
          WHERE k.space = ?1 AND k.key = ?2 ORDER BY r.id";
     let found = collect(conn, sql, params![space, text], T::KIND)?;
@@ -149,6 +159,15 @@ pub(crate) fn users_by_login(conn: &Connection, login: &str) -> Result<Vec<Versi
     holders(conn, "user.login", &login.trim().to_lowercase())
 }
 
+pub(crate) fn user_by_subject(
+    conn: &Connection,
+    provider: IdentityProviderId,
+    subject: &str,
+) -> Result<Option<Versioned<User>>> {
+    let found = holders(conn, "user.subject", &format!("{provider} {subject}"))?;
+    Ok(found.into_iter().next())
+}
+
 /// The person of a tenant that a unique text of it names.
 fn person(
     conn: &Connection,
@@ -156,7 +175,7 @@ fn person(
     space: &str,
     text: &str,
 ) -> Result<Option<Versioned<Person>>> {
-    let sql = "SELECT r.version, r.created_at, r.updated_at, r.body
+    let sql = "SELECT r.version, r.created_at, r.updated_at, cp_open(r.kind, r.id, r.body)
          FROM config_key k JOIN config_row r ON r.kind = k.kind AND r.id = k.id
          WHERE k.space = ?1 AND k.key = ?2 AND k.scope = ?3";
     let found = collect(

@@ -1,6 +1,6 @@
 //! The kinds of configuration rows: what is unique among them and what each names.
 
-use crate::auth::{ApiKey, User};
+use crate::auth::{ApiKey, CustomRole, IdentityProvider, OAuthClient, User};
 use crate::contact::Point;
 use cp_vocab::brand::{Brand, Picture};
 use cp_vocab::model::{
@@ -120,6 +120,9 @@ kinds! {
     Conference(ConferenceId) = "conference", 10;
     WrapUpCode(WrapUpCodeId) = "wrap_up_code", 11;
     Webhook(WebhookId) = "webhook", 12;
+    CustomRole(RoleId) = "role", 60;
+    OAuthClient(OAuthClientId) = "oauth_client", 61;
+    IdentityProvider(IdentityProviderId) = "identity_provider", 62;
     IdentityCertificate(CertificateId) = "identity_certificate", 21;
     Person(PersonId) = "person", 13;
     ProofPolicy(ProofPolicyId) = "proof_policy", 14;
@@ -147,6 +150,9 @@ impl ConfigRow {
             Self::Schedule(r) => r.tenant,
             Self::IdentityCertificate(r) => r.tenant,
             Self::Webhook(r) => r.tenant,
+            Self::CustomRole(r) => r.tenant,
+            Self::OAuthClient(r) => r.tenant,
+            Self::IdentityProvider(r) => r.tenant,
             Self::Brand(r) => r.tenant,
             Self::Picture(r) => r.tenant,
             Self::Person(r) => r.tenant,

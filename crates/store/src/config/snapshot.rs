@@ -5,7 +5,8 @@ use super::read::bodies;
 use super::row::ConfigKind;
 use crate::error::Result;
 use crate::migrate::meta;
-use cp_vocab::model::Snapshot;
+use cp_vocab::TenantId;
+use cp_vocab::model::{Snapshot, Tenant};
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,9 +38,15 @@ impl Cache {
 
 /// Reads the snapshot; `conn` must be in a read transaction.
 pub(crate) fn read(conn: &Connection) -> Result<Snapshot> {
-    Ok(Snapshot {
+    let tenants: Vec<Tenant> = bodies(conn, ConfigKind::Tenant)?;
+    let suspended: Vec<TenantId> = tenants
+        .iter()
+        .filter(|t| t.suspended)
+        .map(|t| t.id)
+        .collect();
+    let mut snapshot = Snapshot {
         version: meta(conn, SNAPSHOT_VERSION)?,
-        tenants: bodies(conn, ConfigKind::Tenant)?,
+        tenants,
         numbers: bodies(conn, ConfigKind::Number)?,
         phones: bodies(conn, ConfigKind::Phone)?,
         trunks: bodies(conn, ConfigKind::Trunk)?,
@@ -52,5 +59,12 @@ pub(crate) fn read(conn: &Connection) -> Result<Snapshot> {
         certificates: bodies(conn, ConfigKind::IdentityCertificate)?,
         brands: bodies(conn, ConfigKind::Brand)?,
         pictures: bodies(conn, ConfigKind::Picture)?,
-    })
+    };
+    // What of a suspended tenant could take or place a call is not there for the engine.
+    let live = |tenant: TenantId| !suspended.contains(&tenant);
+    snapshot.numbers.retain(|r| live(r.tenant));
+    snapshot.phones.retain(|r| live(r.tenant));
+    snapshot.trunks.retain(|r| live(r.tenant));
+    snapshot.agents.retain(|r| live(r.tenant));
+    Ok(snapshot)
 }

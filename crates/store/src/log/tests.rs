@@ -33,7 +33,14 @@ fn a_read_only_file_is_told_by_the_health_and_nothing_is_acknowledged() {
     let health = tell.clone();
     shared.on_health(Box::new(move |h| health.send(Err(h.clone())).unwrap()));
     shared.on_commit(Box::new(move |o| tell.send(Ok(o)).unwrap()));
-    let writer = Writer::new(Arc::clone(&shared), conn, records, Watch::default(), wal);
+    let writer = Writer::new(
+        Arc::clone(&shared),
+        conn,
+        records,
+        Watch::default(),
+        wal,
+        None,
+    );
     let thread = std::thread::spawn(move || writer.run());
 
     let agent = AgentId::from_u128(1);

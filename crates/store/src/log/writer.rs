@@ -8,6 +8,7 @@ use crate::error::{Health, Result, StoreError};
 use crate::projection::{self, Watch};
 use crate::sqlite::checkpoint::Wal;
 use crate::sqlite::connect::failed;
+use crate::vault::Vault;
 use cp_vocab::EventRecord;
 use cp_vocab::event::LogPosition;
 use rusqlite::{CachedStatement, Connection};
@@ -24,6 +25,7 @@ pub(crate) struct Tx<'a> {
     pub(crate) conn: &'a Connection,
     records: &'a mut Records,
     watch: &'a Watch,
+    vault: Option<&'a Vault>,
     /// The configuration snapshot changed.
     pub(crate) snapshot_changed: bool,
     /// Rows the projections look at changed.
@@ -45,6 +47,10 @@ impl Tx<'_> {
     pub(crate) fn watch(&self) -> &Watch {
         self.watch
     }
+
+    pub(crate) fn vault(&self) -> Option<&Vault> {
+        self.vault
+    }
 }
 
 /// A change with a caller who waits for it.
@@ -63,6 +69,7 @@ pub(crate) struct Writer {
     conn: Connection,
     records: Records,
     watch: Watch,
+    vault: Option<Arc<Vault>>,
     wal: Wal,
     /// Set while commits fail.
     retry_at: Option<Instant>,
@@ -79,8 +86,10 @@ impl Writer {
         records: Records,
         watch: Watch,
         wal: Wal,
+        vault: Option<Arc<Vault>>,
     ) -> Self {
         Self {
+            vault,
             shared,
             conn,
             records,
@@ -179,7 +188,7 @@ impl Writer {
                     Job::Edit(job) => edit(
                         &self.conn,
                         &mut self.records,
-                        &self.watch,
+                        (&self.watch, self.vault.as_deref()),
                         &mut changed,
                         job.as_mut(),
                     )?,
@@ -343,7 +352,7 @@ fn append(
 fn edit(
     conn: &Connection,
     records: &mut Records,
-    watch: &Watch,
+    (watch, vault): (&Watch, Option<&Vault>),
     changed: &mut Changed,
     job: &mut dyn EditJob,
 ) -> Result<Verdict> {
@@ -353,6 +362,7 @@ fn edit(
         conn,
         records,
         watch,
+        vault,
         snapshot_changed: false,
         watch_changed: false,
     };

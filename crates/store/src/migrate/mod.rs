@@ -17,6 +17,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("0007_safety.sql"),
     include_str!("0008_brand.sql"),
     include_str!("0009_contact.sql"),
+    include_str!("0010_people.sql"),
 ];
 
 /// Marks a file as ours (`PRAGMA application_id`): "XPNT".

@@ -8,7 +8,8 @@ use cp_vocab::*;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-const COLUMNS: &str = "id, tenant, person, method, label, body, created_at, used_at";
+const COLUMNS: &str =
+    "id, tenant, person, method, label, cp_open(2000, id, body), created_at, used_at";
 
 fn read(r: &Row<'_>) -> rusqlite::Result<Credential> {
     let word: String = r.get(3)?;
@@ -50,7 +51,7 @@ pub(crate) fn put(conn: &Connection, c: &Credential) -> Result<()> {
     }
     conn.prepare_cached(
         "INSERT INTO credential (id, tenant, person, method, label, body, created_at, used_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL)",
+         VALUES (?1, ?2, ?3, ?4, ?5, cp_seal(2000, ?1, ?6), ?7, NULL)",
     )
     .and_then(|mut s| {
         s.execute(params![
@@ -96,10 +97,12 @@ pub(crate) fn used(
     now: Timestamp,
 ) -> Result<()> {
     check_body(body)?;
-    conn.prepare_cached("UPDATE credential SET body = ?2, used_at = ?3 WHERE id = ?1")
-        .and_then(|mut s| s.execute(params![blob(id), body.expose(), micros(now)]))
-        .map(|_| ())
-        .map_err(failed)
+    conn.prepare_cached(
+        "UPDATE credential SET body = cp_seal(2000, ?1, ?2), used_at = ?3 WHERE id = ?1",
+    )
+    .and_then(|mut s| s.execute(params![blob(id), body.expose(), micros(now)]))
+    .map(|_| ())
+    .map_err(failed)
 }
 
 pub(crate) fn delete(

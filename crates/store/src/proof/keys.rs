@@ -12,7 +12,8 @@ const KEYS_MAX: i64 = 8;
 pub(crate) fn list(conn: &Connection) -> Result<Vec<SigningKey>> {
     let mut statement = conn
         .prepare_cached(
-            "SELECT id, created_at, pkcs8 FROM signing_key ORDER BY created_at DESC LIMIT ?1",
+            "SELECT id, created_at, unhex(cp_open(3000, CAST(id AS BLOB), CAST(pkcs8 AS TEXT)))
+             FROM signing_key ORDER BY created_at DESC LIMIT ?1",
         )
         .map_err(failed)?;
     let rows = statement
@@ -29,7 +30,7 @@ pub(crate) fn list(conn: &Connection) -> Result<Vec<SigningKey>> {
 
 pub(crate) fn put(conn: &Connection, key: &SigningKey) -> Result<()> {
     conn.execute(
-        "INSERT INTO signing_key (id, created_at, pkcs8) VALUES (?1, ?2, ?3)",
+        "INSERT INTO signing_key (id, created_at, pkcs8) VALUES (?1, ?2, CAST(cp_seal(3000, CAST(?1 AS BLOB), hex(?3)) AS BLOB))",
         params![key.id, micros(key.created_at), key.pkcs8.expose()],
     )
     .map(|_| ())

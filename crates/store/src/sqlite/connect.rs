@@ -2,8 +2,10 @@
 
 use super::options::{Durability, Options};
 use crate::error::{Result, StoreError};
+use crate::vault::Vault;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a statement waits for a lock that a foreign program holds.
@@ -22,7 +24,7 @@ pub(crate) fn writer(options: &Options) -> Result<Connection> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(|e| opening(path, e))?;
-    settle(&conn, WRITER_CACHE_KIB).map_err(|e| opening(path, e))?;
+    settle(&conn, WRITER_CACHE_KIB, options.vault.as_ref()).map_err(|e| opening(path, e))?;
     let mode: String = conn
         .pragma_update_and_check(None, "journal_mode", "wal", |r| r.get(0))
         .map_err(|e| opening(path, e))?;
@@ -44,14 +46,15 @@ pub(crate) fn writer(options: &Options) -> Result<Connection> {
 }
 
 /// A connection that only reads.
-pub(crate) fn reader(path: &Path) -> Result<Connection> {
+pub(crate) fn reader(path: &Path, vault: Option<&Arc<Vault>>) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(|e| opening(path, e))?;
-    settle(&conn, READER_CACHE_KIB).map_err(|e| opening(path, e))?;
+    settle(&conn, READER_CACHE_KIB, vault).map_err(|e| opening(path, e))?;
     Ok(conn)
 }
 
-fn settle(conn: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
+fn settle(conn: &Connection, cache_kib: i64, vault: Option<&Arc<Vault>>) -> rusqlite::Result<()> {
+    super::sealed::install(conn, vault)?;
     conn.busy_timeout(BUSY_WAIT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
     conn.pragma_update(None, "cache_size", -cache_kib)?;

@@ -5,12 +5,14 @@ pub(crate) mod connect;
 mod lock;
 mod options;
 mod readers;
+pub(crate) mod sealed;
 mod serve;
 mod serve_privacy;
 mod serve_proof;
 
 pub use options::{Durability, Options};
 
+use crate::audit::sqlite as audit;
 use crate::auth::idempotency;
 use crate::config::snapshot;
 use crate::error::{Result, StoreError};
@@ -20,6 +22,7 @@ use crate::log::shared::Shared;
 use crate::log::writer::{EditJob, Tx, Writer};
 use crate::migrate::{PROJECTION_VERSION, meta, migrate, set_meta};
 use crate::projection::{self, Watch};
+use crate::vault::Vault;
 use checkpoint::Wal;
 use connect::failed;
 use lock::ProcessLock;
@@ -38,6 +41,7 @@ pub struct SqliteStore {
     pub(crate) readers: Readers,
     snapshot: snapshot::Cache,
     writer: Mutex<Option<JoinHandle<()>>>,
+    vault: Option<Arc<Vault>>,
     _lock: ProcessLock,
 }
 
@@ -59,11 +63,19 @@ impl SqliteStore {
         let lock = ProcessLock::take(path)?;
         let mut conn = connect::writer(options)?;
         migrate(&mut conn, path)?;
+        sealed::prepare(&conn, path, options.vault.as_ref())?;
         let (records, watch) = prepare(&mut conn)?;
         let shared = Arc::new(Shared::new(options.size_max));
         let wal = Wal::start(options, &shared)?;
-        let readers = Readers::open(path, options.readers)?;
-        let writer = Writer::new(Arc::clone(&shared), conn, records, watch, wal);
+        let readers = Readers::open(path, options.readers, options.vault.as_ref())?;
+        let writer = Writer::new(
+            Arc::clone(&shared),
+            conn,
+            records,
+            watch,
+            wal,
+            options.vault.clone(),
+        );
         let thread = std::thread::Builder::new()
             .name("store-write".into())
             .spawn(move || writer.run())
@@ -73,6 +85,7 @@ impl SqliteStore {
             readers,
             snapshot: snapshot::Cache::default(),
             writer: Mutex::new(Some(thread)),
+            vault: options.vault.clone(),
             _lock: lock,
         })
     }
@@ -105,6 +118,30 @@ impl SqliteStore {
             .map_err(|(_, e)| e)?;
         // A dropped job means that the writer is gone.
         answered.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Seals everything with the first key of the vault again and marks the audit chains with it;
+    /// says how many bodies were sealed anew. Blocks the writer meanwhile.
+    ///
+    /// # Errors
+    /// `Invalid` for a store without a vault.
+    pub fn rotate_secrets(&self) -> Result<u64> {
+        let vault = self.vault.clone().ok_or(StoreError::Invalid {
+            field: "secrets",
+            problem: "have no key",
+        })?;
+        self.write(move |tx| {
+            audit::mark_again(tx.conn, &vault)?;
+            sealed::rotate(tx.conn, &vault)
+        })
+    }
+
+    /// How many bodies each key sealed; those that lie open are under an empty id.
+    ///
+    /// # Errors
+    /// An outage.
+    pub fn secrets_census(&self) -> Result<std::collections::BTreeMap<String, u64>> {
+        self.readers.with(sealed::census)
     }
 
     fn stop(&self) {

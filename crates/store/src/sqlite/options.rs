@@ -1,6 +1,8 @@
 //! How a database is opened.
 
+use crate::vault::Vault;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What a commit survives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -25,6 +27,8 @@ pub struct Options {
     pub readers: usize,
     /// The database may grow to this many bytes, then it counts as full. `None`: to the disk's end.
     pub size_max: Option<u64>,
+    /// Seals what is kept of secrets. `None`: it lies open (tests, measurements).
+    pub vault: Option<Arc<Vault>>,
 }
 
 impl Options {
@@ -35,6 +39,7 @@ impl Options {
             durability: Durability::Full,
             readers: 4,
             size_max: None,
+            vault: None,
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use super::connect;
 use crate::error::Result;
+use crate::vault::Vault;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 pub(crate) struct Readers {
     path: PathBuf,
@@ -13,9 +14,9 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    pub(crate) fn open(path: &Path, count: usize) -> Result<Self> {
+    pub(crate) fn open(path: &Path, count: usize, vault: Option<&Arc<Vault>>) -> Result<Self> {
         let idle = (0..count.max(1))
-            .map(|_| connect::reader(path))
+            .map(|_| connect::reader(path, vault))
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
             path: path.into(),

@@ -2,7 +2,11 @@
 
 use super::SqliteStore;
 use super::connect::failed;
-use crate::auth::{ApiKey, Idempotency, Session, StoredResponse, User, idempotency, session};
+use crate::audit::{AuditEntry, AuditFilter, AuditRecord, AuditVerdict, sqlite as audit};
+use crate::auth::{
+    AccessToken, ApiKey, Factor, FactorKind, Idempotency, IdentityProvider, OAuthClient, Session,
+    StoredResponse, User, access, factor, idempotency, session,
+};
 use crate::config::{
     Change, ConfigId, ConfigKind, ConfigRow, Edit, Version, Versioned, edit, read as config,
     snapshot,
@@ -22,6 +26,7 @@ use crate::store::Store;
 use cp_vocab::event::LogPosition;
 use cp_vocab::model::{Snapshot, Tenant};
 use cp_vocab::*;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -225,6 +230,105 @@ impl Store for SqliteStore {
         self.write(move |tx| session::end_of(tx.conn, tenant, user))
     }
 
+    fn sessions_of(&self, tenant: TenantId, user: UserId, now: Timestamp) -> Result<Vec<Session>> {
+        self.readers.with(|c| session::of(c, tenant, user, now))
+    }
+
+    fn session_proved(&self, id: SessionId, now: Timestamp) -> Result<()> {
+        self.write(move |tx| session::proved(tx.conn, id, now))
+    }
+
+    fn user_by_subject(
+        &self,
+        provider: IdentityProviderId,
+        subject: &str,
+    ) -> Result<Option<Versioned<User>>> {
+        self.readers
+            .with(|c| config::user_by_subject(c, provider, subject))
+    }
+
+    fn factors_add(&self, factors: Vec<Factor>) -> Result<()> {
+        self.write(move |tx| {
+            let mut all = factors.iter();
+            all.try_for_each(|c| factor::add(tx.conn, c))
+        })
+    }
+
+    fn factors_of(&self, tenant: TenantId, user: UserId) -> Result<Vec<Factor>> {
+        self.readers.with(|c| factor::of(c, tenant, user))
+    }
+
+    fn factor_by_key(&self, kind: FactorKind, key: &[u8]) -> Result<Option<Factor>> {
+        self.readers.with(|c| factor::by_key(c, kind, key))
+    }
+
+    fn factor_used(&self, id: FactorId, before: u64, after: u64, now: Timestamp) -> Result<bool> {
+        self.write(move |tx| factor::mark_used(tx.conn, id, before, after, now))
+    }
+
+    fn factor_change(&self, tenant: TenantId, id: FactorId, body: Value) -> Result<bool> {
+        self.write(move |tx| factor::change(tx.conn, tenant, id, &body))
+    }
+
+    fn factor_remove(&self, tenant: TenantId, id: FactorId) -> Result<bool> {
+        self.write(move |tx| factor::remove(tx.conn, tenant, id))
+    }
+
+    fn factors_remove_of(&self, tenant: TenantId, user: UserId) -> Result<u64> {
+        self.write(move |tx| factor::remove_of(tx.conn, tenant, user))
+    }
+
+    fn oauth_client(&self, id: OAuthClientId) -> Result<Option<OAuthClient>> {
+        self.readers.with(|c| config::anywhere(c, id))
+    }
+
+    fn identity_provider(&self, id: IdentityProviderId) -> Result<Option<IdentityProvider>> {
+        self.readers.with(|c| config::anywhere(c, id))
+    }
+
+    fn access_token_create(&self, token: AccessToken) -> Result<()> {
+        self.write(move |tx| access::create(tx.conn, &token))
+    }
+
+    fn access_token_by_hash(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<(AccessToken, OAuthClient)>> {
+        self.readers.consistent(|c| access::by_hash(c, hash, now))
+    }
+
+    fn access_token_end(&self, tenant: TenantId, hash: &[u8; 32]) -> Result<()> {
+        let hash = *hash;
+        self.write(move |tx| access::end(tx.conn, tenant, &hash))
+    }
+
+    fn access_tokens_end_of(&self, tenant: TenantId, client: OAuthClientId) -> Result<u64> {
+        self.write(move |tx| access::end_of(tx.conn, tenant, client))
+    }
+
+    fn audit_append(&self, entry: AuditEntry) -> Result<()> {
+        self.write(move |tx| audit::append(tx.conn, tx.vault(), &entry))
+    }
+
+    fn audit(
+        &self,
+        tenant: TenantId,
+        filter: &AuditFilter,
+        page: &PageRequest,
+    ) -> Result<Page<AuditRecord>> {
+        self.readers.with(|c| audit::list(c, tenant, filter, page))
+    }
+
+    fn audit_verify(&self, tenant: TenantId) -> Result<AuditVerdict> {
+        let vault = self.vault.as_deref();
+        self.readers.consistent(|c| audit::verify(c, vault, tenant))
+    }
+
+    fn audit_tenants(&self) -> Result<Vec<TenantId>> {
+        self.readers.with(audit::tenants)
+    }
+
     fn idempotency_begin(
         &self,
         tenant: TenantId,
@@ -255,6 +359,7 @@ impl Store for SqliteStore {
     fn sweep(&self, now: Timestamp) -> Result<()> {
         self.write(move |tx| {
             session::sweep(tx.conn, now)?;
+            access::sweep(tx.conn, now)?;
             ticket::sweep(tx.conn, now)?;
             tries::sweep(tx.conn, now)?;
             precall::sweep(tx.conn, now)?;

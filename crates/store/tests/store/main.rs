@@ -8,5 +8,6 @@ mod conformance;
 mod crash;
 mod faults;
 mod migration;
+mod sealed;
 mod sequences;
 mod support;

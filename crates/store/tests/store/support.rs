@@ -47,6 +47,7 @@ impl World {
             domain: format!("{}.example", self.tenant),
             interactions_max: 0,
             record_by_default: false,
+            suspended: false,
             presence_reasons: vec![],
             safety: Default::default(),
         }
@@ -89,13 +90,8 @@ impl World {
 
     pub(crate) fn user_row(&mut self, login: &str) -> User {
         User {
-            id: self.id(),
-            tenant: self.tenant,
-            login: Pii(login.into()),
-            name: Pii("A Person".into()),
             password_hash: Pii("$argon2id$x".into()),
-            roles: vec![Role::Agent],
-            disabled: false,
+            ..User::new(self.id(), self.tenant, login, "A Person", vec![Role::Agent])
         }
     }
 

@@ -23,6 +23,8 @@ pub(super) fn users_sign_in(make: Make) {
         created_at: now,
         seen_at: now,
         expires_at: now + Duration::from_secs(3_600),
+        proved_at: now,
+        origin: Origin::default(),
     };
     let a = session(&mut s, 1);
     let b = session(&mut s, 2);
