@@ -68,6 +68,8 @@ fn svwar(server: &Server, method: &str, first: u32) -> String {
             "--force",
             "-t",
             "0",
+            "-P",
+            &own,
             "127.0.0.1",
         ])
         .env("HOME", folder.path())
