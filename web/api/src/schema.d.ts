@@ -5163,6 +5163,12 @@ export interface components {
         MuteInput: {
             muted: boolean;
         };
+        MyPasskeyInput: {
+            credential: components["schemas"]["PasskeyCreated"];
+            /** @description What the person calls it: "my phone". */
+            name: string;
+            token: string;
+        };
         /** @description Addresses with a prefix length. */
         Network: {
             addr: string;
@@ -12043,7 +12049,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PasskeyInput"];
+                "application/json": components["schemas"]["MyPasskeyInput"];
             };
         };
         responses: {

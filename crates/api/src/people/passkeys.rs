@@ -83,7 +83,7 @@ impl PasskeyAssertion {
 
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PasskeyInput {
+pub(crate) struct MyPasskeyInput {
     #[schema(min_length = 1, max_length = 100)]
     token: String,
     /// What the person calls it: "my phone".
@@ -117,7 +117,7 @@ pub(crate) fn add(api: &mut Api) {
     api.add(
         operation::post("/v1/me/passkeys", "addPasskey", tag, "Add a passkey")
             .describe("From now on a password alone does not open.")
-            .body::<PasskeyInput>()
+            .body::<MyPasskeyInput>()
             .replies::<PasskeyMade>(201, "Added"),
         create,
     );
@@ -208,7 +208,7 @@ async fn create(
     State(state): State<ApiState>,
     caller: Caller,
     headers: HeaderMap,
-    Body(input): Body<PasskeyInput>,
+    Body(input): Body<MyPasskeyInput>,
 ) -> Reply {
     let user = me(&state, &caller).await?;
     let challenge = match state.0.steps.take(state.now(), &input.token) {

@@ -76,6 +76,20 @@ pub(crate) fn difference(before: Option<&Value>, after: Option<&Value>) -> Value
     bounded(Value::Object(detail))
 }
 
+/// Only which members differ, of rows whose values are customers' own.
+pub(crate) fn names(before: Option<&Value>, after: Option<&Value>) -> Value {
+    let of = |part: &str| -> Vec<String> {
+        let all = difference(before, after);
+        let map = all[part].as_object();
+        map.map(|m| m.keys().cloned().collect()).unwrap_or_default()
+    };
+    let mut changed = of("before");
+    changed.extend(of("after"));
+    changed.sort();
+    changed.dedup();
+    json!({ "changed": changed })
+}
+
 /// A detail within the limit.
 pub(super) fn bounded(detail: Value) -> Value {
     if detail.to_string().len() <= DETAIL_BYTES_MAX {
@@ -109,6 +123,19 @@ mod tests {
             made,
             json!({ "after": { "auth": { "by": "digest", "ha1_md5": "***" }, "password": "" } })
         );
+    }
+
+    #[test]
+    fn of_customers_only_names_are_kept() {
+        let (before, after) = (
+            json!({ "id": "per_1", "name": "Ann" }),
+            json!({ "id": "per_1", "name": "Eve", "note": "x" }),
+        );
+        assert_eq!(
+            names(Some(&before), Some(&after)),
+            json!({ "changed": ["name", "note"] })
+        );
+        assert!(!names(None, Some(&after)).to_string().contains("Eve"));
     }
 
     #[test]

@@ -6,8 +6,8 @@
 mod diff;
 pub(crate) mod sqlite;
 
-pub(crate) use diff::difference;
 pub use diff::{DETAIL_BYTES_MAX, redacted};
+pub(crate) use diff::{difference, names};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use cp_vocab::command::Actor;

@@ -95,7 +95,13 @@ fn carry_out(tx: &mut Tx<'_>, edit: &Edit, change: &Change) -> Result<Version> {
         action: format!("{}.{verb}", id.kind().word()),
         target: id.to_string(),
         address: edit.address.clone(),
-        detail: audit::difference(before.as_ref(), after.as_ref()),
+        detail: match id.kind() {
+            // Customers may be erased; an entry of the chain may not.
+            ConfigKind::Person | ConfigKind::CallerPartner => {
+                audit::names(before.as_ref(), after.as_ref())
+            }
+            _ => audit::difference(before.as_ref(), after.as_ref()),
+        },
     };
     audit::sqlite::append(tx.conn, tx.vault(), &entry)?;
     tx.append(EventRecord {
