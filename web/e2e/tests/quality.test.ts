@@ -74,7 +74,8 @@ test("axe finds nothing on any page in either theme", async () => {
   await admin.getByRole("button", { name: /^Change/ }).first().click();
   await admin.getByRole("dialog").waitFor();
   await bothThemes(admin, "dialog");
-});
+  // Eighteen pages, twice each.
+}, 300_000);
 
 test("a whole call by keyboard alone, and axe in the middle of it", async () => {
   const phone = await phoneOf("Anna");

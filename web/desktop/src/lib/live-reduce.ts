@@ -29,8 +29,9 @@ export function emptyState(): LiveState {
 
 const byId = <T extends { id: string }>(rows: T[]): Map<string, T> => new Map(rows.map((r) => [r.id, r]));
 
+/** What is only wrapped up any more has no legs and is no live call. */
 export function fromDocument(doc: LiveDocument): LiveState {
-  return { at: doc.at, agents: byId(doc.agents), queues: byId(doc.queues), interactions: byId(doc.interactions), phones: byId(doc.phones), trunks: byId(doc.trunks) };
+  return { at: doc.at, agents: byId(doc.agents), queues: byId(doc.queues), interactions: byId(doc.interactions.filter((i) => i.legs.length > 0)), phones: byId(doc.phones), trunks: byId(doc.trunks) };
 }
 
 type Apply = (state: LiveState, event: StreamEvent) => Touched;

@@ -28,8 +28,15 @@ const notices: Record<Part | "loaded", Emitter> = {
 };
 const pending = new Set<Part>();
 let frame = 0;
+let fallback: ReturnType<typeof setTimeout> | undefined;
+/** A tab in the background gets no frames, but its offers ring all the same. */
+const FLUSH_MS_MAX = 120;
+/** After a document could not be read. */
+const RETRY_MS = 1_000;
 
 function flush(): void {
+  cancelAnimationFrame(frame);
+  clearTimeout(fallback);
   frame = 0;
   const parts = [...pending];
   pending.clear();
@@ -39,7 +46,9 @@ function flush(): void {
 
 function touch(touched: Touched): void {
   for (const part of PARTS) if (touched[part]) pending.add(part);
-  if (pending.size && !frame) frame = document.visibilityState === "hidden" ? window.setTimeout(flush, 100) : requestAnimationFrame(flush);
+  if (!pending.size || frame) return;
+  frame = requestAnimationFrame(flush);
+  fallback = setTimeout(flush, FLUSH_MS_MAX);
 }
 
 /** Now on the server's clock. */
@@ -82,7 +91,7 @@ export function reloadSoon(): void {
     }
     reloading = readDocument()
       .then(() => {})
-      .catch(() => {})
+      .catch(() => void setTimeout(reloadSoon, RETRY_MS))
       .finally(() => (reloading = null));
   }, wait);
 }
