@@ -160,6 +160,16 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "PEM file of the authorities trusted when fetching; empty: those of the system",
     ),
     (
+        "fetch.hosts",
+        "",
+        "names known without DNS when fetching, as name=address",
+    ),
+    (
+        "fetch.name_servers",
+        "",
+        "name servers for fetching, address with port; empty: the system's",
+    ),
+    (
         "mail.server",
         "",
         "mail server (host:port) for codes and links; empty: no mail",
@@ -234,15 +244,5 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "identity.forward_retention_s",
         "120",
         "how long an identity is kept for its call to come back, 10 to 10800 seconds",
-    ),
-    (
-        "fetch.hosts",
-        "",
-        "names known without DNS when fetching, as name=address",
-    ),
-    (
-        "fetch.name_servers",
-        "",
-        "name servers for fetching, address with port; empty: the system's",
     ),
 ];
