@@ -121,7 +121,7 @@ function Remove(props: { spec: CollectionSpec; row: AnyRow; onClose: () => void 
   const { spec, row, onClose } = props;
   const remove = async () => {
     const path = `/v1/${spec.collection}/{id}` as OnePath;
-    if (!(await act("remove", () => api.DELETE(path, { params: { path: { id: row.id } } })))) return;
+    if (!(await act("remove", () => api.DELETE(path, { params: { path: { id: row.id }, header: { "If-Match": `"${row.version}"` } } })))) return;
     await queries.invalidateQueries({ queryKey: ["config", spec.collection] });
     notify(t("{name} is removed.", { name: spec.title(row) }), "good");
     onClose();

@@ -38,8 +38,34 @@ export async function resume(): Promise<Session | null> {
   return current;
 }
 
-export async function signIn(login: string, password: string): Promise<void> {
-  set(await answer(api.POST("/v1/sessions", { body: { login, password } })));
+export type SecondFactorNeeded = Schemas["SecondFactorNeeded"];
+export type SecondProof = Schemas["SecondProof"];
+
+/** Signs in; when the person has a second factor, what is still to be proved (see `secondFactor`). */
+export async function signIn(login: string, password: string): Promise<SecondFactorNeeded | null> {
+  const result = await answer(api.POST("/v1/sessions", { body: { login, password } }));
+  if ("methods" in result) return result;
+  set(result);
+  return null;
+}
+
+/** The second step of a sign-in. */
+export async function secondFactor(needed: SecondFactorNeeded, proof: SecondProof): Promise<void> {
+  set(await answer(api.POST("/v1/sessions/second-factor", { body: { token: needed.token, proof } })));
+}
+
+/** What the browser's passkey says to a challenge of the server. Throws when the person turns away. */
+export async function provePasskey(challenge: unknown): Promise<Schemas["PasskeyAssertion"]> {
+  const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(challenge as PublicKeyCredentialRequestOptionsJSON);
+  const credential = await navigator.credentials.get({ publicKey });
+  return (credential as PublicKeyCredential).toJSON() as Schemas["PasskeyAssertion"];
+}
+
+/** Signs in by a passkey of this browser, without a name. */
+export async function signInByPasskey(): Promise<void> {
+  const begun = await answer(api.POST("/v1/sessions/passkey/options"));
+  const credential = await provePasskey(begun.public_key);
+  set(await answer(api.POST("/v1/sessions/passkey", { body: { token: begun.token, credential } })));
 }
 
 export async function signOut(): Promise<void> {
