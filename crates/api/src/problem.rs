@@ -118,7 +118,7 @@ impl From<Refusal> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(e: StoreError) -> Self {
-        if e.is_outage() {
+        if e.is_outage() || matches!(e, StoreError::Unreadable { .. }) {
             tracing::error!(code = e.code(), error = %e, "store");
         }
         if let StoreError::Conflict { field, kind, .. } = &e {

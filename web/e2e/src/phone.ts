@@ -143,6 +143,16 @@ export class Phone {
   answer(): void {
     this.command("accept");
   }
+  /**
+   * Answers what its person accepted on the page: the phone is then called anew, with the wish to answer
+   * by itself. This one does not know that wish, so it rings twice.
+   */
+  async answerAccepted(): Promise<void> {
+    await this.expect("CALL_INCOMING");
+    await this.expect("CALL_CLOSED");
+    await this.expect("CALL_INCOMING");
+    this.answer();
+  }
   hangUp(): void {
     this.command("hangup");
   }

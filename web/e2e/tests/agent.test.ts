@@ -57,8 +57,7 @@ test("an offer is accepted, held, resumed, ended and wrapped up", async () => {
   await offer.getByText("Support").waitFor();
   await shot(page, "desk-offer");
   await offer.getByRole("button", { name: "Accept" }).click();
-  await phone.expect("CALL_INCOMING");
-  phone.answer();
+  await phone.answerAccepted();
   await phone.expect("CALL_ESTABLISHED");
   const bar = page.getByRole("toolbar", { name: "Call" });
   await bar.getByRole("button", { name: "Hold" }).waitFor();
@@ -85,8 +84,7 @@ test("an offer is accepted, held, resumed, ended and wrapped up", async () => {
   // The next call of the same customer shows what was noted.
   await call();
   await offer.getByRole("button", { name: "Accept" }).click();
-  await phone.expect("CALL_INCOMING");
-  phone.answer();
+  await phone.answerAccepted();
   await page.getByRole("tab", { name: "History" }).click();
   await page.getByText("Order 4711 did not arrive; sent again.").waitFor();
   await shot(page, "desk-history");

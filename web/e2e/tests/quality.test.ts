@@ -1,6 +1,7 @@
 // What holds on every page: axe finds nothing in either theme, a whole call goes by keyboard alone,
 // two tabs of one agent agree, a refused microphone is explained, right to left and large zoom work.
 
+import { answer } from "@crosspoint/api";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { axeFindings, Phone, Server, SUPPORT_NUMBER, TestBrowser, shot, signIn, troubles } from "../src/index.js";
@@ -100,8 +101,7 @@ test("a whole call by keyboard alone, and axe in the middle of it", async () => 
   await page.locator("[data-offer]").waitFor();
   await expect.poll(() => page.locator('[data-announcer="urgent"]').innerText()).toMatch(/Incoming call from Outside, queue Support/);
   await page.keyboard.press("Alt+a");
-  await phone.expect("CALL_INCOMING");
-  phone.answer();
+  await phone.answerAccepted();
   await page.locator("[data-call]").waitFor();
   await page.keyboard.press("Alt+h");
   await page.getByRole("button", { name: "Resume", exact: false }).first().waitFor();
@@ -140,8 +140,7 @@ test("two tabs of one agent agree; the call consulted and handed over leaves bot
   const caller = await call("+15557006");
   await two.locator("[data-offer]").waitFor();
   await one.getByRole("button", { name: "Accept" }).click();
-  await phone.expect("CALL_INCOMING");
-  phone.answer();
+  await phone.answerAccepted();
   await two.locator("[data-call]").waitFor();
   expect(await two.locator("[data-offer]").count()).toBe(0);
   await two.getByRole("button", { name: /^Transfer/ }).click();
@@ -180,13 +179,16 @@ test("right to left, and twice as large", async () => {
   const { email, password } = server.person("Sofia");
   await page.getByLabel("البريد الإلكتروني").fill(email);
   await page.getByLabel("كلمة المرور").fill(password);
-  await page.getByRole("button", { name: "تسجيل الدخول" }).click();
+  await page.getByRole("button", { name: "تسجيل الدخول", exact: true }).click();
   await page.getByRole("heading", { name: "المشرف" }).waitFor();
   expect(await page.evaluate(() => document.documentElement.dir)).toBe("rtl");
   expect(await axeFindings(page)).toEqual([]);
   await shot(page, "supervisor-arabic");
 
   // 1280 by 720 at 200 % is 640 by 360 in the page's own pixels.
+  const anna = await server.agent("Anna");
+  const api = await server.as("Anna");
+  await answer(api.PUT("/v1/agents/{id}/presence", { params: { path: { id: anna.id } }, body: { presence: "offline" } }));
   const zoomed = await context({ viewport: { width: 640, height: 360 } });
   const large = await zoomed.newPage();
   await signIn(large, server.person("Anna"));
