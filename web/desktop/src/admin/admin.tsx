@@ -9,8 +9,9 @@ import { CollectionPage } from "./collection";
 import { FirstSteps } from "./first-steps";
 import { Audit } from "./audit";
 import { TenantPage } from "./tenant";
+import { Tenants } from "./tenants";
 import { specs } from "./specs";
-import { Building2, Cable, CalendarClock, Hash, Headphones, KeyRound, ListChecks, Phone, Rocket, ScrollText, Shield, Tags, Users, UsersRound } from "../ui/icons";
+import { Building2, Cable, CalendarClock, Globe, Hash, Headphones, KeyRound, Landmark, ListChecks, Phone, Rocket, ScrollText, Shield, Tags, Users, UsersRound } from "../ui/icons";
 
 interface Section {
   path: string;
@@ -32,12 +33,14 @@ function sections(): Section[] {
     of("queues", t("Queues"), ListChecks, "queues", "queues:read"),
     of("skills", t("Skills"), Tags, "skills", "skills:read"),
     of("numbers", t("Numbers"), Hash, "numbers", "numbers:read"),
+    of("points", t("Communication points"), Globe, "points", "points:read"),
     of("hours", t("Business hours"), CalendarClock, "schedules", "numbers:read"),
     of("phones", t("Phones"), Phone, "phones", "phones:read"),
     of("trunks", t("Trunks"), Cable, "trunks", "trunks:read"),
     of("rooms", t("Conference rooms"), UsersRound, "conferences", "conferences:read"),
     of("codes", t("Wrap-up codes"), Tags, "wrap-up-codes", "wrap-up-codes:read"),
     of("keys", t("API keys"), KeyRound, "api-keys", "api-keys:read"),
+    { path: "tenants", name: t("Tenants"), icon: Landmark, page: <Tenants />, shown: may("tenants:read") },
     { path: "audit", name: t("Audit"), icon: ScrollText, page: <Audit />, shown: may("audit:read") },
   ].filter((x) => x.shown);
 }

@@ -23,7 +23,7 @@ onEvent((event) => {
 
 /** A collection of configuration rows. */
 export type Collection =
-  | "agents" | "queues" | "skills" | "numbers" | "phones" | "trunks" | "conferences" | "wrap-up-codes" | "users" | "api-keys" | "schedules" | "roles";
+  | "agents" | "queues" | "skills" | "numbers" | "phones" | "trunks" | "conferences" | "wrap-up-codes" | "users" | "api-keys" | "schedules" | "roles" | "points";
 
 interface RowOf {
   agents: Schemas["Agent"];
@@ -36,6 +36,7 @@ interface RowOf {
   "wrap-up-codes": Schemas["WrapUpCode"];
   users: Schemas["User"];
   "api-keys": Schemas["ApiKey"];
+  points: Schemas["Point"];
   roles: { id: string; name: string; version: number } & Record<string, unknown>;
   schedules: { id: string; name: string; version: number } & Record<string, unknown>;
 }

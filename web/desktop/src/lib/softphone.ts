@@ -27,6 +27,8 @@ export interface SoftLeg extends WireLeg {
   media: "none" | "connecting" | "connected" | "disconnected";
   pc: RTCPeerConnection | null;
   remote: MediaStream | null;
+  /** This side's camera, while it is on. */
+  camera: MediaStream | null;
   since: number;
 }
 
@@ -200,25 +202,83 @@ export async function changeMicrophone(): Promise<void> {
 function hear(leg: WireLeg): SoftLeg {
   const found = phone.legs.find((l) => l.leg === leg.leg);
   if (found) return found;
-  const made: SoftLeg = { ...leg, media: "none", pc: null, remote: null, since: serverNow() };
+  const made: SoftLeg = { ...leg, media: "none", pc: null, remote: null, camera: null, since: serverNow() };
   set({ legs: [...phone.legs, made] });
   return made;
+}
+
+/** What is heard and told of a peer connection. */
+function follow(leg: string, pc: RTCPeerConnection): void {
+  pc.ontrack = (event) => {
+    const before = phone.legs.find((l) => l.leg === leg)?.remote?.getTracks() ?? [];
+    // One of a kind: a track that takes another's place is the newer one.
+    const kept = before.filter((x) => x.kind !== event.track.kind && x.readyState === "live");
+    setLeg(leg, { remote: new MediaStream([...kept, event.track]) });
+  };
+  pc.onconnectionstatechange = () => {
+    if (pc.connectionState === "connected") setLeg(leg, { media: "connected" });
+    if (pc.connectionState === "disconnected" || pc.connectionState === "failed") restartIce(leg, pc);
+  };
 }
 
 /** A peer connection for the leg and this browser's offer. */
 async function peer(leg: string): Promise<string> {
   const stream = await openMicrophone();
-  phone.legs.find((l) => l.leg === leg)?.pc?.close();
+  const before = phone.legs.find((l) => l.leg === leg);
+  before?.pc?.close();
   const pc = new RTCPeerConnection({ iceServers });
   for (const track of stream.getAudioTracks()) pc.addTrack(track, stream);
-  pc.ontrack = (event) => setLeg(leg, { remote: event.streams[0] ?? new MediaStream([event.track]) });
-  pc.onconnectionstatechange = () => {
-    if (pc.connectionState === "connected") setLeg(leg, { media: "connected" });
-    if (pc.connectionState === "disconnected" || pc.connectionState === "failed") restartIce(leg, pc);
-  };
+  for (const track of before?.camera?.getTracks() ?? []) pc.addTrack(track, stream);
+  follow(leg, pc);
   setLeg(leg, { pc, media: "connecting" });
   await pc.setLocalDescription();
   return pc.localDescription?.sdp ?? "";
+}
+
+/* Pictures. Who asks whom for them is the contact's matter (docs/context-to-call.md); here is the camera. */
+
+/** A camera's picture is not larger than what a call's window shows. */
+const PICTURE = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { max: 30 } };
+const filming = new Set<string>();
+
+/** Turns the camera on in a call; without one, the other side's picture is taken all the same. */
+export async function startVideo(leg: string): Promise<void> {
+  const pc = phone.legs.find((l) => l.leg === leg)?.pc;
+  if (!pc || filming.has(leg) || pc.getSenders().some((x) => x.track?.kind === "video")) return;
+  filming.add(leg);
+  try {
+    const camera = await navigator.mediaDevices.getUserMedia({ video: PICTURE }).catch(() => null);
+    const track = camera?.getVideoTracks()[0];
+    if (phone.legs.find((l) => l.leg === leg)?.pc !== pc) return track?.stop();
+    const asleep = pc.getTransceivers().find((x) => x.receiver.track.kind === "video" && !x.sender.track);
+    if (asleep) {
+      asleep.direction = track ? "sendrecv" : "recvonly";
+      await asleep.sender.replaceTrack(track ?? null);
+    } else if (track && local) pc.addTrack(track, local);
+    else pc.addTransceiver("video", { direction: "recvonly" });
+    setLeg(leg, { camera });
+    await reoffer(leg, pc);
+  } finally {
+    filming.delete(leg);
+  }
+}
+
+export async function stopVideo(leg: string): Promise<void> {
+  const found = phone.legs.find((l) => l.leg === leg);
+  if (!found?.pc || !found.pc.getTransceivers().some((x) => x.receiver.track.kind === "video" && x.direction !== "inactive")) return;
+  found.camera?.getTracks().forEach((x) => x.stop());
+  for (const line of found.pc.getTransceivers()) {
+    if (line.receiver.track.kind !== "video") continue;
+    await line.sender.replaceTrack(null);
+    line.direction = "inactive";
+  }
+  setLeg(leg, { camera: null, remote: new MediaStream(found.remote?.getAudioTracks() ?? []) });
+  await reoffer(leg, found.pc);
+}
+
+async function reoffer(leg: string, pc: RTCPeerConnection): Promise<void> {
+  await pc.setLocalDescription(await pc.createOffer());
+  await ask({ media: "offer", leg, sdp: pc.localDescription?.sdp });
 }
 
 /** The network changed: the same leg goes on from the new address. */
@@ -265,11 +325,7 @@ export async function dial(to: string | object): Promise<void> {
   const reply = await ask({ media: "call", to, sdp: pc.localDescription?.sdp });
   const leg = String(reply.leg);
   hear({ leg, interaction: String(reply.interaction), state: "calling", direction: "outbound", from: "" });
-  pc.ontrack = (event) => setLeg(leg, { remote: event.streams[0] ?? new MediaStream([event.track]) });
-  pc.onconnectionstatechange = () => {
-    if (pc.connectionState === "connected") setLeg(leg, { media: "connected" });
-    if (pc.connectionState === "disconnected" || pc.connectionState === "failed") restartIce(leg, pc);
-  };
+  follow(leg, pc);
   setLeg(leg, { pc, media: "connecting" });
 }
 
@@ -295,7 +351,9 @@ const heard: Record<string, (frame: MediaFrame) => void> = {
   replaced: () => set({ state: "elsewhere" }),
   ended: (frame) => {
     const leg = String(frame.leg);
-    phone.legs.find((l) => l.leg === leg)?.pc?.close();
+    const gone = phone.legs.find((l) => l.leg === leg);
+    gone?.pc?.close();
+    gone?.camera?.getTracks().forEach((x) => x.stop());
     set({ legs: phone.legs.filter((l) => l.leg !== leg), quality: null });
     if (!phone.legs.length && phone.muted) setMuted(false);
   },
