@@ -72,7 +72,11 @@ impl Engine {
             self.calls.remove(&c);
             self.ua.hang_up(now, c, None);
         }
-        if self.legs.get(&leg).is_some_and(|l| l.all_calls().next().is_none()) {
+        if self
+            .legs
+            .get(&leg)
+            .is_some_and(|l| l.all_calls().next().is_none())
+        {
             if self.signed_again(now, leg, status) || self.sent_on(now, leg, status, contact) {
                 return;
             }
@@ -92,7 +96,10 @@ impl Engine {
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
-        entry.withdrawn.iter_mut().for_each(|w| w.retain(|c| *c != call));
+        entry
+            .withdrawn
+            .iter_mut()
+            .for_each(|w| w.retain(|c| *c != call));
         if entry.all_calls().next().is_some() {
             return;
         }

@@ -87,11 +87,14 @@ const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 /// A built file in the best form that the client takes.
 fn built(file: &str, path: &str, headers: &HeaderMap) -> Option<Reply> {
     let fit = ENCODINGS.iter().filter(|(word, _)| takes(headers, word));
-    let mut packed = fit.filter_map(|(word, end)| Some((*word, Built::get(&format!("{file}{end}"))?)));
+    let mut packed =
+        fit.filter_map(|(word, end)| Some((*word, Built::get(&format!("{file}{end}"))?)));
     match packed.next() {
         Some((word, found)) => Some(answer(path, found, headers).map(|mut response| {
             let word = HeaderValue::from_static(word);
-            response.headers_mut().insert(header::CONTENT_ENCODING, word);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_ENCODING, word);
             response
         })),
         None => Built::get(file).map(|found| answer(path, found, headers)),
@@ -101,10 +104,14 @@ fn built(file: &str, path: &str, headers: &HeaderMap) -> Option<Reply> {
 /// Whether `Accept-Encoding` names it and does not rule it out (RFC 9110 12.5.3).
 fn takes(headers: &HeaderMap, encoding: &str) -> bool {
     let values = headers.get_all(header::ACCEPT_ENCODING).iter();
-    let mut items = values.filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
+    let mut items = values
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','));
     items.any(|item| {
         let mut parts = item.split(';').map(str::trim);
-        let named = parts.next().is_some_and(|n| n.eq_ignore_ascii_case(encoding));
+        let named = parts
+            .next()
+            .is_some_and(|n| n.eq_ignore_ascii_case(encoding));
         let out = |p: &str| {
             let weight = p.strip_prefix("q=").or(p.strip_prefix("Q="));
             weight.is_some_and(|q| q.parse::<f32>().is_ok_and(|q| q <= 0.0))
@@ -195,7 +202,9 @@ fn answer(path: &str, found: EmbeddedFile, headers: &HeaderMap) -> Reply {
     let tag = HeaderValue::from_str(&tag).expect("hex is header text");
     if none_match(headers, &tag) {
         let mut response = not_modified(tag).into_response();
-        response.headers_mut().insert(header::VARY, header::ACCEPT_ENCODING.into());
+        response
+            .headers_mut()
+            .insert(header::VARY, header::ACCEPT_ENCODING.into());
         return Ok(response);
     }
     let mut response: Response = found.data.into_owned().into_response();
@@ -240,10 +249,8 @@ mod tests {
             ("brotli, xgzip", false, false),
             ("identity", false, false),
         ] {
-            let headers = HeaderMap::from_iter([(
-                header::ACCEPT_ENCODING,
-                HeaderValue::from_static(said),
-            )]);
+            let headers =
+                HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(said))]);
             assert_eq!(takes(&headers, "br"), br, "{said}");
             assert_eq!(takes(&headers, "gzip"), gzip, "{said}");
         }

@@ -143,14 +143,6 @@ function Remove(props: { spec: CollectionSpec; row: AnyRow; onClose: () => void 
   );
 }
 
-/** The merge patch (RFC 7396) that makes `after` of `before`: names that are gone are told as null. */
-function patchOf(before: unknown, after: unknown): unknown {
-  const plain = (x: unknown): x is Value => typeof x === "object" && x !== null && !Array.isArray(x);
-  if (!plain(before) || !plain(after)) return after;
-  const gone = Object.keys(before).filter((k) => !(k in after)).map((k) => [k, null]);
-  return { ...(Object.fromEntries(gone) as Value), ...Object.fromEntries(Object.entries(after).map(([k, v]) => [k, patchOf(before[k], v)])) };
-}
-
 function Editor(props: { spec: CollectionSpec; row: AnyRow | null; onClose: () => void }) {
   const { spec, row, onClose } = props;
   const [draft, setDraft] = useState<Value>(() => ({ ...spec.fresh, ...(row ?? {}) }));
@@ -164,7 +156,7 @@ function Editor(props: { spec: CollectionSpec; row: AnyRow | null; onClose: () =
     for (const f of fields) {
       const value = draft[f.name];
       const before = row ? row[f.name] : undefined;
-      if (row ? JSON.stringify(value) !== JSON.stringify(before) : value !== undefined && value !== "") body[f.name] = row ? patchOf(before, value) : value;
+      if (row ? JSON.stringify(value) !== JSON.stringify(before) : value !== undefined && value !== "") body[f.name] = value;
     }
     try {
       if (row) await api.PATCH(`/v1/${spec.collection}/{id}` as OnePath, { params: { path: { id: row.id }, header: { "If-Match": `"${row.version}"` } }, body: body as never });

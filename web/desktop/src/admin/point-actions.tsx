@@ -117,7 +117,7 @@ function Numbers(props: Props) {
               </Button>
             ) : null}
             {may("points:write") && !n.free ? (
-              <Button size="small" busy={`free ${n.number}`} aria-label={t("Take {number} back", { number: n.number })} onPress={() => void free(n.number)}>
+              <Button size="small" busy={`free ${n.number}`} aria-label={t("Take back {number}", { number: n.number })} onPress={() => void free(n.number)}>
                 {t("Take back")}
               </Button>
             ) : null}

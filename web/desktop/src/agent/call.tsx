@@ -48,7 +48,7 @@ export function Call(props: { call: MyCall }) {
         <ToolButton name={muted ? t("Unmute") : t("Mute")} on={muted} busy="mute" hotkey="M" icon={muted ? <MicOff size={18} aria-hidden /> : <Mic size={18} aria-hidden />} onPress={() => void toggleMute(call)} />
         <ToolButton name={t("Transfer")} open={panel === "transfer"} hotkey="T" icon={<ArrowRightLeft size={18} aria-hidden />} onPress={() => toggle("transfer")} />
         <ToolButton name={t("Keypad")} open={panel === "keypad"} hotkey="K" icon={<Grid3x3 size={18} aria-hidden />} onPress={() => toggle("keypad")} />
-        <ToolButton name={record} short={{ on: t("Pause"), paused: t("Go on"), off: t("Record") }[recording]} on={recording === "paused"} busy="record" hotkey="P" icon={recording === "on" ? <CirclePause size={18} aria-hidden /> : <Radio size={18} aria-hidden />} onPress={() => void toggleRecording(call)} />
+        <ToolButton name={record} short={{ on: t("Pause"), paused: t("Record"), off: t("Record") }[recording]} on={recording === "paused"} busy="record" hotkey="P" icon={recording === "on" ? <CirclePause size={18} aria-hidden /> : <Radio size={18} aria-hidden />} onPress={() => void toggleRecording(call)} />
         <ToolButton name={t("Park")} busy="park" icon={<CircleParking size={18} aria-hidden />} onPress={() => void park(call)} />
         <ToolButton name={t("Move to my other device")} short={t("Move")} open={panel === "move"} hotkey="O" icon={<MonitorSmartphone size={18} aria-hidden />} onPress={() => toggle("move")} />
         {contact?.kind === "call" ? (

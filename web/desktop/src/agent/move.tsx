@@ -49,7 +49,7 @@ export function MovePanel(props: { call: MyCall; onDone: () => void }) {
               {d.near ? <Badge tone="info">{t("Near")}</Badge> : null}
               {d.reachable ? null : <Badge>{t("Not reachable")}</Badge>}
               <Button size="small" busy="switch" isDisabled={!d.reachable || Boolean(d.forbidden)} aria-label={t("Move to {device}", { device: nameOf(d) })} onPress={() => void move(d)}>
-                {t("Move here")}
+                {t("Move")}
               </Button>
             </li>
           );

@@ -142,7 +142,7 @@ function Actions(props: { contact: Contact; name: string }) {
   return (
     <div className="flex flex-wrap items-center gap-2">
       {open && c.number && session()?.agent ? (
-        <Button look="primary" busy={`call ${c.id}`} aria-label={t("Call {name} back", { name })} icon={<PhoneCall size={15} aria-hidden />} onPress={() => void call()}>
+        <Button look="primary" busy={`call ${c.id}`} aria-label={t("Call back {name}", { name })} icon={<PhoneCall size={15} aria-hidden />} onPress={() => void call()}>
           {t("Call back")}
         </Button>
       ) : null}
