@@ -266,6 +266,7 @@ const ar: Catalogue = {
   "Direct call": "مكالمة مباشرة",
   "called {number}": "طلب {number}",
   "Recording": "التسجيل",
+  "Told of the recording": "أُبلغ بالتسجيل",
   "Recording paused": "التسجيل متوقف مؤقتًا",
   "On hold": "معلّقة",
   "Consultation": "استشارة",
