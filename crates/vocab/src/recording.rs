@@ -35,14 +35,31 @@ const ONE_PARTY: &[(&str, &[u16])] = &[
     ("NE", &[308, 402, 531]),
     ("NJ", &[201, 551, 609, 640, 732, 848, 856, 862, 908, 973]),
     ("NM", &[505, 575]),
-    ("NY", &[212, 315, 329, 332, 347, 363, 516, 518, 585, 607, 624, 631, 646, 680, 716, 718, 838, 845, 914, 917, 929, 934]),
-    ("OH", &[216, 220, 234, 283, 326, 330, 380, 419, 436, 440, 513, 567, 614, 740, 937]),
+    (
+        "NY",
+        &[
+            212, 315, 329, 332, 347, 363, 516, 518, 585, 607, 624, 631, 646, 680, 716, 718, 838,
+            845, 914, 917, 929, 934,
+        ],
+    ),
+    (
+        "OH",
+        &[
+            216, 220, 234, 283, 326, 330, 380, 419, 436, 440, 513, 567, 614, 740, 937,
+        ],
+    ),
     ("OK", &[405, 539, 572, 580, 918]),
     ("RI", &[401]),
     ("SC", &[803, 821, 839, 843, 854, 864]),
     ("SD", &[605]),
     ("TN", &[423, 615, 629, 731, 865, 901, 931]),
-    ("TX", &[210, 214, 254, 281, 325, 346, 361, 409, 430, 432, 469, 512, 621, 682, 713, 726, 737, 806, 817, 830, 832, 903, 915, 936, 940, 945, 956, 972, 979]),
+    (
+        "TX",
+        &[
+            210, 214, 254, 281, 325, 346, 361, 409, 430, 432, 469, 512, 621, 682, 713, 726, 737,
+            806, 817, 830, 832, 903, 915, 936, 940, 945, 956, 972, 979,
+        ],
+    ),
     ("UT", &[385, 435, 801]),
     ("VA", &[276, 434, 540, 571, 686, 703, 757, 804, 826, 948]),
     ("WI", &[262, 274, 353, 414, 534, 608, 715, 920]),
@@ -121,9 +138,18 @@ mod tests {
             (ByPlace, "US-NY", vec![number("+1212555")], true),
             (ByPlace, "US-NY", vec![number("+442079460000")], true),
             (ByPlace, "US-NY", vec![Address::Anonymous], true),
-            (ByPlace, "US-NY", vec![new_york, number("+14155550100")], true),
+            (
+                ByPlace,
+                "US-NY",
+                vec![new_york, number("+14155550100")],
+                true,
+            ),
         ] {
-            assert_eq!(told(policy, home, &parties), want, "{policy:?} {home} {parties:?}");
+            assert_eq!(
+                told(policy, home, &parties),
+                want,
+                "{policy:?} {home} {parties:?}"
+            );
         }
     }
 
@@ -135,14 +161,21 @@ mod tests {
             announcement: announcement.into(),
         };
         assert_eq!(with("").notice([]), Some(Sound::Tone { tone: Tone::Beep }));
-        assert!(matches!(with("Hear, hear").notice([]), Some(Sound::Speech { text, .. }) if text == "Hear, hear"));
+        assert!(
+            matches!(with("Hear, hear").notice([]), Some(Sound::Speech { text, .. }) if text == "Hear, hear")
+        );
     }
 
     #[test]
     fn no_area_code_is_in_two_states_or_in_a_strict_one() {
-        let all: Vec<u16> = ONE_PARTY.iter().flat_map(|(_, a)| a.iter().copied()).collect();
+        let all: Vec<u16> = ONE_PARTY
+            .iter()
+            .flat_map(|(_, a)| a.iter().copied())
+            .collect();
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
-        for strict in [415, 213, 305, 312, 410, 617, 406, 603, 215, 206, 203, 302, 702, 313, 503] {
+        for strict in [
+            415, 213, 305, 312, 410, 617, 406, 603, 215, 206, 203, 302, 702, 313, 503,
+        ] {
             assert!(!all.contains(&strict), "{strict}");
         }
     }

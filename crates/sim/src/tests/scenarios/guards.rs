@@ -167,7 +167,9 @@ fn everybody_on_a_recorded_call_is_told_once() {
     told_of(
         Announce,
         spoken,
-        &format!("{called} bob: record; wait 1s; alice and bob talk; bob: stop recording; wait 1s; bob: record; wait 1s"),
+        &format!(
+            "{called} bob: record; wait 1s; alice and bob talk; bob: stop recording; wait 1s; bob: record; wait 1s"
+        ),
         expect![[r#"
             3.804 call 1 bridged alice, bob
             6.000 call 1 recording alice, bob
@@ -180,7 +182,9 @@ fn everybody_on_a_recorded_call_is_told_once() {
     told_of(
         Announce,
         "",
-        &format!("{called} bob: consult 1002; wait 3s; bob: record; wait 1s; bob: merge; wait 1s; alice and eve talk"),
+        &format!(
+            "{called} bob: consult 1002; wait 3s; bob: record; wait 1s; bob: merge; wait 1s; alice and eve talk"
+        ),
         expect![[r#"
             3.804 call 1 bridged alice, bob
             9.050 call 1 recording alice, bob
@@ -188,12 +192,22 @@ fn everybody_on_a_recorded_call_is_told_once() {
             10.100 call 1 alice is beeped of the recording
             10.100 call 1 eve is beeped of the recording"#]],
     );
-    told_of(ByPlace, spoken, &format!("{called} bob: record; wait 1s"), expect![[r#"
+    told_of(
+        ByPlace,
+        spoken,
+        &format!("{called} bob: record; wait 1s"),
+        expect![[r#"
         3.804 call 1 bridged alice, bob
         6.000 call 1 recording alice, bob
         6.000 call 1 alice is told of the recording
-        6.000 call 1 bob is told of the recording"#]]);
-    told_of(Silent, spoken, &format!("{called} bob: record; wait 1s"), expect![[r#"
+        6.000 call 1 bob is told of the recording"#]],
+    );
+    told_of(
+        Silent,
+        spoken,
+        &format!("{called} bob: record; wait 1s"),
+        expect![[r#"
         3.804 call 1 bridged alice, bob
-        6.000 call 1 recording alice, bob"#]]);
+        6.000 call 1 recording alice, bob"#]],
+    );
 }
