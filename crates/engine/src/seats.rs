@@ -4,7 +4,7 @@
 use crate::core::Engine;
 use cp_vocab::command::{Command, CommandReply, CommandResult};
 use cp_vocab::media::{MediaCommand, NEAR_MS_MAX, SEATS_MAX, SeatsAsk};
-use cp_vocab::web::{Signal, TrackShown};
+use cp_vocab::web::{HeardOn, Signal, TrackShown};
 use cp_vocab::*;
 
 /// Edges of the room, in thousandths.
@@ -50,12 +50,7 @@ impl Engine {
     }
 
     /// The worker tells whom a browser hears.
-    pub(crate) fn tracks_told(
-        &mut self,
-        leg: LegId,
-        tracks: Vec<(LegId, Option<String>)>,
-        lacking: usize,
-    ) {
+    pub(crate) fn tracks_told(&mut self, leg: LegId, tracks: Vec<HeardOn>, lacking: usize) {
         let entry = self.legs.get(&leg);
         let web = entry.and_then(|l| l.web.as_ref());
         let of_house = web.is_some_and(|w| w.agent.is_some());

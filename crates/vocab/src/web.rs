@@ -246,6 +246,9 @@ pub struct PeerAgreed {
     pub video: bool,
 }
 
+/// A voice, and the line (`a=mid`) that carries it alone.
+pub type HeardOn = (LegId, Option<String>);
+
 /// Worker to engine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PeerSaid {
@@ -260,7 +263,7 @@ pub enum PeerSaid {
     Connection(Connection),
     /// Whose voices it hears, each with the line that carries it alone; and how many lines are missing.
     Tracks {
-        tracks: Vec<(LegId, Option<String>)>,
+        tracks: Vec<HeardOn>,
         lacking: usize,
     },
     /// Who of them speaks now.

@@ -9,7 +9,7 @@ use crate::codec::Encoder;
 use crate::peer::{Line, Outgoing, TRACKS_MAX, TrackLine};
 use crate::rtp::Header;
 use cp_vocab::media::{Codec, MediaEvent, SeatsAsk};
-use cp_vocab::web::PeerSaid;
+use cp_vocab::web::{HeardOn, PeerSaid};
 use cp_vocab::{LegId, Timestamp};
 use rand::Rng;
 use smallvec::SmallVec;
@@ -26,7 +26,8 @@ pub(crate) struct Tracks {
     pub(crate) on: bool,
     /// By the place in [`crate::peer::Agreed::tracks`].
     lines: Vec<Track>,
-    told: Option<(Vec<(LegId, Option<String>)>, usize)>,
+    /// And how many lines were missing.
+    told: Option<(Vec<HeardOn>, usize)>,
     speaking: Vec<LegId>,
 }
 
