@@ -111,11 +111,7 @@ impl Desk {
     /// The public keys that verify assertions and notices (RFC 7517).
     pub fn key_set(&self) -> serde_json::Value {
         let ring = self.ring();
-        let keys: Vec<_> = ring
-            .live(self.now())
-            .iter()
-            .map(SigningKey::jwk)
-            .collect();
+        let keys: Vec<_> = ring.live(self.now()).iter().map(SigningKey::jwk).collect();
         serde_json::json!({ "keys": keys })
     }
 }

@@ -153,7 +153,8 @@ fn keep_pace(state: &ApiState, gate: Gate, parts: &axum::http::request::Parts) -
     };
     let taken = state.0.pace.take(state.now(), from, gate.weight);
     taken.map_err(|wait_s| {
-        let detail = format!("Too many requests from this address. Wait {wait_s} s, then try again.");
+        let detail =
+            format!("Too many requests from this address. Wait {wait_s} s, then try again.");
         Problem::new(Code::TooManyRequests, detail).retry_after_s(wait_s)
     })
 }

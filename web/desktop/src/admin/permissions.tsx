@@ -40,7 +40,7 @@ export function PermissionsField(props: { label: string; value: string[]; onChan
         <p className="text-muted">{t("{n} of {all} are given.", { n: value.filter((v) => known.has(v)).length, all: all.length })}</p>
       </div>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls has to be reached by keyboard */}
-      <div className="max-h-80 overflow-auto rounded-md border border-line" tabIndex={0} role="group" aria-label={label}>
+      <div className="relative max-h-80 overflow-auto rounded-md border border-line" tabIndex={0} role="group" aria-label={label}>
         <table className="w-full">
           <thead className="sticky top-0 z-10 bg-raised">
             <tr>
