@@ -15,6 +15,7 @@ import { useFromPage } from "../contacts/in-call";
 import { Trail } from "../history/trail";
 import { backToCaller, completeTransfer, digits, hangUp, joinAll, park, toggleHold, toggleMute, toggleRecording, type MyCall } from "./commands";
 import { MovePanel } from "./move";
+import { Seats } from "../seats/seats";
 import { TransferPanel } from "./transfer";
 import { toggleVideo, VideoArea, videoState } from "./video";
 
@@ -64,6 +65,7 @@ export function Call(props: { call: MyCall }) {
       {panel === "transfer" ? <TransferPanel call={call} onDone={() => setPanel(null)} /> : null}
       {panel === "keypad" ? <Keypad call={call} /> : null}
       {panel === "move" ? <MovePanel call={call} onDone={() => setPanel(null)} /> : null}
+      <Seats leg={call.leg.id} />
       <Parties call={call} />
       <Card title={t("What happened")}>
         <div className="p-3">

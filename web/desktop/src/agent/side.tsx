@@ -16,6 +16,7 @@ import { Proof } from "../history/proof";
 import { readTrail } from "../history/trail";
 import { useFromPage } from "../contacts/in-call";
 import { PageContext } from "../contacts/page-context";
+import { CustomerRecord } from "./record";
 import { WrapUp } from "./wrap-up";
 
 type Which = "customer" | "history" | "notes";
@@ -84,6 +85,7 @@ function Customer(props: { interaction: string }) {
       </div>
       <Proof interaction={props.interaction} />
       <PageContext context={context} />
+      <CustomerRecord interaction={props.interaction} over={Boolean(data.ended_at)} />
       <Definition
         items={[
           [t("Called"), address(data.to)],

@@ -62,8 +62,7 @@ export function VideoArea(props: { call: MyCall; contact: Contact | undefined })
 }
 
 function Pictures(props: { leg: SoftLeg }) {
-  const { remote, camera } = props.leg;
-  const far = remote?.getVideoTracks().length ? remote : null;
+  const { picture: far, camera } = props.leg;
   return (
     <section aria-label={t("Video")} data-pictures className="relative overflow-hidden rounded-lg border border-line bg-black">
       {far ? <Picture stream={far} label={t("Picture of the customer")} mark="far" className="mx-auto max-h-80 w-full object-contain" /> : <p className="py-16 text-center text-white">{t("The picture of the customer comes in a moment.")}</p>}

@@ -11,7 +11,7 @@ import { onEvent } from "../lib/live";
 import { queries } from "../lib/names";
 import { may } from "../lib/session";
 import { Badge, Definition, type Tone } from "../ui/parts";
-import { Lock, Shield, ShieldCheck, ShieldQuestion, ShieldX, UserRoundCheck } from "../ui/icons";
+import { Shield, ShieldCheck, ShieldQuestion, ShieldX, UserRoundCheck } from "../ui/icons";
 
 type Trust = Schemas["Trust"];
 type Customer = Schemas["Customer"];
@@ -111,24 +111,6 @@ export function Proof(props: { interaction: string }) {
         </div>
       </div>
       {items.length ? <Definition items={items} className="text-xs" /> : null}
-      {customer?.fields.length ? <Fields customer={customer} /> : null}
     </section>
-  );
-}
-
-/** What is kept of the customer; locked ones are not to be spoken before it is proven. */
-function Fields(props: { customer: Customer }) {
-  return (
-    <dl aria-label={t("Kept of the customer")} className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1 border-t border-line pt-2.5 text-xs">
-      {props.customer.fields.map((f) => (
-        <div key={f.name} className="contents">
-          <dt className="text-muted">{f.label}</dt>
-          <dd className="flex min-w-0 items-center gap-1.5 break-words">
-            {f.value}
-            {f.locked ? <Lock size={12} role="img" aria-label={t("Locked: do not tell before the caller is proven")} className="shrink-0 text-warn" /> : null}
-          </dd>
-        </div>
-      ))}
-    </dl>
   );
 }

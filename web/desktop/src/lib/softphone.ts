@@ -8,6 +8,7 @@ import type { Address } from "./live-types";
 import { serverNow } from "./live";
 import { session } from "./session";
 import { socket, type MediaFrame } from "./socket";
+import { Stage, type Party } from "../seats/stage";
 
 /** `off`: the desk phone is the device. `elsewhere`: another tab is. `unavailable`: no server side or no microphone. */
 export type SoftphoneState = "off" | "starting" | "on" | "elsewhere" | "unavailable";
@@ -29,6 +30,10 @@ export interface SoftLeg extends WireLeg {
   remote: MediaStream | null;
   /** This side's camera, while it is on. */
   camera: MediaStream | null;
+  /** The far side's picture, while there is one. */
+  picture: MediaStream | null;
+  /** Those who are heard, and from where. */
+  stage: Stage | null;
   since: number;
 }
 
@@ -137,9 +142,13 @@ async function attach(): Promise<void> {
 /** A call of this agent that lived in the tab before a reload. */
 async function adopt(leg: WireLeg): Promise<void> {
   hear(leg);
-  if (leg.state === "ringing") return;
-  const sdp = await peer(leg.leg);
-  await ask({ media: "offer", leg: leg.leg, sdp, peer: "new" });
+  if (leg.state !== "ringing") await again(leg.leg);
+}
+
+/** The leg goes on with a new peer connection. */
+async function again(leg: string): Promise<void> {
+  const sdp = await peer(leg);
+  await ask({ media: "offer", leg, sdp, peer: "new" });
 }
 
 /** After signing in: attach when the microphone was given before, else wait to be asked. */
@@ -150,7 +159,10 @@ export async function resumeSoftphone(): Promise<void> {
 }
 
 export function forgetSoftphone(): void {
-  for (const leg of phone.legs) leg.pc?.close();
+  for (const leg of phone.legs) {
+    leg.pc?.close();
+    leg.stage?.close();
+  }
   closeMicrophone();
   set({ state: "off", why: "", legs: [], quality: null });
 }
@@ -202,23 +214,9 @@ export async function changeMicrophone(): Promise<void> {
 function hear(leg: WireLeg): SoftLeg {
   const found = phone.legs.find((l) => l.leg === leg.leg);
   if (found) return found;
-  const made: SoftLeg = { ...leg, media: "none", pc: null, remote: null, camera: null, since: serverNow() };
+  const made: SoftLeg = { ...leg, media: "none", pc: null, remote: null, camera: null, picture: null, stage: null, since: serverNow() };
   set({ legs: [...phone.legs, made] });
   return made;
-}
-
-/** What is heard and told of a peer connection. */
-function follow(leg: string, pc: RTCPeerConnection): void {
-  pc.ontrack = (event) => {
-    const before = phone.legs.find((l) => l.leg === leg)?.remote?.getTracks() ?? [];
-    // One of a kind: a track that takes another's place is the newer one.
-    const kept = before.filter((x) => x.kind !== event.track.kind && x.readyState === "live");
-    setLeg(leg, { remote: new MediaStream([...kept, event.track]) });
-  };
-  pc.onconnectionstatechange = () => {
-    if (pc.connectionState === "connected") setLeg(leg, { media: "connected" });
-    if (pc.connectionState === "disconnected" || pc.connectionState === "failed") restartIce(leg, pc);
-  };
 }
 
 /** A peer connection for the leg and this browser's offer. */
@@ -230,9 +228,42 @@ async function peer(leg: string): Promise<string> {
   for (const track of stream.getAudioTracks()) pc.addTrack(track, stream);
   for (const track of before?.camera?.getTracks() ?? []) pc.addTrack(track, stream);
   follow(leg, pc);
-  setLeg(leg, { pc, media: "connecting" });
   await pc.setLocalDescription();
   return pc.localDescription?.sdp ?? "";
+}
+
+/** What comes by a leg's peer connection, and how it fares. */
+function follow(leg: string, pc: RTCPeerConnection): void {
+  phone.legs.find((l) => l.leg === leg)?.stage?.close();
+  const stage = new Stage();
+  pc.ontrack = (event) => {
+    const stream = new MediaStream([event.track]);
+    if (event.track.kind === "video") setLeg(leg, { picture: stream });
+    else if (event.transceiver === pc.getTransceivers()[0]) setLeg(leg, { remote: stream });
+    else stage.line(event.transceiver.mid ?? "", stream);
+  };
+  pc.onconnectionstatechange = () => {
+    if (pc.connectionState === "connected") {
+      setLeg(leg, { media: "connected" });
+      // Of several, each voice alone: the seats are this page's.
+      void ask({ media: "seats", leg, tracks: true }).catch(() => {});
+    }
+    if (pc.connectionState === "disconnected" || pc.connectionState === "failed") restartIce(leg, pc);
+  };
+  setLeg(leg, { pc, stage, media: "connecting" });
+}
+
+/** Makes room for that many more voices alone. */
+async function addLines(leg: string, count: number): Promise<void> {
+  const pc = phone.legs.find((l) => l.leg === leg)?.pc;
+  if (!pc) return;
+  if (pc.signalingState !== "stable") {
+    pc.addEventListener("signalingstatechange", () => void addLines(leg, count).catch(() => {}), { once: true });
+    return;
+  }
+  for (let n = 0; n < count; n++) pc.addTransceiver("audio", { direction: "recvonly" });
+  await pc.setLocalDescription();
+  await ask({ media: "offer", leg, sdp: pc.localDescription?.sdp });
 }
 
 /* Pictures. Who asks whom for them is the contact's matter (docs/context-to-call.md); here is the camera. */
@@ -272,12 +303,16 @@ export async function stopVideo(leg: string): Promise<void> {
     await line.sender.replaceTrack(null);
     line.direction = "inactive";
   }
-  setLeg(leg, { camera: null, remote: new MediaStream(found.remote?.getAudioTracks() ?? []) });
+  setLeg(leg, { camera: null, picture: null });
   await reoffer(leg, found.pc);
 }
 
 async function reoffer(leg: string, pc: RTCPeerConnection): Promise<void> {
-  await pc.setLocalDescription(await pc.createOffer());
+  if (pc.signalingState !== "stable") {
+    pc.addEventListener("signalingstatechange", () => void reoffer(leg, pc).catch(() => {}), { once: true });
+    return;
+  }
+  await pc.setLocalDescription();
   await ask({ media: "offer", leg, sdp: pc.localDescription?.sdp });
 }
 
@@ -326,7 +361,6 @@ export async function dial(to: string | object): Promise<void> {
   const leg = String(reply.leg);
   hear({ leg, interaction: String(reply.interaction), state: "calling", direction: "outbound", from: "" });
   follow(leg, pc);
-  setLeg(leg, { pc, media: "connecting" });
 }
 
 /** Mutes at the microphone itself, at once, whatever the network does. */
@@ -348,12 +382,22 @@ const heard: Record<string, (frame: MediaFrame) => void> = {
   offer: (frame) => void describe(String(frame.leg), "offer", String(frame.sdp)),
   answered: (frame) => setLeg(String(frame.leg), { state: "connected", since: serverNow() }),
   connection: (frame) => setLeg(String(frame.leg), { media: frame.state === "connected" ? "connected" : "disconnected" }),
+  tracks: (frame) => {
+    const leg = String(frame.leg);
+    phone.legs.find((l) => l.leg === leg)?.stage?.hear(frame.tracks as Party[]);
+    const lacking = Number(frame.lacking);
+    if (lacking > 0) void addLines(leg, lacking).catch(() => {});
+  },
+  speaking: (frame) => phone.legs.find((l) => l.leg === frame.leg)?.stage?.speaks(frame.parties as string[]),
+  // The call goes on at another worker of the server.
+  reconnect: (frame) => void again(String(frame.leg)).catch(() => setLeg(String(frame.leg), { media: "disconnected" })),
   replaced: () => set({ state: "elsewhere" }),
   ended: (frame) => {
     const leg = String(frame.leg);
-    const gone = phone.legs.find((l) => l.leg === leg);
-    gone?.pc?.close();
-    gone?.camera?.getTracks().forEach((x) => x.stop());
+    const over = phone.legs.find((l) => l.leg === leg);
+    over?.pc?.close();
+    over?.stage?.close();
+    over?.camera?.getTracks().forEach((x) => x.stop());
     set({ legs: phone.legs.filter((l) => l.leg !== leg), quality: null });
     if (!phone.legs.length && phone.muted) setMuted(false);
   },
