@@ -14,6 +14,8 @@ import { useSoftphone, type SoftLeg } from "../lib/softphone";
 import { Button } from "../ui/button";
 import { Badge } from "../ui/parts";
 import { Check, PhoneIncoming, PhoneOff, X } from "../ui/icons";
+import { useFromPage } from "../contacts/in-call";
+import { PageContext } from "../contacts/page-context";
 import { accept, callOf, decline, pickUp, reject } from "./commands";
 import { legCaller, offerSeenAt, ringingLegs } from "./offers";
 
@@ -137,6 +139,7 @@ function OfferCard(props: { offer: LiveOffer }) {
         <Clock until={offer.deadline} className="text-lg font-semibold" />
       </div>
       <Countdown from={offerSeenAt(offer)} until={offer.deadline} />
+      <FromPage interaction={offer.interaction} />
       <div className="grid grid-cols-2 gap-2">
         <Button look="good" size="large" className="px-2!" busy={`offer ${offer.id}`} hotkey="A" icon={<Check size={16} aria-hidden />} onPress={() => void accept(offer)}>
           {t("Accept")}
@@ -146,6 +149,17 @@ function OfferCard(props: { offer: LiveOffer }) {
         </Button>
       </div>
     </section>
+  );
+}
+
+/** What the customer looks at, before anybody answers. */
+function FromPage(props: { interaction: string }) {
+  const { context, contact } = useFromPage(props.interaction);
+  return (
+    <>
+      {contact?.mode === "video" ? <Badge tone="info">{t("Video")}</Badge> : null}
+      <PageContext context={context} />
+    </>
   );
 }
 

@@ -966,6 +966,7 @@ const ar: Catalogue = {
   "This device has a passkey for this account already.": "لهذا الجهاز مفتاح مرور لهذا الحساب بالفعل.",
   "Customer record": "سجل العميل",
   "It could not be copied: select it and copy it by hand.": "تعذّر النسخ: حدّده وانسخه يدويًا.",
+  "Notices": "إشعارات",
 };
 
 export default ar;
