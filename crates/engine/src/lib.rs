@@ -4,6 +4,7 @@
 
 mod arrival;
 mod calls;
+mod card;
 mod command;
 mod core;
 mod device;

@@ -31,6 +31,7 @@ impl Engine {
         let Some(dialled) = self.legs.get_mut(&leg).and_then(|l| l.dialled.take()) else {
             return;
         };
+        let brand = self.brand_name(id, &dialled);
         let mut headers = self.identity_headers(now, id, leg, &dialled);
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
@@ -56,9 +57,13 @@ impl Engine {
             return;
         };
         let tenant = self.interactions.get(&id).map(|e| e.tenant);
+        let name = match d.to.endpoint {
+            Endpoint::Phone(_) => self.card_name(id),
+            _ => brand,
+        };
         let host = self.own_host(tenant);
         let from = NameAddrOwned {
-            display: d.caller_name.clone(),
+            display: name.or_else(|| d.caller_name.clone()),
             uri: dress
                 .as_ref()
                 .map_or_else(|| caller_uri(&d.caller, &host), |e| e.from.clone()),

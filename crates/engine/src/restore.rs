@@ -16,11 +16,15 @@ impl Engine {
             bindings,
             presence,
             spent,
+            incentives,
+            pushed,
         } = restore;
         self.configure(now, snapshot);
         for (tenant, day, micros) in spent {
             self.outbound.restore(tenant, day, micros);
         }
+        self.cards.restore(incentives);
+        self.web.pushed.extend(pushed);
         for (agent, presence, not_responding) in presence {
             self.route(
                 now,

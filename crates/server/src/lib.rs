@@ -1,6 +1,7 @@
 //! The server: configuration, wiring, and the thread that drives the engine.
 
 pub mod backend;
+pub mod card;
 pub mod config;
 pub mod customers;
 pub mod demo;

@@ -51,6 +51,15 @@ pub(crate) fn routes() -> Router<ApiState> {
             "/icon.svg",
             get(|h: HeaderMap| async move { page("icon.svg", &h) }),
         )
+        // What shows calls while no tab is open, and what makes an app of the page.
+        .route(
+            "/sw.js",
+            get(|h: HeaderMap| async move { desktop("sw.js", &h) }),
+        )
+        .route(
+            "/manifest.webmanifest",
+            get(|h: HeaderMap| async move { desktop("manifest.webmanifest", &h) }),
+        )
         .route("/assets/{*path}", get(asset))
         .route(
             "/identity/certificates/{file}",

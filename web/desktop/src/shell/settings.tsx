@@ -12,6 +12,7 @@ import { Select, TextField } from "../ui/field";
 import { Card, Page } from "../ui/parts";
 import { keyName } from "../lib/hotkeys";
 import { PhonePanel } from "./health";
+import { PushPanel } from "./push-panel";
 
 export default function Settings() {
   return (
@@ -27,6 +28,11 @@ export default function Settings() {
             <div className="flex flex-col gap-4 p-4">
               <PhonePanel />
             </div>
+          </Card>
+        ) : null}
+        {session()?.agent ? (
+          <Card title={t("Calls while no tab is open")}>
+            <PushPanel />
           </Card>
         ) : null}
         <Card title={t("Password")}>
