@@ -60,7 +60,11 @@ struct Found {
     sent: Option<(Value, bool)>,
 }
 
-pub(crate) fn card(store: &dyn Store, tenant: TenantId, id: InteractionId) -> Result<Value, StoreError> {
+pub(crate) fn card(
+    store: &dyn Store,
+    tenant: TenantId,
+    id: InteractionId,
+) -> Result<Value, StoreError> {
     let mut found = Found::default();
     for record in store.stream(StreamId::Interaction(id), 1, RECORDS_MAX)? {
         if record.tenant == tenant {

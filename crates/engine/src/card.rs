@@ -120,7 +120,10 @@ impl Engine {
             return;
         };
         let rings = |l: &crate::leg::LegEntry| l.interaction == id && !l.inbound && !l.answered;
-        let legs = self.legs.iter().filter(|(_, l)| l.web.is_some() && rings(l));
+        let legs = self
+            .legs
+            .iter()
+            .filter(|(_, l)| l.web.is_some() && rings(l));
         let mut legs: Vec<LegId> = legs.map(|(leg, _)| *leg).collect();
         legs.sort_unstable();
         for leg in legs {
@@ -200,12 +203,11 @@ impl Engine {
     /// The brand of a call of ours that shows this number.
     pub(crate) fn brand_of(&self, tenant: TenantId, caller: &Identifier) -> Option<Brand> {
         let s = &self.index.snapshot;
-        let number = s.numbers.iter().find(|n| {
-            n.tenant == tenant && n.number.trim_start_matches('+') == caller.as_str()
-        })?;
-        let ours = |b: &&Brand| {
-            b.tenant == tenant && !b.disabled && b.numbers.contains(&number.id)
-        };
+        let number = s
+            .numbers
+            .iter()
+            .find(|n| n.tenant == tenant && n.number.trim_start_matches('+') == caller.as_str())?;
+        let ours = |b: &&Brand| b.tenant == tenant && !b.disabled && b.numbers.contains(&number.id);
         s.brands.iter().find(ours).cloned()
     }
 
@@ -245,7 +247,13 @@ impl Engine {
         // A verifier takes https alone, and one rule that fails spoils all of it (RFC 9795 8).
         let picture = picture.filter(|(url, _)| url.starts_with("https://"));
         let picture = picture.as_ref().map(|(u, d)| (u.as_str(), d.as_str()));
-        card::made(&brand.name, &brand.reason, picture, &brand.link, offer.as_ref())
+        card::made(
+            &brand.name,
+            &brand.reason,
+            picture,
+            &brand.link,
+            offer.as_ref(),
+        )
     }
 
     /// What a brand adds beside the token, and what the log is told.
@@ -257,7 +265,11 @@ impl Engine {
         caller: &Identifier,
         called: &Identifier,
     ) -> Vec<Header> {
-        let (caller, called, ring) = (dialled(caller.as_str()), dialled(called.as_str()), leg.to_string());
+        let (caller, called, ring) = (
+            dialled(caller.as_str()),
+            dialled(called.as_str()),
+            leg.to_string(),
+        );
         let call = Call {
             caller: &caller,
             called: &called,
@@ -305,7 +317,9 @@ impl Told<'_> {
         }
         if let Some(reason) = self.reason {
             let reason = quoted(reason);
-            values.push(format!("<data:>;purpose=jcard;call-reason=\"{reason}\"{verified}"));
+            values.push(format!(
+                "<data:>;purpose=jcard;call-reason=\"{reason}\"{verified}"
+            ));
         }
         if let Some(link) = self.link {
             values.push(format!("<{link}>;purpose=info"));
@@ -369,11 +383,20 @@ fn told(
     if !trunk.identity.trusted {
         return Some(Err(NOT_TRUSTED));
     }
-    let shown = invite.from().and_then(|f| crate::identity::identifier(f.uri, &trunk.rules));
+    let shown = invite
+        .from()
+        .and_then(|f| crate::identity::identifier(f.uri, &trunk.rules));
     let shown = shown.map(|s| dialled(s.as_str())).unwrap_or_default();
-    let judged = with_call(leg, known, |call| call_info::judge(&values, name, &shown, call));
+    let judged = with_call(leg, known, |call| {
+        call_info::judge(&values, name, &shown, call)
+    });
     Some(match judged {
-        Ok(card) => Ok(decoded(leg, CardProof::Trunk, Some(trunk.name.clone()), card)),
+        Ok(card) => Ok(decoded(
+            leg,
+            CardProof::Trunk,
+            Some(trunk.name.clone()),
+            card,
+        )),
         Err(plain) => Err(plain.code()),
     })
 }

@@ -127,7 +127,13 @@ impl Engine {
     }
 
     /// A browser of the agent is told by a push from now on, or no more.
-    fn pushed(&mut self, tenant: TenantId, actor: Actor, agent: AgentId, on: bool) -> CommandResult {
+    fn pushed(
+        &mut self,
+        tenant: TenantId,
+        actor: Actor,
+        agent: AgentId,
+        on: bool,
+    ) -> CommandResult {
         let known = self.index.agent(agent).filter(|a| a.tenant == tenant);
         if known.is_none() || actor != Actor::System {
             let detail = "Only the house says who is reached by a push.";

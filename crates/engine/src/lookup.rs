@@ -100,9 +100,7 @@ impl Lookup<'_> {
                 dial: a.extension.clone(),
             });
         }
-        let phone = phone
-            .or(a.phone)
-            .ok_or(EndReason::Unavailable)?;
+        let phone = phone.or(a.phone).ok_or(EndReason::Unavailable)?;
         let mut r = self.phone(tenant, phone)?;
         r.agent = Some(agent);
         r.address = Address::Extension(a.extension.clone());

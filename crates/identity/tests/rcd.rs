@@ -36,7 +36,19 @@ fn what_is_taken() {
         ),
         (
             "card with digest",
+            format!(
+                r#"{{"rcd":{{"nam":"Q","jcd":{CARD}}},"rcdi":{{"/jcd":"{digest}","/jcd/1/3/3":"sha256-x","/jcd/1/4/3":"sha256-x","/jcd/1/5/3":"sha256-x"}}}}"#
+            ),
+            None,
+        ),
+        (
+            "card with a picture that has no digest",
             format!(r#"{{"rcd":{{"nam":"Q","jcd":{CARD}}},"rcdi":{{"/jcd":"{digest}"}}}}"#),
+            Some(RcdFault::Undigested),
+        ),
+        (
+            "card elsewhere, with what it names",
+            r#"{"rcd":{"nam":"Q","jcl":"https://e.example/c"},"rcdi":{"/jcl":"sha256-x","/jcl/1/3/3":"sha256-y"}}"#.into(),
             None,
         ),
         (

@@ -205,7 +205,8 @@ impl Engine {
             None => {
                 let brand = caller.as_ref().and_then(|c| self.brand_shown(id, c));
                 if trunk.identity.sign {
-                    let signed = self.sign_own(now, id, leg, caller.as_ref(), &dest, brand.as_ref());
+                    let signed =
+                        self.sign_own(now, id, leg, caller.as_ref(), &dest, brand.as_ref());
                     headers.extend(signed);
                 }
                 if let (Some(brand), Some(caller)) = (&brand, &caller) {

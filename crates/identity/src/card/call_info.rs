@@ -41,7 +41,9 @@ pub fn judge(
     shown: &str,
     call: &Call<'_>,
 ) -> Result<Card, Plain> {
-    let infos = read(values);
+    let mut infos = read(values);
+    // A picture that is named goes before one within a card.
+    infos.sort_by_key(|i| i.purpose != "icon");
     if !infos.iter().any(Info::shows) {
         return Err(Plain::None);
     }
@@ -62,7 +64,10 @@ pub fn judge(
         match info.purpose.as_str() {
             "icon" if card.picture.is_none() => {
                 let address = https(info.uri)?;
-                card.picture = Some(Content { address, digest: info.digest });
+                card.picture = Some(Content {
+                    address,
+                    digest: info.digest,
+                });
             }
             "info" if card.link.is_none() => card.link = Some(fill(info.uri, call)?),
             "jcard" | "card" => business_card(&mut card, info, call)?,
@@ -77,7 +82,10 @@ fn business_card(card: &mut Card, info: Info<'_>, call: &Call<'_>) -> Result<(),
     let malformed = Plain::Malformed(rcd::RcdFault::Card);
     let Some(data) = strip_scheme(info.uri, "data:") else {
         let address = https(info.uri)?;
-        let content = Content { address, digest: info.digest };
+        let content = Content {
+            address,
+            digest: info.digest,
+        };
         card.details.get_or_insert(content);
         return Ok(());
     };
@@ -169,7 +177,10 @@ fn read<'a>(values: &[&'a str]) -> Vec<Info<'a>> {
 
 fn info(value: &str) -> Option<Info<'_>> {
     let (uri, mut params) = value.trim().strip_prefix('<')?.split_once('>')?;
-    let mut found = Info { uri: uri.trim(), ..Info::default() };
+    let mut found = Info {
+        uri: uri.trim(),
+        ..Info::default()
+    };
     while let Some((name, text, after)) = param(params) {
         match name.to_ascii_lowercase().as_str() {
             "purpose" => found.purpose = text.to_ascii_lowercase(),

@@ -67,7 +67,10 @@ pub fn made(
     }
     claims.insert("rcd".into(), Value::Object(data));
     if !reason.is_empty() {
-        claims.insert("crn".into(), rcd::inert(reason, rcd::REASON_CHARS_MAX).into());
+        claims.insert(
+            "crn".into(),
+            rcd::inert(reason, rcd::REASON_CHARS_MAX).into(),
+        );
     }
     if !link.is_empty() {
         claims.insert(LINK_CLAIM.into(), link.into());

@@ -4,9 +4,9 @@ use super::Cards;
 use crate::drive::Message;
 use bytes::Bytes;
 use cp_fetch::{FetchError, Limits, Ports, Request};
+use cp_identity::canonical::canonical;
 use cp_identity::card::call_info::parse;
 use cp_identity::card::vcard::BusinessCard;
-use cp_identity::canonical::canonical;
 use cp_identity::json::Value;
 use cp_identity::rcd::{self, NAME_CHARS_MAX, REASON_CHARS_MAX};
 use cp_vocab::card::{CardProof, ContentFault, ContentOf};
@@ -129,7 +129,11 @@ impl Cards {
     }
 
     fn tell(&self, wanted: &Wanted, now: Timestamp, event: Event) {
-        let id = self.ids.lock().unwrap_or_else(PoisonError::into_inner).next(now);
+        let id = self
+            .ids
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next(now);
         let envelope = CommandEnvelope {
             id,
             tenant: wanted.tenant,
@@ -192,7 +196,9 @@ impl Cards {
             }
         };
         Ok(Found {
-            name: card.name.filter(|_| !wanted.named || wanted.of == ContentOf::Link),
+            name: card
+                .name
+                .filter(|_| !wanted.named || wanted.of == ContentOf::Link),
             reason: None,
             picture,
         })
@@ -286,8 +292,7 @@ fn is_as_signed(bytes: &[u8], digest: Option<&str>) -> bool {
         return true;
     };
     rcd::digest_of(bytes) == digest
-        || Value::parse(bytes)
-            .is_some_and(|v| rcd::digest_of(v.canonical().as_bytes()) == digest)
+        || Value::parse(bytes).is_some_and(|v| rcd::digest_of(v.canonical().as_bytes()) == digest)
 }
 
 fn fault_of(error: FetchError) -> ContentFault {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 /// Bytes of all copies together; the oldest go.
 const BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// Bytes of one picture; larger ones are not shown.
-pub const PICTURE_BYTES_MAX: usize = 256 * 1_024;
+pub(super) const PICTURE_BYTES_MAX: usize = 256 * 1_024;
 
 /// Pictures by the SHA-256 of their bytes in hex, in memory: a ring is over in a minute.
 #[derive(Default)]

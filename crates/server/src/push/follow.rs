@@ -44,7 +44,6 @@ const MESSAGES_MAX: usize = 6;
 struct Ring {
     tenant: TenantId,
     interaction: InteractionId,
-    agent: AgentId,
     browsers: Vec<mpsc::Sender<Message>>,
 }
 
@@ -121,7 +120,11 @@ impl Follower {
             self.cursor = head;
             self.rings.clear();
         }
-        let records = self.line.push.store.follow(self.cursor, RECORDS_PER_ROUND)?;
+        let records = self
+            .line
+            .push
+            .store
+            .follow(self.cursor, RECORDS_PER_ROUND)?;
         let more = records.len() == RECORDS_PER_ROUND;
         for (cursor, record) in records {
             self.take(&record, runtime)?;
@@ -172,7 +175,6 @@ impl Follower {
         let mut ring = Ring {
             tenant: record.tenant,
             interaction,
-            agent,
             browsers: Vec::with_capacity(rows.len()),
         };
         let message = self.message(&ring, leg, record.at, false)?;
@@ -324,7 +326,11 @@ impl Line {
             return;
         }
         let now = self.push.clock.now();
-        let id = self.ids.lock().unwrap_or_else(PoisonError::into_inner).next(now);
+        let id = self
+            .ids
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next(now);
         let envelope = CommandEnvelope {
             id,
             tenant,
@@ -333,6 +339,8 @@ impl Line {
         };
         // Not heard, the agent is rung in vain once more, and this is said again.
         let (reply, _) = oneshot::channel();
-        let _ = self.handle.send(crate::drive::Message::Command { envelope, reply });
+        let _ = self
+            .handle
+            .send(crate::drive::Message::Command { envelope, reply });
     }
 }
