@@ -197,8 +197,9 @@ fn number(text: &str, region: Option<&Region>) -> Option<Identifier> {
 
 /// A party as claims name it.
 fn claimed(text: &str) -> Option<Identifier> {
-    match is_canonical_number(text) {
-        true => Some(Identifier::Number(text.into())),
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    match is_canonical_number(digits) {
+        true => Some(Identifier::Number(digits.into())),
         false => canonical(text, None),
     }
 }

@@ -1931,6 +1931,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/legs/{id}/seats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say where the voices this leg hears come from */
+        post: operations["placeVoices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/legs/{id}/stop-playing": {
         parameters: {
             query?: never;
@@ -6306,6 +6323,34 @@ export interface components {
                 /** @description HH:MM; 24:00 is midnight, and what is not later than `from` is on the next day. */
                 until: string;
             }[];
+        };
+        SeatInput: {
+            leg: string;
+            /**
+             * Format: float
+             * @description From -1 (left) to 1 (right).
+             */
+            x: number;
+            /**
+             * Format: float
+             * @description From 0 (front) to 1 (back).
+             */
+            y: number;
+        };
+        /** @description What the listener at a leg wants of the places of the voices it hears. What is left out stays. */
+        SeatsInput: {
+            /**
+             * Format: int32
+             * @description How long it stays near, in ms.
+             * @default 8000
+             */
+            near_ms: number | null;
+            /** @description Pictures moved by hand. */
+            seats?: components["schemas"]["SeatInput"][];
+            /** @description Whose voice comes near for a time; the others move. */
+            select?: string | null;
+            /** @description Each voice on a track of its own (browsers): as many as it offered audio lines for. */
+            tracks?: boolean | null;
         };
         SecondFactor: {
             proof: components["schemas"]["SecondProof"];
@@ -11768,6 +11813,44 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    placeVoices: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SeatsInput"];
             };
         };
         responses: {

@@ -14,6 +14,7 @@ import { ArrowRightLeft, CirclePause, Grid3x3, Mic, MicOff, Pause, PhoneOff, Pla
 import { Trail } from "../history/trail";
 import { backToCaller, completeTransfer, digits, hangUp, joinAll, park, toggleHold, toggleMute, toggleRecording, type MyCall } from "./commands";
 import { CardTexts, Picture } from "./ring-card";
+import { Seats } from "../seats/seats";
 import { TransferPanel } from "./transfer";
 
 type Panel = "transfer" | "keypad" | null;
@@ -62,6 +63,7 @@ export function Call(props: { call: MyCall }) {
       {call.consulted ? <Consulting call={call} /> : null}
       {panel === "transfer" ? <TransferPanel call={call} onDone={() => setPanel(null)} /> : null}
       {panel === "keypad" ? <Keypad call={call} /> : null}
+      <Seats leg={call.leg.id} />
       <Parties call={call} />
       <Card title={t("What happened")}>
         <div className="p-3">
