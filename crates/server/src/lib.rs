@@ -6,6 +6,7 @@ pub mod config;
 pub mod customers;
 pub mod demo;
 pub mod drive;
+mod followers;
 pub mod identity;
 pub mod lent;
 pub mod metrics;

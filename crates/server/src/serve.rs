@@ -5,9 +5,8 @@ use crate::config::{Config, WEBRTC_PORT, WebRtcPort};
 use crate::drive::{self, Driver, Handle, Message};
 use crate::identity::Certificates;
 use crate::metrics::Sources;
-use crate::push::{self, Push};
 use crate::sounds::Sounds;
-use crate::{card, customers, lent, provision, secrets, telemetry, traces};
+use crate::{customers, followers, provision, secrets, telemetry, traces};
 use anyhow::{Context, Result};
 use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{BrowserConfig, EventSource, MediaConfig, MediaWorkers, event_queue};
@@ -132,28 +131,8 @@ pub fn start(config: Config) -> Result<Running> {
         .context("cannot start the engine thread")?;
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
-    let push = Arc::new(Push::open(
-        &config.data,
-        client.clone(),
-        store.clone(),
-        clock,
-    )?);
-    let push_ids = IdSource::from_seed(random_seed()?);
-    push::follow::start(push.clone(), &handle, push_ids, runtime.handle())
-        .context("the log cannot be read for pushes")?;
-    let lent_ids = IdSource::from_seed(random_seed()?);
-    lent::start(store.clone(), &handle, lent_ids, runtime.handle())
-        .context("the log cannot be read for lent numbers")?;
-    let pictures = Arc::new(card::Pictures::default());
-    let parts = card::Parts {
-        client: client.clone(),
-        pictures: pictures.clone(),
-        clock,
-        ids: IdSource::from_seed(random_seed()?),
-        wait: Duration::from_millis(config.card_content_ms_max),
-    };
-    card::start(parts, store.clone(), &handle, runtime.handle())
-        .context("the log cannot be read for cards")?;
+    let (push, pictures) =
+        followers::start(&config, &client, &store, &handle, runtime.handle(), clock)?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
     let backend = ServerBackend::new(sources.clone(), push, client, pictures);
     let (http, state) = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
@@ -418,16 +397,7 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
             .bindings
             .push((r.phone, r.contact.into_inner(), r.expires_at));
     }
-    for brand in &snapshot.brands {
-        let given = store.incentives_used(brand.id)?;
-        restore.incentives.push((brand.id, given));
-    }
-    let with_push = store.push_users()?;
-    let pushed = snapshot.agents.iter().filter(|a| {
-        let user = a.user.map(|u| (a.tenant, u));
-        user.is_some_and(|u| with_push.contains(&u))
-    });
-    restore.pushed.extend(pushed.map(|a| a.id));
+    followers::restore(store, &mut restore)?;
     for tenant in &snapshot.tenants {
         for (day, micros) in store.outbound_spent(tenant.id)? {
             restore.spent.push((tenant.id, day, micros));
