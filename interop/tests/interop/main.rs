@@ -1,8 +1,10 @@
 //! Real clients against the real program. One binary, a module per kind of thing.
 
 mod calls;
+mod card;
 mod clients;
 mod devices;
+mod far;
 mod limits;
 mod parking;
 mod phones;

@@ -399,6 +399,54 @@ fn content_that_comes_is_added_to_the_card() {
     );
 }
 
+/// The last INVITE to `ip` is answered, with media.
+fn taken(b: &mut Bench, ip: [u8; 4]) {
+    let (_, invite) = b.invites_to(ip).pop().unwrap();
+    let line = |name: HeaderName, title: &str| -> String {
+        let values = invite.headers(name);
+        values.map(|v| format!("{title}: {v}\r\n")).collect()
+    };
+    let sdp = "v=0\r\no=d 1 1 IN IP4 10.0.3.1\r\ns=-\r\nc=IN IP4 10.0.3.1\r\nt=0 0\r\n\
+               m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
+    let text = format!(
+        "SIP/2.0 200 OK\r\n{}{}{};tag=far\r\nCall-ID: {}\r\nCSeq: 1 INVITE\r\n\
+         Contact: <sip:x@10.0.3.1>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+        line(HeaderName::Via, "Via"),
+        line(HeaderName::From, "From"),
+        line(HeaderName::To, "To").trim_end(),
+        invite.call_id(),
+        sdp.len()
+    );
+    b.datagram(ip, &text);
+}
+
+#[test]
+fn what_was_offered_is_given_once_when_somebody_answers() {
+    let mut b = Bench::new();
+    let token = rich(&b, Ppt::Rcd, A, DESK, &digested());
+    b.invite(CARRIER, A, DESK, "one", &[token]);
+    b.answer(DESK_IP, 180, "");
+    assert!(b.events("card.incentive_given").is_empty());
+    taken(&mut b, DESK_IP);
+    taken(&mut b, DESK_IP);
+    match b.events("card.incentive_given")[..] {
+        [
+            Event::CardIncentiveGiven {
+                incentive, brand, ..
+            },
+        ] => {
+            assert_eq!((&*incentive.id, *brand), ("coffee", None));
+        }
+        ref other => panic!("{other:?}"),
+    }
+    // Turned away, nothing is given.
+    let mut b = Bench::new();
+    let token = rich(&b, Ppt::Rcd, A, DESK, &digested());
+    b.invite(CARRIER, A, DESK, "one", &[token]);
+    b.answer(DESK_IP, 486, "");
+    assert!(b.events("card.incentive_given").is_empty());
+}
+
 #[test]
 fn numbers_of_a_brand_show_it_wherever_they_call() {
     let branded = |stock, reason: &'static str| {
@@ -461,12 +509,32 @@ fn numbers_of_a_brand_show_it_wherever_they_call() {
     b.invite(EXCHANGE, B, C, "out2", &[]);
     let second = b.invites_to(CARRIER).pop().unwrap().1;
     assert!(!claims(&second).contains_key("ofr"));
+    // The first one is taken: it is given, and noted as ours.
+    let first = b.invites_to(CARRIER)[0].1.call_id().to_string();
+    assert_ne!(first, second.call_id());
+    taken(&mut b, CARRIER);
+    assert!(
+        b.events("card.incentive_given").is_empty(),
+        "the second call offered nothing"
+    );
     // Another number of the house shows no brand.
     b.invite(EXCHANGE, DESK, C, "out3", &[]);
     let plain = b.invites_to(CARRIER).pop().unwrap().1;
     assert_eq!(from(&plain), "");
     assert!(call_infos(&plain).is_empty());
     assert!(!claims(&plain).contains_key("rcd"));
+    let mut b = branded(Some(1), "Your order");
+    b.invite(EXCHANGE, B, C, "out", &[]);
+    taken(&mut b, CARRIER);
+    match b.events("card.incentive_given")[..] {
+        [Event::CardIncentiveGiven { brand, .. }] => {
+            assert_eq!(*brand, Some(BrandId::from_u128(1)));
+        }
+        ref other => panic!("{other:?}"),
+    }
+    b.invite(EXCHANGE, B, C, "out4", &[]);
+    let after = b.invites_to(CARRIER).pop().unwrap().1;
+    assert!(!claims(&after).contains_key("ofr"), "there was one");
     // A stranger who shows our number is not us.
     let mut b = branded(None, "x");
     b.invite(CARRIER, B, DESK, "in", &[]);
