@@ -49,7 +49,7 @@ impl Engine {
             interactions: interactions
                 .map(|e| {
                     let state = e.interaction.state();
-                    live_interaction(state, self.cards.shown.get(&state.id))
+                    live_interaction(state, e.seq, self.cards.shown.get(&state.id))
                 })
                 .collect(),
             phones: s
@@ -186,13 +186,14 @@ fn transport_of(target: &cp_vocab::net::Target) -> cp_vocab::net::Transport {
     }
 }
 
-fn live_interaction(state: &State, card: Option<&RingCard>) -> LiveInteraction {
+fn live_interaction(state: &State, seq: u64, card: Option<&RingCard>) -> LiveInteraction {
     let slot = state.live_legs().find_map(|l| match &l.room {
         Room::Parked(slot) => Some(slot.clone()),
         _ => None,
     });
     LiveInteraction {
         id: state.id,
+        seq,
         direction: state.direction,
         from: Pii(state.from.clone()),
         from_name: state.from_name.clone().map(Pii),

@@ -163,6 +163,7 @@ impl Engine {
             interaction,
             endpoint: Endpoint::Browser,
             calls: smallvec![],
+            withdrawn: None,
             port: None,
             local,
             answer: None,

@@ -4,6 +4,7 @@ mod calls;
 mod card;
 mod clients;
 mod devices;
+mod emergency;
 mod far;
 mod limits;
 mod parking;

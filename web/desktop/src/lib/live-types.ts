@@ -70,6 +70,8 @@ export interface RingCard {
 
 export interface LiveInteraction {
   id: string;
+  /** `sequence` of the newest event of its trail that is in it. */
+  seq: number;
   direction: "inbound" | "outbound" | "internal";
   from: Address;
   from_name?: string | null;

@@ -13,6 +13,7 @@ import { Card, Page } from "../ui/parts";
 import { keyName } from "../lib/hotkeys";
 import { PhonePanel } from "./health";
 import { PushPanel } from "./push-panel";
+import { MySessions, SignInSafety } from "./sign-in-safety";
 
 export default function Settings() {
   return (
@@ -37,6 +38,10 @@ export default function Settings() {
         ) : null}
         <Card title={t("Password")}>
           <Password />
+        </Card>
+        <SignInSafety />
+        <Card title={t("Where you are signed in")}>
+          <MySessions />
         </Card>
         <Card title={t("Keys")}>
           <Keys />
@@ -106,6 +111,8 @@ function Keys() {
     [keyName("B"), t("Back to caller")],
     [keyName("K"), t("Keypad")],
     [keyName("P"), t("Record, pause recording")],
+    [keyName("O"), t("Move to my other device")],
+    [keyName("V"), t("Ask for video")],
     [keyName("E"), t("Hang up")],
     [keyName("S"), t("Save note")],
     [keyName("F"), t("Finish wrap-up")],
