@@ -420,6 +420,16 @@ fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
             ));
         }
     }
+    for row in store.forwarding()? {
+        restore.forwarding.push(cp_engine::Forwarded {
+            tenant: row.tenant,
+            number: row.number,
+            calls: row.calls.chars().map(|c| c == '1').collect(),
+            kept: row.kept,
+            hits: row.hits,
+            misses: row.misses,
+        });
+    }
     Ok(restore)
 }
 

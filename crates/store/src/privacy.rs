@@ -359,6 +359,7 @@ pub(crate) fn erase_persons(
             "DELETE FROM precall WHERE tenant = ?1 AND identifier = ?2",
             "DELETE FROM consent WHERE tenant = ?1 AND identifier = ?2",
             "DELETE FROM tries WHERE tenant = ?1 AND subject LIKE '%' || ?2 || '%'",
+            "DELETE FROM forwarding WHERE tenant = ?1 AND number = ltrim(?2, '+')",
             // Answers kept for repetitions may name the person.
             "DELETE FROM idempotency WHERE tenant = ?1 AND instr(CAST(body AS TEXT), ?2) > 0",
         ] {

@@ -3,12 +3,14 @@
 mod calls;
 mod clients;
 mod devices;
+mod identity;
 mod limits;
 mod parking;
 mod phones;
 mod proof;
 mod queues;
 mod recovery;
+mod stir;
 mod supervision;
 mod torture;
 mod trunks;

@@ -232,6 +232,71 @@ fn in_any_doubt_nothing_is_attached() {
     assert!(b.steps().contains(&"not_attached used_up".to_string()));
 }
 
+/// T1.11: how long a call may ring before it comes back. Beyond the time that identities are kept
+/// it is an ordinary new call.
+#[test]
+fn a_call_comes_back_after_a_while() {
+    for (after_s, kept) in [
+        (29, true),
+        (61, true),
+        (91, true),
+        (121, false),
+        (10_800, false),
+    ] {
+        let mut b = always();
+        let token = b.token(A, B, Attestation::A);
+        b.invite(CARRIER, A, B, "first", std::slice::from_ref(&token));
+        b.answer(EXCHANGE, 180, "");
+        b.pass(seconds(after_s));
+        b.sent.clear();
+        let (_, sent) = send_back(&mut b, "back", &[]);
+        let headers = identities(&sent);
+        assert_eq!(headers.len(), if kept { 2 } else { 1 }, "after {after_s} s");
+        assert_eq!(
+            headers.contains(&value(&token).to_string()),
+            kept,
+            "after {after_s} s"
+        );
+        // The div is fresh however old the original is (S1.2 rule 9).
+        let report = b.verified_beyond(&sent, A);
+        assert!(is_valid(&report), "after {after_s} s: {:?}", report.fault);
+        assert_eq!(report.diversions.is_empty(), !kept, "after {after_s} s");
+    }
+}
+
+/// What is known of numbers begins again where it ended; a person who is erased is forgotten.
+#[test]
+fn rates_come_back_and_are_erased() {
+    let mut b = Bench::new();
+    let known = |number: &str, calls: &str, hits| cp_engine::Forwarded {
+        tenant: b.tenant,
+        number: number.trim_start_matches('+').into(),
+        calls: calls.chars().map(|c| c == '1').collect(),
+        kept: 7,
+        hits,
+        misses: 2,
+    };
+    let rates = vec![known(B, "0100100000", 5), known(C, "0000000000", 0)];
+    b.restore(rates);
+    let page = b.figures();
+    let of = |page: &serde_json::Value, number: &str| {
+        let numbers = page["numbers"].as_array().unwrap();
+        numbers.iter().find(|n| n["number"] == number).cloned()
+    };
+    let of_b = of(&page, B).unwrap();
+    assert_eq!(
+        (&of_b["calls"], &of_b["forwarded"], &of_b["kept"]),
+        (&10.into(), &2.into(), &7.into())
+    );
+    assert_eq!(
+        page["numbers"][0]["number"], B,
+        "those called last come first"
+    );
+    b.forget(&[B]);
+    assert_eq!(of(&b.figures(), B), None);
+    assert!(of(&b.figures(), C).is_some());
+}
+
 #[test]
 fn our_key_makes_a_match_certain() {
     let mut b = always();

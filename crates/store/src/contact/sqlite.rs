@@ -370,7 +370,9 @@ pub(crate) fn sweep(conn: &Connection, now: Timestamp) -> Result<()> {
 fn point(conn: &Connection, id: PointId) -> Result<Point> {
     let kind = crate::config::ConfigKind::Point.code();
     let found: Option<(String, [u8; 16])> = conn
-        .prepare_cached("SELECT cp_open(kind, id, body), tenant FROM config_row WHERE kind = ?1 AND id = ?2")
+        .prepare_cached(
+            "SELECT cp_open(kind, id, body), tenant FROM config_row WHERE kind = ?1 AND id = ?2",
+        )
         .and_then(|mut s| {
             s.query_row(params![kind, blob(id)], |r| Ok((r.get(0)?, r.get(1)?)))
                 .optional()

@@ -8,9 +8,10 @@ import { may } from "../lib/session";
 import { CollectionPage } from "./collection";
 import { FirstSteps } from "./first-steps";
 import { Audit } from "./audit";
+import { CallIdentityPage } from "./call-identity";
 import { TenantPage } from "./tenant";
 import { specs } from "./specs";
-import { Building2, Cable, CalendarClock, Hash, Headphones, KeyRound, ListChecks, Phone, Rocket, ScrollText, Shield, Tags, Users, UsersRound } from "../ui/icons";
+import { Building2, Cable, CalendarClock, Hash, Headphones, KeyRound, ListChecks, Phone, Rocket, ScrollText, Shield, ShieldCheck, Tags, Users, UsersRound } from "../ui/icons";
 
 interface Section {
   path: string;
@@ -35,6 +36,7 @@ function sections(): Section[] {
     of("hours", t("Business hours"), CalendarClock, "schedules", "numbers:read"),
     of("phones", t("Phones"), Phone, "phones", "phones:read"),
     of("trunks", t("Trunks"), Cable, "trunks", "trunks:read"),
+    { path: "identity", name: t("Call identity"), icon: ShieldCheck, page: <CallIdentityPage />, shown: may("identity:read") },
     of("rooms", t("Conference rooms"), UsersRound, "conferences", "conferences:read"),
     of("codes", t("Wrap-up codes"), Tags, "wrap-up-codes", "wrap-up-codes:read"),
     of("keys", t("API keys"), KeyRound, "api-keys", "api-keys:read"),

@@ -5,7 +5,7 @@ import { useState, type ReactNode } from "react";
 import { api, ApiError } from "../lib/api";
 import { act } from "../lib/action";
 import { t, tn } from "../lib/i18n";
-import { queries, useRows, type Collection } from "../lib/names";
+import { queries, resourceOf, useRows, type Collection } from "../lib/names";
 import { may } from "../lib/session";
 import { notify, problemText } from "../lib/tell";
 import { Button, IconButton } from "../ui/button";
@@ -49,7 +49,7 @@ export function CollectionPage(props: { spec: CollectionSpec }) {
   const [editing, setEditing] = useState<AnyRow | "new" | null>(null);
   const [removing, setRemoving] = useState<AnyRow | null>(null);
   const [search, setSearch] = useState("");
-  const write = may(`${spec.collection === "schedules" ? "numbers" : spec.collection}:write`);
+  const write = may(`${resourceOf(spec.collection)}:write`);
   const rows = (query.data ?? []) as unknown as AnyRow[];
   const wanted = search.trim().toLowerCase();
   const shown = rows.filter((r) => !wanted || JSON.stringify(r).toLowerCase().includes(wanted));

@@ -23,7 +23,7 @@ onEvent((event) => {
 
 /** A collection of configuration rows. */
 export type Collection =
-  | "agents" | "queues" | "skills" | "numbers" | "phones" | "trunks" | "conferences" | "wrap-up-codes" | "users" | "api-keys" | "schedules" | "roles";
+  | "agents" | "queues" | "skills" | "numbers" | "phones" | "trunks" | "conferences" | "wrap-up-codes" | "users" | "api-keys" | "schedules" | "roles" | "identity/certificates";
 
 interface RowOf {
   agents: Schemas["Agent"];
@@ -38,6 +38,7 @@ interface RowOf {
   "api-keys": Schemas["ApiKey"];
   roles: { id: string; name: string; version: number } & Record<string, unknown>;
   schedules: { id: string; name: string; version: number } & Record<string, unknown>;
+  "identity/certificates": Schemas["IdentityCertificate"];
 }
 export type Row<C extends Collection> = RowOf[C];
 
@@ -51,8 +52,9 @@ export async function rows<C extends Collection>(collection: C): Promise<Row<C>[
   });
 }
 
-// Hours are part of where numbers lead.
-const mayRead = (collection: Collection): boolean => (collection === "schedules" ? may("numbers:read") : false) || may(`${collection}:read`) || may(`${collection}:read-own`);
+/** What permissions call it. Hours are part of where numbers lead. */
+export const resourceOf = (collection: Collection): string => ({ schedules: "numbers", "identity/certificates": "identity" })[collection as string] ?? collection;
+const mayRead = (collection: Collection): boolean => may(`${resourceOf(collection)}:read`) || may(`${collection}:read`) || may(`${collection}:read-own`);
 
 export function useRows<C extends Collection>(collection: C) {
   return useQuery({ queryKey: ["config", collection, session()?.user], queryFn: () => rows(collection), enabled: mayRead(collection) });
