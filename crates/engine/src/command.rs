@@ -52,6 +52,7 @@ impl Engine {
             Command::IdentityForget { numbers } => Ok(self.identity_forget(tenant, &numbers)),
             Command::Ban { address, seconds } => self.ban(now, address, seconds),
             Command::Device { device, ask } => self.device(now, tenant, actor, device, *ask),
+            Command::Seats { leg, seats } => self.seats_command(tenant, actor, leg, seats),
             Command::Explain { interaction } => self.explain(now, tenant, interaction),
             command @ (Command::SetPresence { .. }
             | Command::Heartbeat { .. }
@@ -273,7 +274,7 @@ impl Engine {
     }
 
     /// The interaction a command is for, if the actor may command it.
-    fn target_of(
+    pub(crate) fn target_of(
         &self,
         tenant: TenantId,
         actor: Actor,
@@ -308,6 +309,7 @@ impl Engine {
             | Command::Play { leg, .. }
             | Command::StopPlaying { leg }
             | Command::Collect { leg, .. }
+            | Command::Seats { leg, .. }
             | Command::SendDigits { leg, .. } => {
                 let id = self.interaction_of(*leg);
                 (id.or_else(|| self.recent.interaction_of(*leg)), Some(*leg))

@@ -84,6 +84,7 @@ impl Engine {
             | DeviceAsk::Candidate { leg, .. }
             | DeviceAsk::Digits { leg, .. }
             | DeviceAsk::Mute { leg, .. }
+            | DeviceAsk::Seats { leg, .. }
             | DeviceAsk::HangUp { leg } => *leg,
             _ => {
                 let detail = "This cannot be asked here.";
@@ -113,6 +114,7 @@ impl Engine {
                     self.put_media(worker, mute);
                 }
             }
+            DeviceAsk::Seats { seats, .. } => return self.seats(leg, seats),
             _ => self.over(now, leg, EndReason::HungUp),
         }
         Ok(CommandReply {

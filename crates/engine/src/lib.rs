@@ -27,6 +27,7 @@ mod registration;
 mod restore;
 mod route;
 mod run;
+mod seats;
 mod sipdir;
 mod status;
 mod switch;

@@ -386,7 +386,7 @@ impl Engine {
             l.interaction = here;
         }
         let leg = far.id;
-        self.move_leg(leg, worker);
+        self.bring_together(here, worker, leg);
         // Before anything else can happen to the two; and an agent moves without being idle between.
         self.work
             .push_front((from, IxInput::Release { leg, to: here }));

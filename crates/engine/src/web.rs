@@ -334,6 +334,11 @@ impl Engine {
                 }
                 self.signal_leg(leg, Signal::Connection { leg, state });
             }
+            PeerSaid::Tracks { tracks, lacking } => self.tracks_told(leg, tracks, lacking),
+            PeerSaid::Speaking { legs } => {
+                let parties = legs;
+                self.signal_leg(leg, Signal::Speaking { leg, parties });
+            }
             PeerSaid::Refused { code, detail, open } => {
                 self.peer_refused(now, leg, code, detail, open);
             }

@@ -22,6 +22,17 @@ impl Engine {
         self.put(Output::MoveLeg { leg, port, to });
     }
 
+    /// A leg joins an interaction that another worker carries. What is signalled by SIP from a browser
+    /// cannot be moved, so the others come to it.
+    pub(crate) fn bring_together(&mut self, id: InteractionId, worker: u16, leg: LegId) {
+        let fixed =
+            |l: &crate::leg::LegEntry| l.web.as_ref().filter(|w| w.by_sip).map(|w| w.worker);
+        match self.legs.get(&leg).and_then(fixed) {
+            Some(to) => self.move_interaction(id, to),
+            None => self.move_leg(leg, worker),
+        }
+    }
+
     /// The worker that mixes a conference.
     pub(crate) fn worker_of_conference(&self, conference: ConferenceId) -> u16 {
         let workers = self.ports.workers().max(1);

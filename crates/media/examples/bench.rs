@@ -48,6 +48,7 @@ fn plan(codec: Codec, n: u16, srtp: Option<SrtpKeys>) -> MediaPlan {
         receive: true,
         srtp,
         comfort_noise: false,
+        stereo: false,
     }
 }
 

@@ -185,6 +185,42 @@ impl Encoder {
     }
 }
 
+/// Rate of the stereo picture, in Hz: direction is in the high frequencies.
+pub const STEREO_RATE_HZ: u32 = 48_000;
+/// Bit rate of the picture, both ears together.
+const STEREO_BITRATE: i32 = 64_000;
+const STEREO_PACKET_MAX: usize = 800;
+
+/// Opus in two channels at 48 kHz.
+pub struct StereoEncoder(opus::Encoder);
+
+impl StereoEncoder {
+    /// # Errors
+    /// [`MediaError::Codec`] when libopus refuses a setting.
+    pub fn new() -> Result<Self, MediaError> {
+        let make = || -> opus::Result<opus::Encoder> {
+            let (stereo, application) = (opus::Channels::Stereo, opus::Application::LowDelay);
+            let mut e = opus::Encoder::new(STEREO_RATE_HZ, stereo, application)?;
+            e.set_complexity(OPUS_COMPLEXITY)?;
+            e.set_bitrate(opus::Bitrate::Bits(STEREO_BITRATE))?;
+            Ok(e)
+        };
+        make().map(Self).map_err(|_| refused("opus", "encoder"))
+    }
+
+    /// Appends the encoded form of 20 ms, left and right interleaved.
+    ///
+    /// # Errors
+    /// [`MediaError::Codec`] when the codec refuses the length.
+    pub fn encode(&mut self, samples: &[i16], out: &mut Vec<u8>) -> Result<usize, MediaError> {
+        let at = out.len();
+        out.resize(at + STEREO_PACKET_MAX, 0);
+        let done = self.0.encode(samples, &mut out[at..]).ok();
+        out.truncate(at + done.unwrap_or(0));
+        done.ok_or(refused("encoder", "frame"))
+    }
+}
+
 fn refused(codec: &'static str, what: &'static str) -> MediaError {
     MediaError::Codec { codec, what }
 }

@@ -5,9 +5,9 @@ use cp_media::peer::PeerAddresses;
 use cp_media::peer::rtc::Anchor;
 use cp_media::{MediaCommand, Node, NodeConfig, PeerConfig, Sink, WriteOp};
 use cp_vocab::id::IdSource;
-use cp_vocab::media::{Hears, MediaEvent};
+use cp_vocab::media::{Hears, MediaEvent, SeatsAsk};
 use cp_vocab::web::{PeerAsk, PeerSaid};
-use cp_vocab::{LegId, RecordingId, Timestamp};
+use cp_vocab::{LegId, MixId, RecordingId, Timestamp};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
@@ -46,8 +46,9 @@ struct Client {
     mid: Mid,
     pending: Option<SdpPendingOffer>,
     connected: bool,
-    /// Payloads heard.
+    /// Payloads heard on the first line, and on others by their id.
     heard: Vec<Vec<u8>>,
+    apart: Vec<(String, Vec<u8>)>,
     sent: u64,
 }
 
@@ -102,6 +103,11 @@ impl World {
 
     /// A browser offers; what the node says to it.
     fn offer(&mut self) -> PeerSaid {
+        self.offer_with(0)
+    }
+
+    /// With lines to hear voices alone.
+    fn offer_with(&mut self, tracks: usize) -> PeerSaid {
         let leg: LegId = self.ids.next(self.now);
         let n = self.clients.len() as u8;
         let address = SocketAddr::from(([198, 51, 100, n + 1], 5_000));
@@ -114,6 +120,9 @@ impl World {
         rtc.add_local_candidate(host);
         let mut api = rtc.sdp_api();
         let mid = api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+        for _ in 0..tracks {
+            api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+        }
         let (offer, pending) = api.apply().unwrap();
         let sdp = offer.to_sdp_string();
         self.clients.push(Client {
@@ -124,6 +133,7 @@ impl World {
             pending: Some(pending),
             connected: false,
             heard: vec![],
+            apart: vec![],
             sent: 0,
         });
         let ask = PeerAsk::TakeOffer { sdp, fresh: false };
@@ -136,7 +146,11 @@ impl World {
     }
 
     fn browser(&mut self) -> usize {
-        let PeerSaid::Answer { sdp, agreed } = self.offer() else {
+        self.browser_with(0)
+    }
+
+    fn browser_with(&mut self, tracks: usize) -> usize {
+        let PeerSaid::Answer { sdp, agreed } = self.offer_with(tracks) else {
             panic!("not answered");
         };
         assert!(agreed.send && agreed.receive && !agreed.video);
@@ -153,6 +167,42 @@ impl World {
         let hears = Hears::leg(other);
         self.node
             .command(self.now, MediaCommand::Hear { leg, hears });
+    }
+
+    /// Everybody of them talks to all of them.
+    fn confer(&mut self, mix: MixId, who: &[usize]) {
+        for leg in who.iter().map(|w| self.clients[*w].leg) {
+            let hears = Hears::mix(mix);
+            let into = Some(mix);
+            self.node
+                .command(self.now, MediaCommand::Hear { leg, hears });
+            self.node
+                .command(self.now, MediaCommand::Speak { leg, into });
+        }
+    }
+
+    fn ask_tracks(&mut self, who: usize) {
+        let seats = SeatsAsk {
+            tracks: Some(true),
+            ..SeatsAsk::default()
+        };
+        let leg = self.clients[who].leg;
+        self.node
+            .command(self.now, MediaCommand::Seats { leg, seats });
+        self.drain();
+    }
+
+    /// What a browser was told last of whom it hears.
+    fn tracks(&self, who: usize) -> (Vec<(LegId, Option<String>)>, usize) {
+        let own = self.clients[who].leg;
+        let told = self.events.iter().rev().find_map(|e| match e {
+            MediaEvent::Peer {
+                leg,
+                said: PeerSaid::Tracks { tracks, lacking },
+            } if *leg == own => Some((tracks.clone(), *lacking)),
+            _ => None,
+        });
+        told.unwrap()
     }
 
     /// A packet of 20 ms from a browser.
@@ -191,9 +241,13 @@ impl World {
 
     fn deliver(&mut self, to: SocketAddr, bytes: &[u8]) {
         let at = self.instant();
-        if let Some(c) = self.clients.iter_mut().find(|c| c.address == to) {
+        if let Some(i) = self.clients.iter().position(|c| c.address == to) {
             let receive = Receive::new(Protocol::Udp, server(), to, bytes).unwrap();
-            let _ = c.rtc.handle_input(Input::Receive(at, receive));
+            let _ = self.clients[i]
+                .rtc
+                .handle_input(Input::Receive(at, receive));
+            // One input at a time: the next would push out what this one brought.
+            self.run_client(i);
         }
     }
 
@@ -208,7 +262,16 @@ impl World {
                     self.node.receive_peer(now, false, t.source, &t.contents);
                 }
                 Output::Event(Event::Connected) => client.connected = true,
-                Output::Event(Event::RtpPacket(p)) => client.heard.push(p.payload.to_vec()),
+                Output::Event(Event::RtpPacket(p)) => {
+                    let mut api = client.rtc.direct_api();
+                    let mid = api.stream_rx(&p.header.ssrc).unwrap().mid();
+                    let payload = p.payload.to_vec();
+                    if mid == client.mid {
+                        client.heard.push(payload);
+                    } else {
+                        client.apart.push((mid.to_string(), payload));
+                    }
+                }
                 Output::Event(_) => {}
             }
         }
@@ -231,6 +294,90 @@ fn two_browsers_hear_one_another_packet_by_packet() {
     let wanted = |from: u8| (from..from + 50).map(|n| vec![n; 40]).collect::<Vec<_>>();
     assert_eq!(w.clients[b].heard, wanted(0));
     assert_eq!(w.clients[a].heard, wanted(100));
+}
+
+/// S3.6 rule 9: the server sends separate tracks, not a mix; without enough of them it mixes.
+#[test]
+fn who_hears_several_gets_each_on_a_line_of_its_own() {
+    let mut w = World::new(10);
+    let a = w.browser_with(2);
+    let (b, c, d) = (w.browser(), w.browser(), w.browser());
+    let mix: MixId = w.ids.next(w.now);
+    w.confer(mix, &[a, b, c]);
+    w.run(Duration::from_secs(2));
+    assert!(w.clients.iter().all(|c| c.connected));
+    w.ask_tracks(a);
+    let (told, lacking) = w.tracks(a);
+    let leg = |w: &World, n: usize| w.clients[n].leg;
+    assert_eq!(lacking, 0);
+    assert_eq!(
+        told.iter().map(|t| t.0).collect::<Vec<_>>(),
+        [leg(&w, b), leg(&w, c)]
+    );
+    let line = |n: usize| told[n].1.clone().unwrap();
+    assert_ne!(line(0), line(1));
+
+    w.clients[a].heard.clear();
+    let say = |w: &mut World, who: &[usize], n: u8| {
+        for (i, who) in who.iter().enumerate() {
+            w.speak(*who, &[n + 100 * i as u8; 40]);
+        }
+        w.run(Duration::from_millis(20));
+    };
+    (0..25).for_each(|n| say(&mut w, &[b, c], n));
+    let of = |w: &World, line: &str| -> Vec<u8> {
+        let apart = w.clients[a].apart.iter();
+        apart.filter(|p| p.0 == line).map(|p| p.1[0]).collect()
+    };
+    assert_eq!(of(&w, &line(0)), (0..25).collect::<Vec<u8>>());
+    assert_eq!(of(&w, &line(1)), (100..125).collect::<Vec<u8>>());
+    assert_eq!(w.clients[a].heard.len(), 0, "nothing comes mixed");
+    assert!(w.clients[b].apart.is_empty() && !w.clients[b].heard.is_empty());
+
+    // Who is muted is not heard on any line.
+    let muted = leg(&w, b);
+    let mute = |on| MediaCommand::Mute {
+        leg: muted,
+        muted: on,
+    };
+    w.node.command(w.now, mute(true));
+    w.clients[a].apart.clear();
+    (0..5).for_each(|n| say(&mut w, &[b, c], n));
+    assert_eq!(of(&w, &line(0)).len(), 0);
+    assert_eq!(of(&w, &line(1)).len(), 5);
+    w.node.command(w.now, mute(false));
+
+    // A fourth comes: one line is missing, so all come mixed until the browser has offered it.
+    w.confer(mix, &[d]);
+    w.drain();
+    let (told, lacking) = w.tracks(a);
+    assert_eq!((told.len(), lacking), (3, 1));
+    assert!(told.iter().all(|t| t.1.is_none()));
+    w.clients[a].apart.clear();
+    (0..25).for_each(|n| say(&mut w, &[b, c, d], n));
+    assert!(w.clients[a].apart.is_empty());
+    assert!(w.clients[a].heard.len() >= 20);
+
+    // It goes again.
+    w.node
+        .command(w.now, MediaCommand::Close { leg: leg(&w, d) });
+    w.drain();
+    let (told, lacking) = w.tracks(a);
+    assert_eq!((told.len(), lacking), (2, 0));
+    assert!(told.iter().all(|t| t.1.is_some()));
+    let told: Vec<LegId> = told.iter().map(|t| t.0).collect();
+    assert_eq!(told, [leg(&w, b), leg(&w, c)]);
+
+    // Two are a call: no lines are needed, and the packets come as they are.
+    w.node
+        .command(w.now, MediaCommand::Close { leg: leg(&w, c) });
+    w.hear(a, b);
+    w.clients[a].heard.clear();
+    (0..5).for_each(|n| say(&mut w, &[b], n));
+    assert_eq!(w.clients[a].heard.len(), 5);
+    w.node
+        .command(w.now, MediaCommand::Close { leg: leg(&w, a) });
+    (0..5).for_each(|n| say(&mut w, &[b], n));
 }
 
 #[test]

@@ -108,6 +108,7 @@ impl Sounds {
             }
             MediaCommand::StopRecording { recording } => MediaCommand::StopRecording { recording },
             MediaCommand::Peer { leg, ask } => MediaCommand::Peer { leg, ask },
+            MediaCommand::Seats { leg, seats } => MediaCommand::Seats { leg, seats },
         })
     }
 

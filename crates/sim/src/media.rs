@@ -96,7 +96,9 @@ impl Media {
                     l.playing = None;
                 }
             }),
-            MediaCommand::SendDigits { .. } | MediaCommand::PauseRecording { .. } => {}
+            MediaCommand::SendDigits { .. }
+            | MediaCommand::PauseRecording { .. }
+            | MediaCommand::Seats { .. } => {}
             MediaCommand::Peer { leg, ask } => return self.peer(leg, ask),
             MediaCommand::Record {
                 recording, left, ..

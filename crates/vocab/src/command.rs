@@ -2,7 +2,7 @@
 //! answered with what they made or a [`Refusal`].
 
 use crate::id::*;
-use crate::media::Sound;
+use crate::media::{SeatsAsk, Sound};
 use crate::model::{Destination, DialTarget, Presence, Snapshot};
 use crate::refusal::Refusal;
 use crate::web::DeviceAsk;
@@ -182,6 +182,11 @@ pub enum Command {
     SendDigits {
         leg: LegId,
         digits: String,
+    },
+    /// Where the voices that `leg` hears come from (S3.6).
+    Seats {
+        leg: LegId,
+        seats: SeatsAsk,
     },
     StartRecording {
         interaction: InteractionId,

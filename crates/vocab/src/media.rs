@@ -113,6 +113,8 @@ pub struct MediaPlan {
     pub srtp: Option<SrtpKeys>,
     /// In-band G.711 comfort noise (payload type 13, RFC 3389) agreed.
     pub comfort_noise: bool,
+    /// The far side said it plays two channels (Opus, `stereo=1`, RFC 7587 6.1).
+    pub stereo: bool,
 }
 
 /// A pair of bound local ports (RTP even, RTCP next) owned by one media worker. Given to the engine
@@ -267,6 +269,44 @@ pub enum MediaCommand<S = Sound> {
         leg: LegId,
         ask: PeerAsk,
     },
+    /// Where the voices this leg hears come from (S3.6).
+    Seats {
+        leg: LegId,
+        seats: SeatsAsk,
+    },
+}
+
+/// Seats at most that one listener's layout names.
+pub const SEATS_MAX: usize = 64;
+/// How long a selected one stays near, at most.
+pub const NEAR_MS_MAX: u32 = 60_000;
+
+/// What a listener asks of the places of the others (S3.6). What is left out stays as it is.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SeatsAsk {
+    /// Each voice on a track of its own, as far as the browser offered lines for them; its page places them.
+    #[serde(default)]
+    pub tracks: Option<bool>,
+    /// Pictures moved by hand.
+    #[serde(default)]
+    pub seats: Vec<SeatAt>,
+    /// One comes near for a time, and the others move.
+    #[serde(default)]
+    pub select: Option<Selected>,
+}
+
+/// A picture's place, in thousandths: `x` from -1000 (left) to 1000 (right), `y` from 0 (front) to 1000 (back).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SeatAt {
+    pub leg: LegId,
+    pub x: i16,
+    pub y: i16,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Selected {
+    pub leg: LegId,
+    pub near_ms: u32,
 }
 
 impl<S> MediaCommand<S> {
@@ -283,6 +323,7 @@ impl<S> MediaCommand<S> {
             | Self::Stop { leg, .. }
             | Self::SendDigits { leg, .. }
             | Self::Peer { leg, .. }
+            | Self::Seats { leg, .. }
             | Self::Record { left: leg, .. } => Some(*leg),
             Self::PauseRecording { .. } | Self::StopRecording { .. } => None,
         }

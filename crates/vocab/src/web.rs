@@ -3,9 +3,9 @@
 //! docs/webrtc.md.
 
 use crate::end::EndReason;
-use crate::event::Direction;
+use crate::event::{Direction, LegRole};
 use crate::id::*;
-use crate::media::Codec;
+use crate::media::{Codec, SeatsAsk};
 use crate::model::{Destination, DialTarget};
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,11 @@ pub enum DeviceAsk {
     },
     HangUp {
         leg: LegId,
+    },
+    /// How it hears several (S3.6).
+    Seats {
+        leg: LegId,
+        seats: SeatsAsk,
     },
 }
 
@@ -155,11 +160,34 @@ pub enum Signal {
         reason: SignalEnd,
     },
     Replaced,
+    /// Whom this leg hears, and which m-line carries each alone.
+    Tracks {
+        leg: LegId,
+        tracks: Vec<TrackShown>,
+        /// Audio lines that are missing for all to have one; until they are there all come mixed.
+        lacking: usize,
+    },
+    /// Who of them speaks now.
+    Speaking {
+        leg: LegId,
+        parties: Vec<LegId>,
+    },
     Error {
         leg: LegId,
         code: &'static str,
         detail: String,
     },
+}
+
+/// One of the voices a browser hears.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TrackShown {
+    pub party: LegId,
+    /// The m-line (`a=mid`) on which this voice comes alone; `null`: it comes mixed, on the first one.
+    pub mid: Option<String>,
+    pub name: String,
+    pub role: LegRole,
+    pub agent: Option<AgentId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -218,6 +246,9 @@ pub struct PeerAgreed {
     pub video: bool,
 }
 
+/// A voice, and the line (`a=mid`) that carries it alone.
+pub type HeardOn = (LegId, Option<String>);
+
 /// Worker to engine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PeerSaid {
@@ -230,6 +261,15 @@ pub enum PeerSaid {
     },
     Agreed(PeerAgreed),
     Connection(Connection),
+    /// Whose voices it hears, each with the line that carries it alone; and how many lines are missing.
+    Tracks {
+        tracks: Vec<HeardOn>,
+        lacking: usize,
+    },
+    /// Who of them speaks now.
+    Speaking {
+        legs: Vec<LegId>,
+    },
     /// The last ask came to nothing. `open`: the leg is still there as it was before.
     Refused {
         code: &'static str,

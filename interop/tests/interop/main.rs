@@ -3,6 +3,7 @@
 mod calls;
 mod clients;
 mod devices;
+mod emergency;
 mod identity;
 mod limits;
 mod parking;

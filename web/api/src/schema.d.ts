@@ -1931,6 +1931,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/legs/{id}/seats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say where the voices this leg hears come from */
+        post: operations["placeVoices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/legs/{id}/stop-playing": {
         parameters: {
             query?: never;
@@ -2257,6 +2274,26 @@ export interface paths {
         put?: never;
         /** Drain this node, or take it back */
         post: operations["drainNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/node/signing-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign proofs with a new key from now on
+         * @description Assertions and notices that were signed before stay good until they end; `/.well-known/jwks.json` has the keys of both.
+         */
+        post: operations["renewSigningKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4032,6 +4069,11 @@ export interface components {
             /** @description `pin`, `totp`, `code` or `link`. */
             method: components["schemas"]["ProofMethod"];
         };
+        /**
+         * @description Whether callers are asked for their customer number before they prove themselves by telephone.
+         * @enum {string}
+         */
+        AskNumber: "never" | "unknown" | "always";
         AssertionInput: {
             assertion: string;
         };
@@ -4254,7 +4296,7 @@ export interface components {
             sent: boolean;
         };
         /** @enum {string} */
-        ClaimedBy: "caller" | "agent" | "announcement" | "channel";
+        ClaimedBy: "caller" | "entered" | "agent" | "announcement" | "channel";
         /** @description Who the customer is. */
         ClaimInput: {
             person: components["schemas"]["PersonId"];
@@ -5792,6 +5834,8 @@ export interface components {
         ProofMethod: "knowledge" | "code" | "link" | "pin" | "totp" | "device_key" | "passkey" | "photo" | "announced";
         /** @description What is left out takes the default. */
         ProofPolicyInput: {
+            /** @default never */
+            ask_number: components["schemas"]["AskNumber"];
             /**
              * Format: int32
              * @description How long a code or link is good.
@@ -6275,6 +6319,34 @@ export interface components {
                 until: string;
             }[];
         };
+        SeatInput: {
+            leg: string;
+            /**
+             * Format: float
+             * @description From -1 (left) to 1 (right).
+             */
+            x: number;
+            /**
+             * Format: float
+             * @description From 0 (front) to 1 (back).
+             */
+            y: number;
+        };
+        /** @description What the listener at a leg wants of the places of the voices it hears. What is left out stays. */
+        SeatsInput: {
+            /**
+             * Format: int32
+             * @description How long it stays near, in ms.
+             * @default 8000
+             */
+            near_ms: number | null;
+            /** @description Pictures moved by hand. */
+            seats?: components["schemas"]["SeatInput"][];
+            /** @description Whose voice comes near for a time; the others move. */
+            select?: string | null;
+            /** @description Each voice on a track of its own (browsers): as many as it offered audio lines for. */
+            tracks?: boolean | null;
+        };
         SecondFactor: {
             proof: components["schemas"]["SecondProof"];
             token: string;
@@ -6405,6 +6477,15 @@ export interface components {
             kind: string;
             name: string;
             used_at?: string | null;
+        };
+        /** @description What a renewal did. */
+        SigningKeyRenewed: {
+            /** @description Name of the key that signs from now on. */
+            kid: string;
+            /** Format: date-time */
+            retired_at: string;
+            /** @description Those before it: they verify what they signed, until then. */
+            retiring: string[];
         };
         Skill: {
             /** Format: date-time */
@@ -6579,12 +6660,17 @@ export interface components {
         TotpMade: {
             id: components["schemas"]["FactorId"];
             /**
+             * @description The QR code, as an SVG picture.
+             * @example <svg …
+             */
+            qr: string;
+            /**
              * @description To type into the app.
              * @example GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
              */
             secret: string;
             /**
-             * @description To show as a QR code.
+             * @description What the QR code says.
              * @example otpauth://totp/Crosspoint:ann?secret=GEZD…
              */
             uri: string;
@@ -11759,6 +11845,44 @@ export interface operations {
             };
         };
     };
+    placeVoices: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SeatsInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     stopPlaying: {
         parameters: {
             query?: never;
@@ -12392,6 +12516,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewSigningKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Renewed */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigningKeyRenewed"];
+                };
             };
             /** @description What went wrong */
             default: {

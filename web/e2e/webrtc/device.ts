@@ -11,7 +11,7 @@ export type Message = Record<string, unknown> & { media?: string; control?: stri
 function inPage(): void {
   type Any = any; // eslint-disable-line @typescript-eslint/no-explicit-any -- what the wire brings
   const w = window as Any;
-  const d: Any = (w.device = { seen: [] as Any[], waiting: new Map(), pcs: new Map(), ref: 0, servers: [], policy: "all", filter: (sdp: string) => sdp });
+  const d: Any = (w.device = { seen: [] as Any[], waiting: new Map(), pcs: new Map(), tracks: new Map(), ref: 0, servers: [], policy: "all", filter: (sdp: string) => sdp });
   d.open = (path: string) =>
     new Promise<void>((resolve, reject) => {
       const ws = new WebSocket(location.origin.replace("http", "ws") + path);
@@ -27,6 +27,10 @@ function inPage(): void {
           d.waiting.delete(m.ref);
           waiting(m);
         }
+        if (m.media === "tracks") {
+          d.tracks.set(m.leg, m.tracks);
+          if (m.lacking > 0) void d.lines(m.leg, m.lacking);
+        }
         if (m.media === "answer") void d.pcs.get(m.leg)?.setRemoteDescription({ type: "answer", sdp: d.filter(m.sdp) });
         d.seen.push(m);
       };
@@ -38,14 +42,18 @@ function inPage(): void {
       d.waiting.set(ref, resolve);
       d.ws.send(JSON.stringify({ ...m, ref }));
     });
-  d.media = async (video: boolean) => navigator.mediaDevices.getUserMedia({ audio: true, video });
+  d.media = async (video: boolean) => 
+    // A tone that does not end is noise to what cleans voices.
+    navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false }, video });
   d.peer = async (video = false, prepare?: (pc: RTCPeerConnection) => void) => {
     const pc: Any = new RTCPeerConnection({ iceServers: d.servers, iceTransportPolicy: d.policy });
     const stream = await d.media(video);
     for (const track of stream.getTracks()) pc.addTrack(track, stream);
     prepare?.(pc);
     pc.ontrack = (e: RTCTrackEvent) => {
-      const id = e.track.kind === "video" ? "far-video" : "far";
+      const first = pc.getTransceivers().find((t: RTCRtpTransceiver) => t.receiver.track.kind === e.track.kind);
+      const own = first === e.transceiver ? "" : `-${e.transceiver.mid}`;
+      const id = (e.track.kind === "video" ? "far-video" : "far") + own;
       let element = document.getElementById(id) as HTMLMediaElement | null;
       if (!element) {
         element = document.createElement(e.track.kind === "video" ? "video" : "audio") as HTMLMediaElement;
@@ -86,6 +94,12 @@ function inPage(): void {
     const pc = d.pcs.get(leg);
     await pc.setLocalDescription(await pc.createOffer(options));
     return d.ask({ media: "offer", leg, sdp: pc.localDescription.sdp });
+  };
+  /** Room for that many more voices alone. */
+  d.lines = async (leg: string, count: number) => {
+    const pc = d.pcs.get(leg);
+    for (let n = 0; n < count; n++) pc.addTransceiver("audio", { direction: "recvonly" });
+    return d.offer(leg);
   };
   d.stats = async (leg: string) => {
     const out: Any[] = [];
@@ -159,13 +173,26 @@ export class Device {
       return share > least ? share : undefined;
     });
   }
-  async share(hz: number): Promise<number> {
-    return pageHears(this.page, "#far", hz, 400);
+  async share(hz: number, selector = "#far"): Promise<number> {
+    return pageHears(this.page, selector, hz, 400);
+  }
+  /** Where a party's voice comes alone, once it does. */
+  async lineOf(leg: string, party: string): Promise<string> {
+    const find = (d: any, { leg, party }: { leg: string; party: string }) => // eslint-disable-line @typescript-eslint/no-explicit-any -- the page's side is untyped
+      (d.tracks.get(leg) ?? []).find((t: { party: string; mid: string | null }) => t.party === party)?.mid;
+    const mid = await until("a line for the voice", () => this.run(find, { leg, party }));
+    return `#far-${mid}`;
   }
   /** Frames of video decoded so far on this leg. */
   async frames(leg: string): Promise<number> {
     const stats = (await this.run((d, leg) => d.stats(leg), leg)) as { type: string; kind?: string; framesDecoded?: number }[];
     return stats.find((s) => s.type === "inbound-rtp" && s.kind === "video")?.framesDecoded ?? 0;
+  }
+  /** Packets of sound so far on this leg. */
+  async packets(leg: string): Promise<{ received: number; lost: number }> {
+    const stats = (await this.run((d, leg) => d.stats(leg), leg)) as { type: string; kind?: string; packetsReceived?: number; packetsLost?: number }[];
+    const sound = stats.find((s) => s.type === "inbound-rtp" && s.kind === "audio");
+    return { received: sound?.packetsReceived ?? 0, lost: sound?.packetsLost ?? 0 };
   }
   async selectedProtocol(leg: string): Promise<string | undefined> {
     const stats = (await this.run((d, leg) => d.stats(leg), leg)) as Record<string, string>[];

@@ -3,7 +3,7 @@
 use super::{Nothing, add_command};
 use crate::operation::{Api, post};
 use crate::schema::vocabulary as published;
-use cp_vocab::media::Sound;
+use cp_vocab::media::{SeatAt, SeatsAsk, Selected, Sound};
 use cp_vocab::model::{Destination, DialTarget};
 use cp_vocab::{Command, LegId};
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,62 @@ struct DigitsInput {
     digits: String,
 }
 
+/// What the listener at a leg wants of the places of the voices it hears. What is left out stays.
+#[derive(Serialize, Deserialize, ToSchema, Default)]
+pub(crate) struct SeatsInput {
+    /// Each voice on a track of its own (browsers): as many as it offered audio lines for.
+    #[serde(default)]
+    tracks: Option<bool>,
+    /// Pictures moved by hand.
+    #[serde(default)]
+    #[schema(max_items = 64)]
+    seats: Vec<SeatInput>,
+    /// Whose voice comes near for a time; the others move.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    select: Option<LegId>,
+    /// How long it stays near, in ms.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 60_000, default = 8_000)]
+    near_ms: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SeatInput {
+    #[schema(value_type = String)]
+    leg: LegId,
+    /// From -1 (left) to 1 (right).
+    #[schema(minimum = -1, maximum = 1)]
+    x: f32,
+    /// From 0 (front) to 1 (back).
+    #[schema(minimum = 0, maximum = 1)]
+    y: f32,
+}
+
+/// How long a selected voice stays near unless it is said.
+const NEAR_MS: u32 = 8_000;
+
+impl From<SeatsInput> for SeatsAsk {
+    fn from(input: SeatsInput) -> Self {
+        // Out of the room stays out of the room: the engine refuses it.
+        let part = |v: f32| (v * 1_000.0).clamp(-32_000.0, 32_000.0) as i16;
+        let seat = |s: SeatInput| SeatAt {
+            leg: s.leg,
+            x: part(s.x),
+            y: part(s.y),
+        };
+        Self {
+            tracks: input.tracks,
+            seats: input.seats.into_iter().map(seat).collect(),
+            select: input.select.map(|leg| Selected {
+                leg,
+                near_ms: input.near_ms.unwrap_or(NEAR_MS),
+            }),
+        }
+    }
+}
+
 pub(crate) fn add(api: &mut Api) {
     add_plain(api);
     let at = |path, id, summary| post(path, id, "Legs", summary);
@@ -105,6 +161,15 @@ pub(crate) fn add(api: &mut Api) {
         sounds: b.sounds,
         barge_in: b.barge_in,
         mix_with_call: b.mix_with_call,
+    });
+    let seats = at(
+        "/v1/legs/{id}/seats",
+        "placeVoices",
+        "Say where the voices this leg hears come from",
+    );
+    add_command(api, seats, |leg, b: SeatsInput| Command::Seats {
+        leg,
+        seats: b.into(),
     });
     let digits = at(
         "/v1/legs/{id}/digits",

@@ -29,6 +29,7 @@ use std::str::FromStr;
 use utoipa::ToSchema;
 
 pub(crate) use agents::REASON_CHARS_MAX;
+pub(crate) use legs::SeatsInput;
 
 pub(crate) fn add(api: &mut Api) {
     calls::add(api);

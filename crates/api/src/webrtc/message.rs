@@ -77,6 +77,11 @@ pub(super) enum Say {
     Hangup {
         leg: LegId,
     },
+    Seats {
+        leg: LegId,
+        #[serde(flatten)]
+        seats: crate::call::SeatsInput,
+    },
 }
 
 #[derive(Deserialize)]
@@ -99,6 +104,7 @@ impl Say {
             | Self::Digits { leg, .. }
             | Self::Mute { leg, .. }
             | Self::Hold { leg, .. }
+            | Self::Seats { leg, .. }
             | Self::Hangup { leg } => Some(*leg),
         }
     }
@@ -119,6 +125,10 @@ impl Say {
             Self::Digits { leg, digits } => DeviceAsk::Digits { leg, digits },
             Self::Mute { leg, on } => DeviceAsk::Mute { leg, muted: on },
             Self::Hangup { leg } => DeviceAsk::HangUp { leg },
+            Self::Seats { leg, seats } => DeviceAsk::Seats {
+                leg,
+                seats: seats.into(),
+            },
             Self::Attach | Self::Detach | Self::Call { .. } | Self::Hold { .. } => return None,
         })
     }

@@ -139,6 +139,7 @@ fn plan(remote: SocketAddr) -> MediaPlan {
         receive: true,
         srtp: None,
         comfort_noise: false,
+        stereo: false,
     }
 }
 

@@ -76,6 +76,11 @@ impl Node {
             }
             MediaCommand::StopRecording { recording } => self.end_recording(now, recording, None),
             MediaCommand::Peer { leg, ask } => self.peer_ask(now, leg, ask),
+            MediaCommand::Seats { leg, seats } => {
+                if let Some(slot) = self.slot_of(leg) {
+                    self.take_seats(now, slot, &seats);
+                }
+            }
         }
     }
 

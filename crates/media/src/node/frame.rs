@@ -68,6 +68,11 @@ impl Node {
             }
         }
         for &slot in &list {
+            if self.leg(slot).is_some_and(|l| l.tracked.is_some()) {
+                self.encode_tracks(slot, now);
+            }
+        }
+        for &slot in &list {
             if let Some(mut leg) = self.legs[slot as usize].take() {
                 if leg.way == Way::Frames {
                     self.produce(&mut leg, slot, now);
@@ -152,9 +157,21 @@ impl Node {
                 return;
             }
         }
-        let frame = self.assemble(leg, slot);
+        let calm = leg.player.is_none();
+        let placed = calm && leg.seats.as_ref().is_some_and(|s| s.picture.is_some());
+        let mut frame = Frame::Silence;
+        if leg.tapped || !placed {
+            frame = self.assemble(leg, slot);
+        }
         if leg.tapped && frame == Frame::Pcm {
             leg.outgoing.extend_from_slice(&self.work.pcm);
+        }
+        if placed && let Some(stereo) = self.picture_frame(leg, slot) {
+            frame = stereo;
+        }
+        // Whom it hears comes on lines of their own: the first one is for what we play.
+        if calm && leg.is_apart() {
+            return;
         }
         self.counters.sent += deliver(
             leg,
@@ -276,8 +293,10 @@ impl Node {
         let sums = &mut self.work.sums;
         sums.clear();
         let mut heard = false;
+        let apart = leg.is_apart() && !leg.tapped;
         if let Some(mix) = leg
             .hears_mix
+            .filter(|_| !apart)
             .and_then(|i| self.mixes.get_mut(i as usize))
             .and_then(|m| m.as_mut())
             && !mix.is_silent()
@@ -318,7 +337,7 @@ impl Node {
             heard = true;
         }
         sums.resize((rate / 50) as usize, 0);
-        heard |= self.add_singles(leg, slot, rate);
+        heard |= !apart && self.add_singles(leg, slot, rate);
         if !heard && !announcing {
             return Frame::Silence;
         }

@@ -37,6 +37,8 @@ impl Node {
             return;
         }
         self.house_at = now.0 / SHARE_US;
+        self.look_after_seats(now);
+        self.choose_stages(now);
         let share = (self.house_at % SHARES) as usize;
         for slot in (share..self.legs.len()).step_by(SHARES as usize) {
             if self.legs[slot].is_some() {

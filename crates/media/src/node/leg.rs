@@ -4,8 +4,10 @@ use super::Slot;
 use super::egress::Egress;
 use super::house::Reports;
 use super::peers::Web;
+use super::picture::Seated;
 use super::player::Player;
 use super::sender::Sender;
+use super::tracks::Tracked;
 use super::voice::Voice;
 use crate::dtmf::event::{DigitQueue, Receiver};
 use crate::error::MediaError;
@@ -83,6 +85,10 @@ pub(crate) struct Leg {
     pub(crate) cipher: Option<Cipher>,
     /// The browser's peer connection below this leg.
     pub(crate) web: Option<Box<Web>>,
+    /// Who takes this voice on a line of its own.
+    pub(crate) tracked: Option<Box<Tracked>>,
+    /// Where the voices it hears come from.
+    pub(crate) seats: Option<Box<Seated>>,
     pub(crate) latch: Latch,
     /// Where RTCP came from, once some did.
     pub(crate) rtcp_source: Option<SocketAddr>,
@@ -136,6 +142,8 @@ impl Leg {
             plan: None,
             cipher: None,
             web: None,
+            tracked: None,
+            seats: None,
             latch: Latch::default(),
             rtcp_source: None,
             reports: Reports::default(),
@@ -186,6 +194,11 @@ impl Leg {
         let plan = self.plan.as_ref().filter(|p| p.send)?;
         let to = self.latch.source().unwrap_or(plan.remote);
         (!to.ip().is_unspecified() && to.port() != 0).then_some(to)
+    }
+
+    /// Each voice it hears comes on a line of its own.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.web.as_ref().is_some_and(|w| w.tracks.on)
     }
 
     /// Codec and whether we take its audio.

@@ -30,6 +30,7 @@ impl Node {
         leg.forwards.clear();
         leg.heard_slots.clear();
         leg.voice = None;
+        leg.tracked = None;
         leg.egress = None;
         leg.way = Way::Nothing;
         leg.sender.pause();
@@ -51,7 +52,11 @@ impl Node {
         leg.phase = (self.opened % PHASES as u64) as u8;
         self.opened += 1;
         let (id, port) = (leg.id, leg.port);
+        let seated = leg.seats.is_some();
         let slot = self.slot_for(leg);
+        if seated {
+            self.seated.push(slot);
+        }
         self.by_id.insert(id, slot);
         self.by_port[usize::from(port)] = slot;
         self.count_recordings(slot);

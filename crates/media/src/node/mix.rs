@@ -4,8 +4,8 @@
 use super::Slot;
 use crate::codec::Encoder;
 use crate::resample::{Filters, Resampler};
-use cp_vocab::MixId;
 use cp_vocab::media::Codec;
+use cp_vocab::{MixId, Timestamp};
 use smallvec::SmallVec;
 
 /// Rates of voices and encoders at most: 8 kHz, 16 kHz and the rate of Opus.
@@ -43,6 +43,9 @@ pub(crate) struct Mix {
     count: u64,
     /// Voices in this frame.
     voices: u32,
+    /// Whose picture the others see, who had it before, and since when.
+    pub(crate) stage: [Option<Slot>; 2],
+    pub(crate) stage_since: Timestamp,
 }
 
 impl Mix {
@@ -56,7 +59,15 @@ impl Mix {
             shared: SmallVec::new(),
             count: 0,
             voices: 0,
+            stage: [None; 2],
+            stage_since: Timestamp::default(),
         }
+    }
+
+    /// Whose picture a hearer sees: nobody sees themselves.
+    pub(crate) fn seen_by(&self, hearer: Slot) -> Option<Slot> {
+        let mut seen = self.stage.iter().flatten().copied();
+        seen.find(|s| *s != hearer && self.speakers.contains(s))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

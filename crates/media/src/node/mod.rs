@@ -16,11 +16,13 @@ mod migrate;
 mod mix;
 mod outbox;
 mod peers;
+mod picture;
 mod player;
 mod receive;
 mod recording;
 mod route;
 mod sender;
+mod tracks;
 mod video;
 mod voice;
 
@@ -138,6 +140,8 @@ pub struct Counters {
     pub bad_plan: u64,
     /// Phases of 5 ms skipped because the shell came too late.
     pub overruns: u64,
+    /// Stereo frames encoded: fewer than sent when listeners share them.
+    pub stereo_encoded: u64,
 }
 
 impl Counters {
@@ -197,6 +201,11 @@ pub struct Node {
     outbox: Outbox,
     counters: Counters,
     peers: Option<Peers>,
+    /// Legs that asked about seats.
+    seated: Vec<Slot>,
+    pictures: Vec<Option<picture::Picture>>,
+    /// Stereo frames encoded so far.
+    encodings: u64,
 }
 
 impl Node {
@@ -223,6 +232,9 @@ impl Node {
             deferred: Vec::new(),
             work: Work::default(),
             counters: Counters::default(),
+            seated: Vec::new(),
+            pictures: Vec::new(),
+            encodings: 0,
         }
     }
 
@@ -240,6 +252,7 @@ impl Node {
     pub fn counters(&self) -> Counters {
         let mut c = self.counters;
         c.outbox_full = self.outbox.dropped();
+        c.stereo_encoded = self.encodings;
         c
     }
 

@@ -1,6 +1,7 @@
 //! Legs that are browsers' peer connections: found by their datagrams, driven by their timers,
 //! negotiated by the engine's asks.
 
+use super::tracks::Tracks;
 use super::{Node, Slot};
 use crate::peer::rtc::{Anchor, RtcMaker};
 use crate::peer::{Agreed, Incoming, Peer, PeerAddresses, PeerError, PeerMaker, PeerOutput, stun};
@@ -88,6 +89,7 @@ pub(crate) struct Web {
     /// Earliest entry of this leg in the heap of timers.
     queued: Option<Timestamp>,
     pub(crate) video: super::video::Forward,
+    pub(crate) tracks: Tracks,
 }
 
 impl Node {
@@ -271,6 +273,7 @@ impl Node {
                 given_up: false,
                 queued: None,
                 video: super::video::Forward::default(),
+                tracks: Tracks::default(),
             }));
         }
     }
@@ -306,6 +309,7 @@ impl Node {
 
     /// Takes the peer connection from a leg, with a goodbye.
     pub(super) fn remove_peer(&mut self, now: Timestamp, slot: Slot) {
+        self.untrack(slot);
         let Some(mut web) = self.leg_mut(slot).and_then(|l| l.web.take()) else {
             return;
         };
@@ -335,6 +339,7 @@ impl Node {
 
     /// The library panicked, or DTLS failed for good: the leg is silent, and the engine ends it.
     fn lose_peer(&mut self, slot: Slot) {
+        self.untrack(slot);
         let Some(leg) = self.leg_mut(slot) else {
             return;
         };
@@ -535,5 +540,6 @@ fn plan_of(agreed: &Agreed) -> MediaPlan {
         receive: agreed.receive,
         srtp: None,
         comfort_noise: false,
+        stereo: agreed.stereo,
     }
 }

@@ -5,7 +5,7 @@ use super::{NO_SLOT, Node, Slot};
 use crate::comfort;
 use crate::error::MediaError;
 use crate::jitter::Content;
-use crate::peer::{Agreed, Outgoing};
+use crate::peer::{Agreed, Line, Outgoing};
 use crate::rtp::{self, HEADER_LEN, Header, Parsed};
 use crate::stats::Arrival;
 use cp_vocab::Timestamp;
@@ -197,6 +197,10 @@ impl Node {
                 self.forward(now, slot, epoch, ext, kind, header, hearer, payload);
             }
         }
+        let apart = self.leg(slot).is_some_and(|l| l.tracked.is_some());
+        if apart && kind == Kind::Audio {
+            self.track_packet(now, slot, (epoch, ext), header, payload);
+        }
         if kind == Kind::Event {
             self.take_events(now, slot, epoch, header.timestamp, payload);
         } else if pressed {
@@ -323,7 +327,7 @@ pub(super) fn send_rtp(
 ) -> bool {
     if let Some(web) = &mut leg.web {
         let packet = Outgoing {
-            video: false,
+            line: Line::Audio,
             payload_type: header.payload_type,
             marker: header.marker,
             sequence: header.sequence,

@@ -63,6 +63,8 @@ impl Node {
         if before != into {
             self.leave_mix(slot, before, |m| &mut m.speakers);
             self.join_mix(slot, into, |m| &mut m.speakers);
+            self.reseat_hearers(before);
+            self.reseat_hearers(into);
         }
         self.rewire(slot);
     }
@@ -98,6 +100,20 @@ impl Node {
         }
         self.set_phase(slot, phase);
         Some(index)
+    }
+
+    /// Who hears a mix voice by voice has other voices now.
+    fn reseat_hearers(&mut self, mix: Option<MixId>) {
+        let index = mix.and_then(|id| self.mix_by_id.get(&id).copied());
+        let mix = index.and_then(|i| self.mixes[i as usize].as_ref());
+        for hearer in mix.map_or(vec![], |m| m.hearers.clone()) {
+            let leg = self.leg(hearer);
+            let stereo = leg.and_then(|l| l.plan.as_ref()).is_some_and(|p| p.stereo);
+            if stereo || leg.is_some_and(|l| l.web.is_some()) {
+                self.decide_way(hearer);
+                self.place(hearer);
+            }
+        }
     }
 
     fn leave_mix(&mut self, slot: Slot, id: Option<MixId>, list: fn(&mut Mix) -> &mut Vec<Slot>) {
@@ -168,6 +184,7 @@ impl Node {
 
     /// How audio reaches this leg.
     fn decide_way(&mut self, slot: Slot) {
+        self.decide_tracks(slot);
         let Some(leg) = self.leg(slot) else {
             return;
         };
@@ -195,6 +212,7 @@ impl Node {
         if let Some(phase) = phase {
             self.set_phase(slot, phase);
         }
+        self.decide_picture(slot);
     }
 
     fn way_of(&self, leg: &Leg) -> Way {
@@ -208,8 +226,12 @@ impl Node {
                 Way::Nothing
             };
         }
-        if leg.player.is_some() || !leg.digits.is_empty() || leg.hears.mix.is_some() {
+        let mixed = leg.hears.mix.is_some() && !leg.is_apart();
+        if leg.player.is_some() || !leg.digits.is_empty() || mixed {
             return Way::Frames;
+        }
+        if leg.is_apart() {
+            return if leg.tapped { Way::Frames } else { Way::Idle };
         }
         match leg.hears.legs.as_slice() {
             [] => Way::Idle,
@@ -233,12 +255,12 @@ impl Node {
     }
 
     /// Whether this leg's voice is decoded, and to whom its packets are forwarded.
-    fn decide_voice(&mut self, slot: Slot) {
+    pub(super) fn decide_voice(&mut self, slot: Slot) {
         let Some(leg) = self.leg(slot) else {
             return;
         };
         let mut forwards = SmallVec::new();
-        let mut wanted = leg.speaks.is_some() || leg.recorded > 0;
+        let mut wanted = leg.speaks.is_some() || leg.recorded > 0 || leg.tracked.is_some();
         for id in self.heard_by.get(&leg.id).into_iter().flatten() {
             let Some(&h) = self.by_id.get(id) else {
                 continue;
@@ -286,7 +308,7 @@ impl Node {
     }
 
     /// Puts the leg on its phase's list when it has work per frame, or takes it off.
-    fn place(&mut self, slot: Slot) {
+    pub(super) fn place(&mut self, slot: Slot) {
         let Some(leg) = self.leg(slot) else {
             return;
         };

@@ -51,6 +51,7 @@ pub(super) fn plan(codec: Codec, n: u16) -> MediaPlan {
         receive: true,
         srtp: None,
         comfort_noise: false,
+        stereo: false,
     }
 }
 
@@ -170,6 +171,7 @@ fn strangers_are_counted_and_not_heard() {
 
 mod audio;
 mod calls;
+mod seats;
 mod world;
 
 #[test]

@@ -1,12 +1,15 @@
-//! Video between two browsers that hear one another: forwarded packet by packet, never decoded.
+//! Video between browsers that hear one another: forwarded packet by packet, never decoded. Of several
+//! one is seen, who speaks; that one sees who spoke before.
 
 use super::{Node, Slot};
-use crate::peer::{Incoming, Outgoing};
+use crate::peer::{Incoming, Line, Outgoing};
 use cp_vocab::Timestamp;
 use std::time::Duration;
 
 /// Whole pictures are asked for this often at most: each costs ten times an ordinary one.
 const PICTURE_EVERY: Duration = Duration::from_millis(500);
+/// Who has been seen for less is not left for a louder one.
+const STAGE_MIN: Duration = Duration::from_millis(1_500);
 /// One picture at 30 a second, on the clock of 90 kHz: the step between two sources.
 const PICTURE_UNITS: u32 = 3_000;
 
@@ -48,7 +51,62 @@ impl Forward {
 }
 
 impl Node {
-    /// A video packet goes to the browsers that hear this leg alone.
+    /// Ten times a second: whose picture each mix shows. Whoever speaks loudest comes, and stays until
+    /// another speaks.
+    pub(super) fn choose_stages(&mut self, now: Timestamp) {
+        for index in 0..self.mixes.len() {
+            let Some(mix) = self.mixes[index].as_ref() else {
+                continue;
+            };
+            let shows = |s: &Slot| self.leg(*s).is_some_and(shows_picture);
+            let mut showing = mix.speakers.iter().copied().filter(shows);
+            let Some(first) = showing.clone().next() else {
+                continue;
+            };
+            let loud = |s: &Slot| {
+                let voice = self.leg(*s).filter(|l| !l.muted)?.voice.as_ref()?;
+                voice.is_speaking().then(|| voice.power())
+            };
+            let [stage, before] = mix
+                .stage
+                .map(|s| s.filter(|s| showing.clone().any(|x| x == *s)));
+            let loudest = showing.clone().max_by_key(|s| loud(s).unwrap_or(-1));
+            let loudest = loudest.filter(|s| loud(s).is_some());
+            let settled = stage.is_some() && now.since(mix.stage_since) < STAGE_MIN;
+            let next = match (stage, loudest) {
+                (Some(s), _) if settled || loudest.is_none() => s,
+                (_, Some(l)) => l,
+                (_, None) => first,
+            };
+            let other = if stage == Some(next) { before } else { stage };
+            let other = other
+                .filter(|o| *o != next)
+                .or_else(|| showing.find(|s| *s != next));
+            let changed = stage != Some(next);
+            if let Some(mix) = self.mixes[index].as_mut() {
+                mix.stage = [Some(next), other];
+                if changed {
+                    mix.stage_since = now;
+                }
+            }
+        }
+    }
+
+    /// Whose picture a leg sees.
+    fn seen_by(&self, hearer: Slot) -> Option<Slot> {
+        let leg = self.leg(hearer)?;
+        if let Some(mix) = leg.hears_mix {
+            return self.mixes.get(mix as usize)?.as_ref()?.seen_by(hearer);
+        }
+        let mut heard = leg
+            .hears
+            .legs
+            .iter()
+            .filter_map(|l| self.by_id.get(l).copied());
+        heard.find(|s| self.leg(*s).is_some_and(shows_picture))
+    }
+
+    /// A video packet goes to the browsers that see this leg.
     pub(super) fn forward_video(&mut self, now: Timestamp, slot: Slot, packet: &Incoming) {
         let Some(leg) = self.leg(slot) else { return };
         let agreed = leg.web.as_ref().and_then(|w| w.peer.agreed());
@@ -60,20 +118,21 @@ impl Node {
             .iter()
             .find(|(pt, _)| *pt == packet.payload_type);
         let Some(&(_, format)) = of_type else { return };
-        let hearers: smallvec::SmallVec<[Slot; 2]> = self
-            .heard_by
-            .get(&leg.id)
-            .into_iter()
-            .flatten()
+        let mix = leg.speaks.and_then(|m| self.mix_by_id.get(&m).copied());
+        let mix = mix.and_then(|i| self.mixes[i as usize].as_ref());
+        let mixed = mix.into_iter().flat_map(|m| m.hearers.iter().copied());
+        let singly = self.heard_by.get(&leg.id).into_iter().flatten();
+        let hearers: smallvec::SmallVec<[Slot; 4]> = singly
             .filter_map(|h| self.by_id.get(h).copied())
+            .chain(mixed)
+            .filter(|h| self.seen_by(*h) == Some(slot))
             .collect();
         let mut picture = false;
         for hearer in hearers {
             let Some(leg) = self.legs[hearer as usize].as_deref_mut() else {
                 continue;
             };
-            let alone = leg.hears.mix.is_none() && leg.hears.legs.len() == 1;
-            let Some(web) = leg.web.as_mut().filter(|_| alone) else {
+            let Some(web) = leg.web.as_mut() else {
                 continue;
             };
             let video = web.peer.agreed().and_then(|a| a.video.as_ref());
@@ -90,7 +149,7 @@ impl Node {
             web.peer.send(
                 now,
                 &Outgoing {
-                    video: true,
+                    line: Line::Video,
                     payload_type,
                     marker: packet.marker,
                     sequence,
@@ -109,9 +168,7 @@ impl Node {
 
     /// A browser cannot decode what it is sent: whoever it sees is asked for a whole picture.
     pub(super) fn picture_wanted(&mut self, slot: Slot) {
-        let Some(leg) = self.leg(slot) else { return };
-        let seen = leg.hears.legs.first().and_then(|l| self.by_id.get(l));
-        if let Some(&source) = seen {
+        if let Some(source) = self.seen_by(slot) {
             self.ask_picture(self.outbox.now, source);
         }
     }
@@ -130,6 +187,14 @@ impl Node {
             self.outbox.dirty.push(slot);
         }
     }
+}
+
+/// Whether a leg's browser sends video that is taken.
+fn shows_picture(leg: &super::leg::Leg) -> bool {
+    let agreed = leg.web.as_ref().and_then(|w| w.peer.agreed());
+    agreed
+        .and_then(|a| a.video.as_ref())
+        .is_some_and(|v| v.receive)
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use smallvec::SmallVec;
 
 /// Mean square below which a frame counts as quiet (-60 dBFS).
 const QUIET_POWER: i64 = 32 * 32;
+/// Mean square above which a frame counts as speech (-45 dBFS), and frames it counts on (300 ms).
+const SPEECH_POWER: i64 = 184 * 184;
+const SPEECH_FRAMES: u32 = 15;
 /// Quiet frames after which a voice is left out of mixes: half a second keeps word endings.
 const QUIET_FRAMES: u32 = 25;
 
@@ -29,6 +32,10 @@ pub(crate) struct Voice {
     /// Whether the frame holds something to hear.
     pub(crate) voiced: bool,
     quiet: u32,
+    /// Frames it still counts as speaking.
+    speech: u32,
+    /// Mean square, smoothed over about 300 ms.
+    power: i64,
     count: u64,
     copies: SmallVec<[Copy; 1]>,
     /// The mix this frame was added to, by its number.
@@ -43,6 +50,8 @@ impl Voice {
             frame: Vec::new(),
             voiced: false,
             quiet: 0,
+            speech: 0,
+            power: 0,
             count: 0,
             copies: SmallVec::new(),
             mixed_into: None,
@@ -58,18 +67,35 @@ impl Voice {
         self.voiced = self.playout.frame(now, &mut self.frame);
         self.count += 1;
         self.mixed_into = None;
+        self.speech = self.speech.saturating_sub(1);
+        let mut mean = 0;
         if self.voiced {
             let energy: i64 = self
                 .frame
                 .iter()
                 .map(|s| i64::from(i32::from(*s) * i32::from(*s)))
                 .sum();
+            mean = energy / self.frame.len().max(1) as i64;
+            if mean > SPEECH_POWER {
+                self.speech = SPEECH_FRAMES;
+            }
             if energy < QUIET_POWER * self.frame.len() as i64 {
                 self.quiet = self.quiet.saturating_add(1);
             } else {
                 self.quiet = 0;
             }
         }
+        self.power += (mean - self.power) / 16;
+    }
+
+    /// Whether somebody speaks, for people to see.
+    pub(crate) fn is_speaking(&self) -> bool {
+        self.speech > 0
+    }
+
+    /// How loud it has been lately.
+    pub(crate) fn power(&self) -> i64 {
+        self.power
     }
 
     /// Whether the voice is worth adding to a mix.

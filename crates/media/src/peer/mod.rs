@@ -95,10 +95,22 @@ pub struct Incoming {
     pub payload: std::sync::Arc<[u8]>,
 }
 
+/// Voices that may have a line of their own; who hears more hears them mixed.
+pub const TRACKS_MAX: usize = 16;
+
+/// Which of a browser's m-lines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Line {
+    Audio,
+    Video,
+    /// A voice alone: its place in [`Agreed::tracks`].
+    Track(u8),
+}
+
 /// One RTP packet to the browser. Its SSRC is the peer's own.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
-    pub video: bool,
+    pub line: Line,
     pub payload_type: u8,
     pub marker: bool,
     pub sequence: u16,
@@ -116,6 +128,18 @@ pub struct Agreed {
     pub send: bool,
     pub receive: bool,
     pub video: Option<AgreedVideo>,
+    /// They play two channels (RFC 7587 `stereo=1`).
+    pub stereo: bool,
+    /// Audio lines beyond the first.
+    pub tracks: Vec<TrackLine>,
+}
+
+/// A line on which a browser can be sent one voice alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrackLine {
+    /// `a=mid` of it.
+    pub mid: String,
+    pub send: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

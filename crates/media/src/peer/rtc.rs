@@ -19,8 +19,8 @@ const EVENTS: [(u8, Frequency); 2] = [
     (110, Frequency::FORTY_EIGHT_KHZ),
     (126, Frequency::EIGHT_KHZ),
 ];
-/// m-lines a description may have: one audio, one video, and some refused.
-const MEDIA_LINES_MAX: usize = 16;
+/// m-lines a description may have: one audio, one video, a track per voice, and some refused.
+const MEDIA_LINES_MAX: usize = 8 + TRACKS_MAX;
 /// Candidates a description may bring; the rest of it is refused. A laptop with VPNs has a dozen.
 const CANDIDATES_MAX: usize = 64;
 /// Packets kept for repetition, per stream.
@@ -107,8 +107,9 @@ impl PeerMaker for RtcMaker {
             pending: None,
             audio: None,
             video: None,
+            tracks: Vec::new(),
             agreed: None,
-            counters: [Extended::default(); 2],
+            counters: [Extended::default(); 2 + TRACKS_MAX],
             connected: false,
             closed: false,
         })
@@ -140,9 +141,11 @@ struct RtcPeer {
     pending: Option<SdpPendingOffer>,
     audio: Option<Mid>,
     video: Option<Mid>,
+    /// Audio lines beyond the first.
+    tracks: Vec<Mid>,
     agreed: Option<Agreed>,
-    /// Of audio and video.
-    counters: [Extended; 2],
+    /// Of audio, video and tracks.
+    counters: [Extended; 2 + TRACKS_MAX],
     connected: bool,
     closed: bool,
 }
@@ -160,10 +163,11 @@ impl RtcPeer {
     }
 
     /// Notes what a description that holds on both sides came to.
-    fn settle(&mut self, ours: &str) -> Result<(), PeerError> {
-        let (audio, video) = media_ids(ours);
-        self.audio = audio.or(self.audio);
-        self.video = video.or(self.video);
+    fn settle(&mut self, lines: &str, theirs: &str) -> Result<(), PeerError> {
+        let ids = media_ids(lines);
+        self.audio = ids.audio.or(self.audio);
+        self.video = ids.video.or(self.video);
+        self.tracks = ids.tracks;
         let audio = self.params(self.audio);
         let no_audio = || PeerError::NoAudio("the audio line was refused".into());
         let (direction, params) = audio.ok_or_else(no_audio)?;
@@ -192,8 +196,18 @@ impl RtcPeer {
             send: direction.is_sending(),
             receive: direction.is_receiving(),
             video: video.filter(|v| !v.formats.is_empty() && (v.send || v.receive)),
+            stereo: codec == Codec::Opus && plays_stereo(theirs, payload_type),
+            tracks: self.tracks.iter().map(|m| self.track_line(*m)).collect(),
         });
         Ok(())
+    }
+
+    fn track_line(&self, mid: Mid) -> TrackLine {
+        let media = self.rtc.media(mid).filter(|m| !m.disabled());
+        TrackLine {
+            mid: mid.to_string(),
+            send: media.is_some_and(|m| m.direction().is_sending()),
+        }
     }
 
     /// Direction as we see it, and what may be sent, of one m-line that lives.
@@ -215,6 +229,10 @@ impl RtcPeer {
                 let pt: u8 = *p.header.payload_type;
                 let ssrc = p.header.ssrc;
                 let mid = self.rtc.direct_api().stream_rx(&ssrc).map(|s| s.mid());
+                // What a browser sends on a line that is for its ear alone is nobody's voice.
+                if mid.is_some_and(|m| self.tracks.contains(&m)) {
+                    return;
+                }
                 out(PeerOutput::Packet(Incoming {
                     video: mid.is_some() && mid == self.video,
                     payload_type: pt,
@@ -245,7 +263,7 @@ impl Peer for RtcPeer {
         self.pending = None;
         let answer = self.rtc.sdp_api().accept_offer(offer).map_err(refused)?;
         let ours = answer.to_sdp_string();
-        self.settle(&ours)?;
+        self.settle(&ours, sdp)?;
         Ok(ours)
     }
 
@@ -275,7 +293,7 @@ impl Peer for RtcPeer {
         let pending = self.pending.take().ok_or(none)?;
         let api = self.rtc.sdp_api();
         api.accept_answer(pending, answer).map_err(refused)?;
-        self.settle(sdp)
+        self.settle(sdp, sdp)
     }
 
     fn add_candidate(&mut self, candidate: &str) -> Result<(), PeerError> {
@@ -319,17 +337,22 @@ impl Peer for RtcPeer {
     }
 
     fn send(&mut self, now: Timestamp, packet: &Outgoing<'_>) {
-        let mid = if packet.video { self.video } else { self.audio };
+        let (mid, counter) = match packet.line {
+            Line::Audio => (self.audio, 0),
+            Line::Video => (self.video, 1),
+            Line::Track(n) => (self.tracks.get(usize::from(n)).copied(), 2 + usize::from(n)),
+        };
         let Some(mid) = mid.filter(|_| self.connected) else {
             return;
         };
         let at = self.anchor.instant(now);
-        let sequence = self.counters[usize::from(packet.video)].next(packet.sequence);
+        let sequence = self.counters[counter].next(packet.sequence);
         let pt = Pt::from(packet.payload_type);
         let mut api = self.rtc.direct_api();
         if let Some(stream) = api.stream_tx_by_mid(mid, None) {
             let write = RtpWrite::new(pt, sequence.into(), packet.timestamp, at, packet.payload);
-            stream.write_rtp(write.marker(packet.marker).nackable(packet.video));
+            let repeat = packet.line == Line::Video;
+            stream.write_rtp(write.marker(packet.marker).nackable(repeat));
         }
     }
 
@@ -427,20 +450,39 @@ fn brief(error: &impl std::fmt::Display) -> String {
     error.to_string().chars().take(160).collect()
 }
 
-/// The ids of the first audio and the first video line.
-fn media_ids(sdp: &str) -> (Option<Mid>, Option<Mid>) {
-    let (mut audio, mut video) = (None, None);
+/// Whether `a=fmtp` of the payload type says `stereo=1` (RFC 7587 6.1).
+fn plays_stereo(sdp: &str, payload_type: u8) -> bool {
+    let head = format!("a=fmtp:{payload_type} ");
+    sdp.lines()
+        .filter_map(|l| l.strip_prefix(head.as_str()))
+        .flat_map(|l| l.split(';'))
+        .any(|parameter| parameter.trim() == "stereo=1")
+}
+
+#[derive(Default)]
+struct MediaIds {
+    audio: Option<Mid>,
+    video: Option<Mid>,
+    /// Audio lines beyond the first; more than [`TRACKS_MAX`] stay unused.
+    tracks: Vec<Mid>,
+}
+
+/// The ids of a description's lines.
+fn media_ids(sdp: &str) -> MediaIds {
+    let mut ids = MediaIds::default();
     let mut kind = "";
     for line in sdp.lines() {
         if let Some(rest) = line.strip_prefix("m=") {
             kind = rest.split(' ').next().unwrap_or("");
         } else if let Some(mid) = line.strip_prefix("a=mid:") {
+            let mid = Mid::from(mid.trim());
             match kind {
-                "audio" => audio = audio.or(Some(Mid::from(mid.trim()))),
-                "video" => video = video.or(Some(Mid::from(mid.trim()))),
+                "audio" if ids.audio.is_none() => ids.audio = Some(mid),
+                "audio" if ids.tracks.len() < TRACKS_MAX => ids.tracks.push(mid),
+                "video" => ids.video = ids.video.or(Some(mid)),
                 _ => {}
             }
         }
     }
-    (audio, video)
+    ids
 }

@@ -103,6 +103,7 @@ pub fn acoustics(category: Category) -> Acoustics {
 struct Member {
     leg: LegId,
     home: Seat,
+    by_hand: bool,
 }
 
 /// Everybody's seats as one listener sees them.
@@ -117,9 +118,13 @@ impl Room {
     pub fn seat(&mut self, leg: LegId, seat: Seat) {
         let full = self.members.len() >= SEATS_MAX;
         match self.members.iter_mut().find(|m| m.leg == leg) {
-            Some(m) => m.home = seat,
+            Some(m) => (m.home, m.by_hand) = (seat, true),
             None if full => {}
-            None => self.members.push(Member { leg, home: seat }),
+            None => self.members.push(Member {
+                leg,
+                home: seat,
+                by_hand: true,
+            }),
         }
     }
 
@@ -128,12 +133,26 @@ impl Room {
         self.selected.take_if(|(s, _)| *s == leg);
     }
 
-    /// Seats everybody in a half circle, first at the left, unless they were moved by hand.
+    /// Seats everybody in a half circle, first at the left, unless they were moved by hand. Who is not
+    /// among them has left.
     pub fn arrange(&mut self, legs: &[LegId]) {
+        self.members.retain(|m| legs.contains(&m.leg));
+        self.selected.take_if(|(s, _)| !legs.contains(s));
         let n = legs.len().max(1) as f32;
         for (i, leg) in legs.iter().enumerate() {
             let angle = ((i as f32 + 0.5) / n - 0.5) * 150f32.to_radians();
-            self.seat(*leg, Seat::new(angle.sin(), angle.cos() * 0.6));
+            let home = Seat::new(angle.sin(), angle.cos() * 0.6);
+            let full = self.members.len() >= SEATS_MAX;
+            match self.members.iter_mut().find(|m| m.leg == *leg) {
+                Some(m) if m.by_hand => {}
+                Some(m) => m.home = home,
+                None if full => {}
+                None => self.members.push(Member {
+                    leg: *leg,
+                    home,
+                    by_hand: false,
+                }),
+            }
         }
     }
 

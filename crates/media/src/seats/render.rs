@@ -34,20 +34,22 @@ struct Ears {
     shadow: [f32; 2],
 }
 
+#[derive(Clone)]
 struct Voice {
     leg: LegId,
     ears: Ears,
     past: [f32; DELAY_MAX],
     low: [f32; 2],
     heard: bool,
+    /// What it gave to both ears in this frame: taken out again for whoever spoke it.
+    given: [Vec<f32>; 2],
 }
 
 /// Renders the picture of one listener, or of all who hear the same.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Renderer {
     voices: Vec<Voice>,
-    left: Vec<f32>,
-    right: Vec<f32>,
+    sum: [Vec<f32>; 2],
 }
 
 fn ears(place: Place) -> Ears {
@@ -75,11 +77,16 @@ impl Renderer {
     /// One frame of stereo, interleaved left and right, from the voices of this moment. A voice that
     /// moved glides there within the frame, so that nothing clicks.
     pub fn render(&mut self, sources: &[Source<'_>], out: &mut [i16]) {
-        let frames = out.len() / 2;
-        self.left.clear();
-        self.left.resize(frames, 0.0);
-        self.right.clear();
-        self.right.resize(frames, 0.0);
+        self.place(sources, out.len() / 2);
+        self.picture(None, out);
+    }
+
+    /// Places the voices of this moment; [`Renderer::picture`] then gives what each listener hears.
+    pub fn place(&mut self, sources: &[Source<'_>], frames: usize) {
+        for ear in &mut self.sum {
+            ear.clear();
+            ear.resize(frames, 0.0);
+        }
         for v in &mut self.voices {
             v.heard = false;
         }
@@ -87,12 +94,23 @@ impl Renderer {
             self.add(source, frames);
         }
         self.voices.retain(|v| v.heard);
-        for (pair, (l, r)) in out
-            .chunks_exact_mut(2)
-            .zip(self.left.iter().zip(&self.right))
-        {
-            pair[0] = limit(*l);
-            pair[1] = limit(*r);
+    }
+
+    /// Whether this voice was among the last that were placed.
+    pub fn is_heard(&self, leg: LegId) -> bool {
+        self.voices.iter().any(|v| v.leg == leg)
+    }
+
+    /// The frame that was placed last, interleaved left and right, without one's own voice.
+    pub fn picture(&self, without: Option<LegId>, out: &mut [i16]) {
+        let own = self.voices.iter().find(|v| Some(v.leg) == without);
+        for (ear, sum) in self.sum.iter().enumerate() {
+            let given = own.map(|v| &v.given[ear]);
+            for (i, value) in sum.iter().enumerate() {
+                if let Some(slot) = out.get_mut(2 * i + ear) {
+                    *slot = limit(value - given.map_or(0.0, |g| g[i]));
+                }
+            }
         }
     }
 
@@ -107,6 +125,7 @@ impl Renderer {
                     past: [0.0; DELAY_MAX],
                     low: [0.0; 2],
                     heard: true,
+                    given: Default::default(),
                 });
                 self.voices.len() - 1
             }
@@ -114,8 +133,10 @@ impl Renderer {
         let voice = &mut self.voices[at];
         voice.heard = true;
         let from = voice.ears;
-        for (ear, out) in [&mut self.left, &mut self.right].into_iter().enumerate() {
+        for (ear, out) in self.sum.iter_mut().enumerate() {
             let mut low = voice.low[ear];
+            let given = &mut voice.given[ear];
+            given.clear();
             for (i, slot) in out.iter_mut().enumerate() {
                 let t = (i + 1) as f32 / frames as f32;
                 let glide = |a: f32, b: f32| a + (b - a) * t;
@@ -125,6 +146,7 @@ impl Renderer {
                 let value = tap(&voice.past, source.frame, i, delay);
                 low = value + (low - value) * shadow;
                 *slot += low * gain;
+                given.push(low * gain);
             }
             voice.low[ear] = low;
         }

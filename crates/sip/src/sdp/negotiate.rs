@@ -109,6 +109,7 @@ fn take(
                 remote: c.key,
             }),
             comfort_noise: is_narrow(codec) && maps.comfort_noise(),
+            stereo: plays_stereo(media, codec, payload_type),
         },
     })
 }
@@ -153,6 +154,7 @@ pub(super) fn complete(local: &LocalMedia, answer: &Session<'_>) -> Result<Media
         receive: local.receive && theirs.send,
         srtp,
         comfort_noise: is_narrow(codec) && formats.comfort_noise(),
+        stereo: plays_stereo(media, codec, payload_type),
     })
 }
 
@@ -192,6 +194,11 @@ fn offered_events(local: &LocalMedia, formats: &Formats<'_, '_>) -> Option<(u8, 
         .into_iter()
         .find(|own| repeated(*own))
         .map(|own| (own, own))
+}
+
+/// They say that they play two channels: what several voices come from (S3.6).
+fn plays_stereo(media: &Media<'_>, codec: Codec, payload_type: u8) -> bool {
+    codec == Codec::Opus && media.stereo.contains(&payload_type)
 }
 
 fn is_narrow(codec: Codec) -> bool {

@@ -50,6 +50,8 @@ pub(super) struct Media<'a> {
     pub(super) connection: Option<Connection>,
     pub(super) direction: Option<Direction>,
     pub(super) maps: SmallVec<[RtpMap<'a>; 8]>,
+    /// Payload types whose `a=fmtp` says `stereo=1` (RFC 7587 6.1).
+    pub(super) stereo: SmallVec<[u8; 2]>,
     /// Values of `a=crypto`.
     pub(super) crypto: SmallVec<[&'a str; 2]>,
     pub(super) ptime_ms: Option<u16>,
@@ -152,6 +154,7 @@ fn media(value: &str) -> Result<Option<Media<'_>>, SdpError> {
         connection: None,
         direction: None,
         maps: SmallVec::new(),
+        stereo: SmallVec::new(),
         crypto: SmallVec::new(),
         ptime_ms: None,
         maxptime_ms: None,
@@ -202,6 +205,7 @@ fn attribute<'a>(session: &mut Session<'a>, value: &'a str) {
     match name {
         _ if direction.is_some() => media.direction = direction,
         "rtpmap" if media.maps.len() < ATTRIBUTES_MAX => media.maps.extend(rtpmap(value)),
+        "fmtp" if media.stereo.len() < ATTRIBUTES_MAX => media.stereo.extend(stereo(value)),
         "crypto" if media.crypto.len() < ATTRIBUTES_MAX => media.crypto.push(value),
         // Some write fractions; the whole milliseconds are what matters.
         "ptime" => media.ptime_ms = millis(value),
@@ -216,6 +220,16 @@ fn attribute<'a>(session: &mut Session<'a>, value: &'a str) {
         "mid" if text::is_token(value.as_bytes()) => media.mid = Some(value),
         _ => {}
     }
+}
+
+/// The payload type of an `a=fmtp` that wants two channels.
+fn stereo(value: &str) -> Option<u8> {
+    let (payload_type, parameters) = value.split_once(' ')?;
+    let mut each = parameters.split(';').map(str::trim);
+    let wanted = each.any(|p| p.eq_ignore_ascii_case("stereo=1"));
+    text::number(payload_type, 127)
+        .filter(|_| wanted)
+        .map(|pt| pt as u8)
 }
 
 fn millis(value: &str) -> Option<u16> {

@@ -3,67 +3,30 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "../lib/api";
-import { clock, dayTime } from "../lib/format";
+import { clock } from "../lib/format";
 import { t } from "../lib/i18n";
 import { usePhones, useTrunks } from "../lib/live";
 import { useNames, type Collection } from "../lib/names";
-import { session } from "../lib/session";
 import { Button } from "../ui/button";
 import { Badge, Definition, Dialog } from "../ui/parts";
-import type { AnyRow, CollectionSpec, Column } from "./collection";
+import { accessSpecs } from "./access-specs";
+import type { AnyRow, CollectionSpec } from "./collection";
 import { destinationWord, type Destination } from "./destination";
-import type { FieldSpec } from "./fields";
 import { HoursTrial } from "./hours-trial";
 import { dayName, DAYS, type DayHours, type Exception } from "./hours-fields";
+import { column, Name, Names, text, yes } from "./spec-parts";
 
-const text = (name: string, label: string, more: Partial<FieldSpec> = {}): FieldSpec => ({ name, label, kind: { is: "text" }, ...more });
-const column = (name: string, cell: Column["cell"]): Column => ({ name, cell });
-const yes = (value: unknown) => (value ? <Badge tone="info">{t("yes")}</Badge> : <span className="text-muted">–</span>);
-
-function Name(props: { of: Collection; id: unknown }) {
-  const name = useNames(props.of);
-  return <>{name(props.id as string | null)}</>;
-}
-function Names(props: { of: Collection; ids: unknown }) {
-  const name = useNames(props.of);
-  const ids = (props.ids as string[] | undefined) ?? [];
-  return <span className="flex flex-wrap gap-1">{ids.length ? ids.map((id) => <Badge key={id}>{name(id)}</Badge>) : <span className="text-muted">–</span>}</span>;
-}
 function Leads(props: { to: unknown }) {
   const names = { queues: useNames("queues"), agents: useNames("agents"), conferences: useNames("conferences"), phones: useNames("phones"), schedules: useNames("schedules") };
   return <>{destinationWord(props.to as Destination, (collection, id) => names[collection](id))}</>;
 }
-
-const roles = () => [
-  { id: "agent", name: t("Agent") },
-  { id: "supervisor", name: t("Supervisor") },
-  { id: "administrator", name: t("Administrator") },
-];
-const roleNames = (value: unknown) => (
-  <span className="flex flex-wrap gap-1">
-    {((value as string[] | undefined) ?? []).map((r) => (
-      <Badge key={r}>{roles().find((x) => x.id === r)?.name ?? r}</Badge>
-    ))}
-  </span>
-);
 
 type Specs = Record<Collection, CollectionSpec>;
 
 export function specs(): Specs {
   const name = (row: AnyRow) => String(row.name || row.id);
   return {
-    users: {
-      collection: "users", add: t("Add a person"), empty: t("People sign in here with an e-mail address and a password."), title: name,
-      columns: [column(t("Name"), name), column(t("Sign-in"), (r) => String(r.login)), column(t("Roles"), (r) => roleNames(r.roles)), column(t("State"), (r) => (r.disabled ? <Badge tone="bad">{t("Disabled")}</Badge> : <Badge tone="good">{t("Active")}</Badge>))],
-      fields: [text("name", t("Name"), { required: true }), text("login", t("E-mail"), { required: true }), { name: "password", label: t("Password"), hint: t("At least 8 characters. Left empty, it stays."), kind: { is: "text", type: "password" } }, { name: "roles", label: t("Roles"), kind: { is: "many", choices: roles() } }, { name: "disabled", label: t("Disabled"), hint: t("Cannot sign in; sessions end."), kind: { is: "switch" } }],
-      fresh: { name: "", login: "", password: "", roles: ["agent"], disabled: false },
-    },
-    roles: {
-      collection: "roles", add: t("Add a role"), empty: t("Roles of your own, as sets of permissions (resource:action)."), title: name,
-      columns: [column(t("Name"), name), column(t("Description"), (r) => String(r.description ?? "")), column(t("Permissions"), (r) => String((r.permissions as string[]).length))],
-      fields: [text("name", t("Name"), { required: true }), text("description", t("Description")), { name: "permissions", label: t("Permissions"), kind: { is: "many", choices: (session()?.permissions ?? []).map((id) => ({ id, name: id })) } }],
-      fresh: { name: "", description: "", permissions: [] },
-    },
+    ...accessSpecs(),
     agents: {
       collection: "agents", add: t("Add an agent"), empty: t("Agents take calls of their queues, with a phone or in the browser."), title: name,
       columns: [column(t("Name"), name), column(t("Extension"), (r) => String(r.extension)), column(t("Queues"), (r) => <Names of="queues" ids={r.queues} />), column(t("Skills"), (r) => <Names of="skills" ids={((r.skills as { skill: string }[] | undefined) ?? []).map((s) => s.skill)} />), column(t("Phone"), (r) => <Name of="phones" id={r.phone} />)],
@@ -145,11 +108,6 @@ export function specs(): Specs {
         { name: "key", label: t("Key (PKCS#8, PEM)"), hint: t("Left empty, it stays. It is never shown again."), kind: { is: "text", mono: true, lines: 4 } },
       ],
       fresh: { name: "", url: "", chain: "", key: "" },
-    },
-    "api-keys": {
-      collection: "api-keys", add: t("Add a key"), empty: t("Keys for programs; the secret is shown once by the API."), title: name,
-      columns: [column(t("Name"), name), column(t("Roles"), (r) => roleNames(r.roles)), column(t("Expires"), (r) => (r.expires_at ? dayTime(String(r.expires_at)) : t("never")))],
-      fields: [text("name", t("Name"), { required: true }), { name: "roles", label: t("Roles"), kind: { is: "many", choices: roles() } }], fresh: { name: "", roles: ["agent"] },
     },
   };
 }

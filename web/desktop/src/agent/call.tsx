@@ -13,6 +13,7 @@ import { Badge, Card } from "../ui/parts";
 import { ArrowRightLeft, CirclePause, Grid3x3, Mic, MicOff, Pause, PhoneOff, Play, Radio, Undo2, UserRound, UsersRound } from "../ui/icons";
 import { Trail } from "../history/trail";
 import { backToCaller, completeTransfer, digits, hangUp, joinAll, park, toggleHold, toggleMute, toggleRecording, type MyCall } from "./commands";
+import { Seats } from "../seats/seats";
 import { TransferPanel } from "./transfer";
 
 type Panel = "transfer" | "keypad" | null;
@@ -61,6 +62,7 @@ export function Call(props: { call: MyCall }) {
       {call.consulted ? <Consulting call={call} /> : null}
       {panel === "transfer" ? <TransferPanel call={call} onDone={() => setPanel(null)} /> : null}
       {panel === "keypad" ? <Keypad call={call} /> : null}
+      <Seats leg={call.leg.id} />
       <Parties call={call} />
       <Card title={t("What happened")}>
         <div className="p-3">

@@ -14,6 +14,7 @@ import { History, UserRound } from "../ui/icons";
 import { reasonWord } from "../history/words";
 import { Proof } from "../history/proof";
 import { readTrail } from "../history/trail";
+import { CustomerRecord } from "./record";
 import { WrapUp } from "./wrap-up";
 
 type Which = "customer" | "history" | "notes";
@@ -80,6 +81,7 @@ function Customer(props: { interaction: string }) {
         <p className="text-muted" dir="ltr">{address(far)}</p>
       </div>
       <Proof interaction={props.interaction} />
+      <CustomerRecord interaction={props.interaction} over={Boolean(data.ended_at)} />
       <Definition
         items={[
           [t("Called"), address(data.to)],

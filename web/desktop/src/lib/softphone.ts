@@ -8,6 +8,7 @@ import type { Address } from "./live-types";
 import { serverNow } from "./live";
 import { session } from "./session";
 import { socket, type MediaFrame } from "./socket";
+import { Stage, type Party } from "../seats/stage";
 
 /** `off`: the desk phone is the device. `elsewhere`: another tab is. `unavailable`: no server side or no microphone. */
 export type SoftphoneState = "off" | "starting" | "on" | "elsewhere" | "unavailable";
@@ -27,6 +28,8 @@ export interface SoftLeg extends WireLeg {
   media: "none" | "connecting" | "connected" | "disconnected";
   pc: RTCPeerConnection | null;
   remote: MediaStream | null;
+  /** Those who are heard, and from where. */
+  stage: Stage | null;
   since: number;
 }
 
@@ -135,9 +138,13 @@ async function attach(): Promise<void> {
 /** A call of this agent that lived in the tab before a reload. */
 async function adopt(leg: WireLeg): Promise<void> {
   hear(leg);
-  if (leg.state === "ringing") return;
-  const sdp = await peer(leg.leg);
-  await ask({ media: "offer", leg: leg.leg, sdp, peer: "new" });
+  if (leg.state !== "ringing") await again(leg.leg);
+}
+
+/** The leg goes on with a new peer connection. */
+async function again(leg: string): Promise<void> {
+  const sdp = await peer(leg);
+  await ask({ media: "offer", leg, sdp, peer: "new" });
 }
 
 /** After signing in: attach when the microphone was given before, else wait to be asked. */
@@ -148,7 +155,10 @@ export async function resumeSoftphone(): Promise<void> {
 }
 
 export function forgetSoftphone(): void {
-  for (const leg of phone.legs) leg.pc?.close();
+  for (const leg of phone.legs) {
+    leg.pc?.close();
+    leg.stage?.close();
+  }
   closeMicrophone();
   set({ state: "off", why: "", legs: [], quality: null });
 }
@@ -200,7 +210,7 @@ export async function changeMicrophone(): Promise<void> {
 function hear(leg: WireLeg): SoftLeg {
   const found = phone.legs.find((l) => l.leg === leg.leg);
   if (found) return found;
-  const made: SoftLeg = { ...leg, media: "none", pc: null, remote: null, since: serverNow() };
+  const made: SoftLeg = { ...leg, media: "none", pc: null, remote: null, stage: null, since: serverNow() };
   set({ legs: [...phone.legs, made] });
   return made;
 }
@@ -211,14 +221,42 @@ async function peer(leg: string): Promise<string> {
   phone.legs.find((l) => l.leg === leg)?.pc?.close();
   const pc = new RTCPeerConnection({ iceServers });
   for (const track of stream.getAudioTracks()) pc.addTrack(track, stream);
-  pc.ontrack = (event) => setLeg(leg, { remote: event.streams[0] ?? new MediaStream([event.track]) });
-  pc.onconnectionstatechange = () => {
-    if (pc.connectionState === "connected") setLeg(leg, { media: "connected" });
-    if (pc.connectionState === "disconnected" || pc.connectionState === "failed") restartIce(leg, pc);
-  };
-  setLeg(leg, { pc, media: "connecting" });
+  follow(leg, pc);
   await pc.setLocalDescription();
   return pc.localDescription?.sdp ?? "";
+}
+
+/** What comes by a leg's peer connection, and how it fares. */
+function follow(leg: string, pc: RTCPeerConnection): void {
+  phone.legs.find((l) => l.leg === leg)?.stage?.close();
+  const stage = new Stage();
+  pc.ontrack = (event) => {
+    const stream = new MediaStream([event.track]);
+    if (event.transceiver === pc.getTransceivers()[0]) setLeg(leg, { remote: stream });
+    else stage.line(event.transceiver.mid ?? "", stream);
+  };
+  pc.onconnectionstatechange = () => {
+    if (pc.connectionState === "connected") {
+      setLeg(leg, { media: "connected" });
+      // Of several, each voice alone: the seats are this page's.
+      void ask({ media: "seats", leg, tracks: true }).catch(() => {});
+    }
+    if (pc.connectionState === "disconnected" || pc.connectionState === "failed") restartIce(leg, pc);
+  };
+  setLeg(leg, { pc, stage, media: "connecting" });
+}
+
+/** Makes room for that many more voices alone. */
+async function addLines(leg: string, count: number): Promise<void> {
+  const pc = phone.legs.find((l) => l.leg === leg)?.pc;
+  if (!pc) return;
+  if (pc.signalingState !== "stable") {
+    pc.addEventListener("signalingstatechange", () => void addLines(leg, count).catch(() => {}), { once: true });
+    return;
+  }
+  for (let n = 0; n < count; n++) pc.addTransceiver("audio", { direction: "recvonly" });
+  await pc.setLocalDescription();
+  await ask({ media: "offer", leg, sdp: pc.localDescription?.sdp });
 }
 
 /** The network changed: the same leg goes on from the new address. */
@@ -265,12 +303,7 @@ export async function dial(to: string | object): Promise<void> {
   const reply = await ask({ media: "call", to, sdp: pc.localDescription?.sdp });
   const leg = String(reply.leg);
   hear({ leg, interaction: String(reply.interaction), state: "calling", direction: "outbound", from: "" });
-  pc.ontrack = (event) => setLeg(leg, { remote: event.streams[0] ?? new MediaStream([event.track]) });
-  pc.onconnectionstatechange = () => {
-    if (pc.connectionState === "connected") setLeg(leg, { media: "connected" });
-    if (pc.connectionState === "disconnected" || pc.connectionState === "failed") restartIce(leg, pc);
-  };
-  setLeg(leg, { pc, media: "connecting" });
+  follow(leg, pc);
 }
 
 /** Mutes at the microphone itself, at once, whatever the network does. */
@@ -292,10 +325,21 @@ const heard: Record<string, (frame: MediaFrame) => void> = {
   offer: (frame) => void describe(String(frame.leg), "offer", String(frame.sdp)),
   answered: (frame) => setLeg(String(frame.leg), { state: "connected", since: serverNow() }),
   connection: (frame) => setLeg(String(frame.leg), { media: frame.state === "connected" ? "connected" : "disconnected" }),
+  tracks: (frame) => {
+    const leg = String(frame.leg);
+    phone.legs.find((l) => l.leg === leg)?.stage?.hear(frame.tracks as Party[]);
+    const lacking = Number(frame.lacking);
+    if (lacking > 0) void addLines(leg, lacking).catch(() => {});
+  },
+  speaking: (frame) => phone.legs.find((l) => l.leg === frame.leg)?.stage?.speaks(frame.parties as string[]),
+  // The call goes on at another worker of the server.
+  reconnect: (frame) => void again(String(frame.leg)).catch(() => setLeg(String(frame.leg), { media: "disconnected" })),
   replaced: () => set({ state: "elsewhere" }),
   ended: (frame) => {
     const leg = String(frame.leg);
-    phone.legs.find((l) => l.leg === leg)?.pc?.close();
+    const over = phone.legs.find((l) => l.leg === leg);
+    over?.pc?.close();
+    over?.stage?.close();
     set({ legs: phone.legs.filter((l) => l.leg !== leg), quality: null });
     if (!phone.legs.length && phone.muted) setMuted(false);
   },

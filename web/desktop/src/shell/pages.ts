@@ -3,6 +3,7 @@
 import { lazy, type ComponentType } from "react";
 import { t } from "../lib/i18n";
 import { may, session } from "../lib/session";
+import { adminShown } from "../admin/sections";
 import { Building2, Headphones, History, LayoutDashboard, Monitor, BarChart3, SlidersHorizontal } from "../ui/icons";
 import { Desk } from "../agent/desk";
 import { Interactions } from "../history/search";
@@ -28,7 +29,7 @@ export function pages(): PageEntry[] {
     { path: "wallboard", name: t("Wallboard"), icon: Monitor, page: Wallboard, shown: may("live:read") },
     { path: "interactions", name: t("Interactions"), icon: History, page: Interactions, shown: may("interactions:read") || may("interactions:read-own") },
     { path: "reports", name: t("Reports"), icon: BarChart3, page: Reports, shown: may("interactions:read") },
-    { path: "admin", name: t("Admin"), icon: Building2, page: Admin, shown: may("queues:write") },
+    { path: "admin", name: t("Admin"), icon: Building2, page: Admin, shown: adminShown() },
     { path: "settings", name: t("Settings"), icon: SlidersHorizontal, page: Settings, shown: true },
   ].filter((p) => p.shown);
 }
@@ -38,5 +39,5 @@ export function home(): string {
   const roles = session()?.roles ?? [];
   if (roles.includes("supervisor") && may("live:read")) return "supervisor";
   if (session()?.agent) return "desk";
-  return may("queues:write") ? "admin" : (pages()[0]?.path ?? "settings");
+  return adminShown() ? "admin" : (pages()[0]?.path ?? "settings");
 }

@@ -12,6 +12,7 @@ import { Select, TextField } from "../ui/field";
 import { Card, Page } from "../ui/parts";
 import { keyName } from "../lib/hotkeys";
 import { PhonePanel } from "./health";
+import { MySessions, SignInSafety } from "./sign-in-safety";
 
 export default function Settings() {
   return (
@@ -31,6 +32,10 @@ export default function Settings() {
         ) : null}
         <Card title={t("Password")}>
           <Password />
+        </Card>
+        <SignInSafety />
+        <Card title={t("Where you are signed in")}>
+          <MySessions />
         </Card>
         <Card title={t("Keys")}>
           <Keys />

@@ -9,6 +9,7 @@ import { useInteractions } from "../lib/live";
 import type { SuperviseMode } from "../lib/live-types";
 import { may, session, useSession } from "../lib/session";
 import { useSoftphone } from "../lib/softphone";
+import { Seats } from "../seats/seats";
 import { notify } from "../lib/tell";
 import { Button } from "../ui/button";
 import { Badge } from "../ui/parts";
@@ -57,25 +58,28 @@ export function SuperviseBar() {
     ];
     const told = { listen: t("Nobody hears you."), whisper: t("The agent alone hears you."), barge: t("Everybody hears you.") }[leg.supervise ?? "listen"];
     return (
-      <section aria-label={t("Supervision")} className="flex flex-wrap items-center gap-2 rounded-lg border border-accent bg-accent-soft px-4 py-3">
-        <p className="me-auto">
-          <span className="font-semibold">{customer(i)}</span> <Badge tone={leg.status === "connected" ? "good" : "info"}>{leg.status === "connected" ? <Clock since={leg.since} /> : t("Your phone rings")}</Badge>
-          <span className="ms-2 text-muted">{told}</span>
-        </p>
-        {modes.map(([mode, name]) => (
-          <Button key={mode} look={leg.supervise === mode ? "primary" : "plain"} busy="mode" aria-pressed={leg.supervise === mode} isDisabled={leg.status !== "connected"} onPress={() => change(mode)}>
-            {name}
+      <div className="flex flex-col gap-2">
+        <section aria-label={t("Supervision")} className="flex flex-wrap items-center gap-2 rounded-lg border border-accent bg-accent-soft px-4 py-3">
+          <p className="me-auto">
+            <span className="font-semibold">{customer(i)}</span> <Badge tone={leg.status === "connected" ? "good" : "info"}>{leg.status === "connected" ? <Clock since={leg.since} /> : t("Your phone rings")}</Badge>
+            <span className="ms-2 text-muted">{told}</span>
+          </p>
+          {modes.map(([mode, name]) => (
+            <Button key={mode} look={leg.supervise === mode ? "primary" : "plain"} busy="mode" aria-pressed={leg.supervise === mode} isDisabled={leg.status !== "connected"} onPress={() => change(mode)}>
+              {name}
+            </Button>
+          ))}
+          {may("supervise:take-over") ? (
+            <Button busy="take-over" isDisabled={leg.status !== "connected"} onPress={() => void act("take-over", () => api.POST("/v1/legs/{id}/take-over", { params: { path: { id: leg.id } }, body: {} }))}>
+              {t("Take over")}
+            </Button>
+          ) : null}
+          <Button look="danger" busy="leave" icon={<PhoneOff size={15} aria-hidden />} onPress={() => void act("leave", () => api.POST("/v1/legs/{id}/hang-up", { params: { path: { id: leg.id } }, body: {} }))}>
+            {t("Leave")}
           </Button>
-        ))}
-        {may("supervise:take-over") ? (
-          <Button busy="take-over" isDisabled={leg.status !== "connected"} onPress={() => void act("take-over", () => api.POST("/v1/legs/{id}/take-over", { params: { path: { id: leg.id } }, body: {} }))}>
-            {t("Take over")}
-          </Button>
-        ) : null}
-        <Button look="danger" busy="leave" icon={<PhoneOff size={15} aria-hidden />} onPress={() => void act("leave", () => api.POST("/v1/legs/{id}/hang-up", { params: { path: { id: leg.id } }, body: {} }))}>
-          {t("Leave")}
-        </Button>
-      </section>
+        </section>
+        <Seats leg={leg.id} />
+      </div>
     );
   }
   return null;
