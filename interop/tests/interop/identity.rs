@@ -155,7 +155,14 @@ fn every_verdict_is_told_and_the_call_goes_on() {
     ));
     let good = w.far.shaken(A, ANSWERS);
     let again = w.far.shaken_at(A, ANSWERS, now_s() - 5);
-    let table: Vec<(&str, Vec<String>, &str, Option<u16>, &str)> = vec![
+    type Row = (
+        &'static str,
+        Vec<String>,
+        &'static str,
+        Option<u16>,
+        &'static str,
+    );
+    let table: Vec<Row> = vec![
         ("valid", vec![good.clone()], "valid", None, "number"),
         (
             "the same token in another call",
@@ -653,14 +660,10 @@ fn trust_survives_queue_blind_and_attended_transfer() {
         assert_eq!(trust["by"], "709J", "{when}: {trust}");
         trust["at"].clone()
     };
-    let (first, second) = wait::until("a phone that rings", || {
-        match (ann.has_seen("CALL_INCOMING"), bob.has_seen("CALL_INCOMING")) {
-            (true, _) => Some((true, ())),
-            (_, true) => Some((false, ())),
-            _ => None,
-        }
+    let first = wait::until("a phone that rings", || {
+        let rings = [&ann, &bob].map(|p| p.has_seen("CALL_INCOMING"));
+        rings.contains(&true).then_some(rings[0])
     });
-    let () = second;
     let (one, other) = if first {
         (&mut ann, &mut bob)
     } else {
