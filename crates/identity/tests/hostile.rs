@@ -263,7 +263,7 @@ fn jose_headers_of_every_wrong_form() {
             Some(438),
         ),
         (
-            format!(r#"{{"alg":"ES256","ppt":"shaken","typ":"passport"}}"#),
+            r#"{"alg":"ES256","ppt":"shaken","typ":"passport"}"#.to_string(),
             Some(438),
         ),
         (j(X5U, ""), Some(438)),
