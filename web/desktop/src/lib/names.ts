@@ -24,7 +24,7 @@ onEvent((event) => {
 /** A collection of configuration rows. */
 export type Collection =
   | "agents" | "queues" | "skills" | "numbers" | "phones" | "trunks" | "conferences" | "wrap-up-codes" | "users" | "api-keys" | "schedules" | "roles"
-  | "oauth-clients" | "identity-providers" | "caller-partners" | "identity/certificates";
+  | "oauth-clients" | "identity-providers" | "caller-partners" | "points" | "identity/certificates";
 
 interface RowOf {
   agents: Schemas["Agent"];
@@ -37,6 +37,7 @@ interface RowOf {
   "wrap-up-codes": Schemas["WrapUpCode"];
   users: Schemas["User"];
   "api-keys": Schemas["ApiKey"];
+  points: Schemas["Point"];
   roles: Schemas["CustomRole"];
   "oauth-clients": Schemas["OAuthClient"];
   "identity-providers": Schemas["IdentityProvider"];
