@@ -27,6 +27,7 @@ pub mod privacy;
 mod problem;
 mod proof;
 mod push;
+mod qr;
 mod recordings;
 mod references;
 mod reports;

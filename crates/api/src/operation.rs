@@ -23,6 +23,7 @@ pub(crate) struct Op {
     step_up: bool,
     audit: Audited,
     idempotence: Idempotence,
+    weight: u32,
     parameters: Vec<Value>,
     body: Option<Value>,
     replies: Map<String, Value>,
@@ -51,6 +52,7 @@ fn op(
         description: String::new(),
         access: Access::SignedIn,
         idempotence: Idempotence::None,
+        weight: 0,
         parameters: Vec::new(),
         body: None,
         replies: Map::new(),
@@ -83,6 +85,11 @@ impl Op {
     /// Anybody may call it.
     pub(crate) fn open(mut self) -> Self {
         self.access = Access::Open;
+        self
+    }
+    /// Each address has a share of a minute ([`crate::auth::pace`]), of which this takes so much.
+    pub(crate) fn weighs(mut self, weight: u32) -> Self {
+        self.weight = weight;
         self
     }
     /// Anybody may call it, from pages of other sites too; the handler checks their origin.
@@ -316,6 +323,7 @@ impl Api {
             step_up: op.step_up,
             audit: op.audit,
             idempotence: op.idempotence,
+            weight: op.weight,
         };
         let before = self.gates.insert(op.method.clone(), op.path, gate);
         assert!(before.is_none(), "{} {} is there twice", op.method, op.path);

@@ -2,6 +2,7 @@
 
 use crate::auth::gate::Gates;
 use crate::auth::lockout::Lockout;
+use crate::auth::pace::Pace;
 use crate::auth::pending::Pending;
 use crate::auth::token;
 use crate::backend::Backend;
@@ -104,6 +105,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) ids: Mutex<IdSource>,
     pub(crate) lockout: Lockout,
+    pub(crate) pace: Pace,
     pub(crate) steps: Pending<Step>,
     pub(crate) password_checks: Semaphore,
     pub(crate) store_calls: Arc<Semaphore>,
@@ -144,6 +146,7 @@ impl ApiState {
             clock,
             ids: Mutex::new(IdSource::from_seed(seed)),
             lockout: Lockout::default(),
+            pace: Pace::default(),
             steps: Pending::default(),
             password_checks: Semaphore::new(PASSWORD_CHECKS_MAX),
             store_calls: Arc::new(Semaphore::new(STORE_CALLS_MAX)),

@@ -3,6 +3,7 @@
 //! simulator drive the same code.
 
 mod arrival;
+mod attempt;
 mod calls;
 mod command;
 mod core;

@@ -7,6 +7,7 @@ use cp_interaction::{Directory, Resolved};
 use cp_sip::ua::UserAgent;
 use cp_sip::uri::SipUri;
 use cp_vocab::event::Endpoint;
+use cp_vocab::media::Sound;
 use cp_vocab::model::{Conference, Destination, DialTarget, Phone, Queue};
 use cp_vocab::*;
 use rustc_hash::FxHashMap;
@@ -226,6 +227,10 @@ impl Directory for Lookup<'_> {
         self.index
             .tenant(tenant)
             .is_some_and(|t| t.record_by_default)
+    }
+    fn recording_notice(&self, tenant: TenantId, parties: &[&Address]) -> Option<Sound> {
+        let consent = &self.index.tenant(tenant)?.safety.recording;
+        consent.notice(parties.iter().copied())
     }
     fn park_slot(&self, tenant: TenantId, wanted: Option<&str>) -> Option<String> {
         let free = |slot: &String| !self.parked.contains_key(&(tenant, slot.clone()));

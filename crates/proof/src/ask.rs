@@ -7,10 +7,15 @@ use crate::verify::Entry;
 use cp_identity::proof::record::{ClaimedBy, Proven, Record};
 use cp_vocab::media::Sound;
 use cp_vocab::person::{Identity, IdentityKind, ProofMethod, ProofStep};
+use cp_vocab::proof::AskNumber;
 use cp_vocab::*;
 
 /// Time for the first digit and between digits.
 const DIGIT_MS_MAX: u64 = 10_000;
+
+/// Digits of a customer number.
+const NUMBER_DIGITS_MAX: u8 = 20;
+const ASK_NUMBER: &str = "Please enter your customer number, then press the hash key.";
 
 /// A question that a caller has been asked.
 #[derive(Clone, Debug)]
@@ -20,6 +25,8 @@ pub(crate) struct Dialog {
     /// Ways that were tried and are not asked for again.
     pub tried: Vec<ProofMethod>,
     pub intent: Option<String>,
+    /// It is the customer number that was asked for; who that is proves itself next.
+    pub number: bool,
 }
 
 impl Desk {
@@ -54,6 +61,9 @@ impl Desk {
         let moves = self.moves(call, &policy, &mut record)?;
         self.keep(call.tenant, call.id, &record)?;
         if moves.is_empty() {
+            if wants_number(policy.ask_number, &record) {
+                return self.ask_number(call, &mut record, leg);
+            }
             return self.next_question(call, &mut record, leg, vec![]);
         }
         for command in moves {
@@ -64,7 +74,9 @@ impl Desk {
 
     /// Who the number it calls from belongs to, when nobody said better.
     pub(crate) fn identify(&self, call: Call, record: &mut Record) -> Result<()> {
-        if record.person.is_some() {
+        // A customer number that is nobody's leaves a stranger, whatever it calls from.
+        let keyed = record.claimed_by == Some(ClaimedBy::Entered);
+        if record.person.is_some() || keyed {
             return Ok(());
         }
         let caller = record.caller.expose();
@@ -76,6 +88,47 @@ impl Desk {
             }
         }
         Ok(())
+    }
+
+    /// Asks who it is, by the number that the house knows its customers by.
+    fn ask_number(&self, call: Call, record: &mut Record, leg: LegId) -> Result<()> {
+        let dialog = Dialog {
+            leg,
+            method: ProofMethod::Pin,
+            tried: vec![],
+            intent: None,
+            number: true,
+        };
+        if !self.remember_dialog(call.id, dialog) {
+            return self.give_up(call, record);
+        }
+        self.collect(call, leg, ASK_NUMBER.to_string(), NUMBER_DIGITS_MAX);
+        Ok(())
+    }
+
+    /// What follows is the same whether there is such a number or not.
+    fn numbered(
+        &self,
+        call: Call,
+        record: &mut Record,
+        leg: LegId,
+        digits: &Pii<String>,
+    ) -> Result<()> {
+        self.forget_dialog(call.id);
+        let identity = Identity::canonical(IdentityKind::Account, digits.expose());
+        match self.store.person_by_identity(call.tenant, &identity)? {
+            Some(found) => {
+                record.claim(found.row.id, ClaimedBy::Entered);
+                self.settle(call, record, ProofStep::Claimed)?;
+            }
+            // Nobody's number: nor is it whom the number called from belongs to.
+            None => {
+                record.person = None;
+                record.claimed_by = Some(ClaimedBy::Entered);
+                self.keep(call.tenant, call.id, record)?;
+            }
+        }
+        self.next_question(call, record, leg, vec![])
     }
 
     /// The next way of proof by telephone that this customer has; without one the wait ends.
@@ -143,6 +196,7 @@ impl Desk {
             method,
             tried: tried.to_vec(),
             intent: intent.clone(),
+            number: false,
         };
         let digits_max = match method {
             ProofMethod::Code if !again => {
@@ -162,10 +216,13 @@ impl Desk {
         if !self.remember_dialog(call.id, dialog) {
             return Err(ProofError::Unfit("too many callers are being asked"));
         }
-        let sounds = vec![Sound::Speech {
-            text: words(method, again, None),
-            voice: None,
-        }];
+        self.collect(call, leg, words(method, again, None), digits_max);
+        Ok(())
+    }
+
+    /// Digits in private.
+    fn collect(&self, call: Call, leg: LegId, text: String, digits_max: u8) {
+        let sounds = vec![Sound::Speech { text, voice: None }];
         self.tell(
             call.tenant,
             Command::Collect {
@@ -175,7 +232,6 @@ impl Desk {
                 timeout_ms: DIGIT_MS_MAX,
             },
         );
-        Ok(())
     }
 
     fn play(&self, call: Call, leg: LegId, text: String) {
@@ -206,6 +262,9 @@ impl Desk {
             return Ok(());
         };
         let mut record = self.record(tenant, id)?;
+        if dialog.number {
+            return self.numbered(call, &mut record, leg, &digits);
+        }
         let entry = match dialog.method {
             ProofMethod::Totp => Entry::Totp(digits),
             ProofMethod::Code => Entry::Code(digits),
@@ -309,6 +368,17 @@ impl Desk {
         record.failures = 0;
         self.pose(call, &mut record, leg, method, &[], intent, false)?;
         self.settle(call, &mut record, ProofStep::StepUp)
+    }
+}
+
+/// Whether the caller is to key its customer number before anything else. Once is enough, and not
+/// where somebody or something better said who it is.
+fn wants_number(ask: AskNumber, record: &Record) -> bool {
+    let by_number = matches!(record.claimed_by, None | Some(ClaimedBy::Caller));
+    match ask {
+        AskNumber::Never => false,
+        AskNumber::Unknown => by_number && record.person.is_none(),
+        AskNumber::Always => by_number,
     }
 }
 

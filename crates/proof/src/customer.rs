@@ -194,7 +194,7 @@ impl Desk {
         };
         // Renewed a minute early, so that nobody is handed one that expires on the way.
         let now = self.now() + Duration::from_secs(60);
-        assertion::verify(&self.keys, token.expose(), place, now)
+        assertion::verify(self.ring().live(now), token.expose(), place, now)
     }
 
     /// Whether an assertion that was shown holds for this call now.
@@ -221,7 +221,8 @@ impl Desk {
             leg,
             current: record.jti.as_deref(),
         };
-        Ok(assertion::verify(&self.keys, token, place, self.now()))
+        let now = self.now();
+        Ok(assertion::verify(self.ring().live(now), token, place, now))
     }
 
     /// Whether the caller may have what it asks for, and by what it could get so far.

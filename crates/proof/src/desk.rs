@@ -2,9 +2,9 @@
 
 use crate::ask::Dialog;
 use crate::error::{ProofError, Result};
+use crate::keys::Keys;
 use crate::message::Messages;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use cp_identity::proof::jws::SigningKey;
 use cp_identity::proof::record::Record;
 use cp_store::Store;
 use cp_vocab::command::{Actor, CommandEnvelope};
@@ -47,7 +47,7 @@ pub struct Desk {
     pub(crate) messages: Arc<dyn Messages>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) settings: Settings,
-    pub(crate) keys: Vec<SigningKey>,
+    pub(crate) keys: Keys,
     ids: Mutex<IdSource>,
     turns: Vec<Mutex<()>>,
     pub(crate) dialogs: Mutex<HashMap<InteractionId, Dialog>>,
@@ -60,7 +60,7 @@ impl Desk {
     /// When the store fails, or no key can be made.
     pub fn new(parts: Parts) -> Result<Self> {
         let now = (parts.clock)();
-        let keys = keys(parts.store.as_ref(), now)?;
+        let keys = Keys::load(parts.store.as_ref(), now)?;
         let (seed, salt) = (random::<32>()?, random::<16>()?);
         let secret = cp_identity::b64::encode(&random::<16>()?);
         let decoy = cp_identity::proof::pin::hash(&secret, &salt).ok_or(ProofError::Crypto)?;
@@ -178,31 +178,6 @@ impl Desk {
         };
         Ok(self.store.proof_put(row, self.now())?)
     }
-
-    /// The public keys that verify assertions and notices (RFC 7517).
-    pub fn key_set(&self) -> serde_json::Value {
-        let keys: Vec<_> = self.keys.iter().map(SigningKey::jwk).collect();
-        serde_json::json!({ "keys": keys })
-    }
-}
-
-/// Our keys, the newest first; the first start makes one.
-fn keys(store: &dyn Store, now: Timestamp) -> Result<Vec<SigningKey>> {
-    let mut kept = store.signing_keys()?;
-    if kept.is_empty() {
-        let made = SigningKey::generate(&SystemRandom::new()).ok_or(ProofError::Crypto)?;
-        let key = cp_store::SigningKey {
-            id: cp_identity::b64::encode(&random::<9>()?),
-            created_at: now,
-            pkcs8: Pii(made),
-        };
-        store.signing_key_put(key.clone())?;
-        kept.push(key);
-    }
-    let read = |k: &cp_store::SigningKey| SigningKey::from_pkcs8(&k.id, k.pkcs8.expose());
-    kept.iter()
-        .map(|k| read(k).ok_or(ProofError::Crypto))
-        .collect()
 }
 
 /// Bytes of the operating system.

@@ -184,7 +184,8 @@ impl Desk {
             to: Pii(precall::identifier(&wish.to)),
             reason: wish.reason.clone().map(Pii),
         };
-        let key = self.keys.first().ok_or(ProofError::Crypto)?;
+        let ring = self.ring();
+        let key = ring.signing().ok_or(ProofError::Crypto)?;
         let signed = precall::sign_notice(key, &notice, &SystemRandom::new());
         let signed = signed.ok_or(ProofError::Crypto)?;
         let link = format!("{}/prove#notice={signed}", self.settings.public_url);
@@ -215,7 +216,8 @@ impl Desk {
 
     /// Whether a notice is ours and still good.
     pub fn verify_notice(&self, token: &str) -> Result<Notice, TokenFault> {
-        precall::verify_notice(&self.keys, token, self.now())
+        let now = self.now();
+        precall::verify_notice(self.ring().live(now), token, now)
     }
 }
 

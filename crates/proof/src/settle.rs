@@ -50,7 +50,8 @@ impl Desk {
     ) -> Result<()> {
         let jti = cp_identity::b64::encode(&random::<16>()?);
         let claims = record.claims(policy, (call.tenant, call.id), &jti, self.now());
-        let (Some(claims), Some(key)) = (claims, self.keys.first()) else {
+        let ring = self.ring();
+        let (Some(claims), Some(key)) = (claims, ring.signing()) else {
             record.jti = None;
             record.token = None;
             return Ok(());

@@ -287,7 +287,7 @@ impl Config {
             http_tls: r.bool("http.tls"),
             http_origins: origins(r),
             http_behind_proxy: r.bool("http.behind_proxy"),
-            http_step_up_s: r.bounded("http.step_up_s", 900, 30..=86_400),
+            http_step_up_s: r.bounded("http.step_up_s", 900, 5..=86_400),
             secrets_key: r.text("secrets.key").to_string(),
             secrets_key_file: r.optional("secrets.key_file", "a path"),
             sip_udp: r.list("sip.udp", address),

@@ -323,6 +323,8 @@ events! {
         agent: Option<AgentId>,
         path: String,
     }
+    /// A party was told of the recording (the tenant's recording consent): by words, or by a beep.
+    RecordingAnnounced = "recording.announced" { recording: RecordingId, leg: LegId, spoken: bool }
     RecordingPaused = "recording.paused" { recording: RecordingId, by: Actor }
     RecordingResumed = "recording.resumed" { recording: RecordingId, by: Actor }
     RecordingEnded = "recording.ended" { recording: RecordingId, duration_ms: u64, error: Option<String> }

@@ -19,6 +19,7 @@ pub mod party;
 pub mod person;
 pub mod pii;
 pub mod proof;
+pub mod recording;
 pub mod refusal;
 pub mod safety;
 pub mod schedule;

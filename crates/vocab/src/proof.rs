@@ -19,6 +19,18 @@ pub enum LockedFields {
     Hidden,
 }
 
+/// Whether callers are asked for their customer number before they prove themselves by telephone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskNumber {
+    #[default]
+    Never,
+    /// Those whose number belongs to nobody: which tells them that.
+    Unknown,
+    /// Everybody: the question tells nobody whether the number they call from is known.
+    Always,
+}
+
 /// How a fact is compared.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -61,6 +73,8 @@ pub struct ProofPolicy {
     /// A proof older than this counts no more, in seconds.
     pub proof_s_max: u32,
     pub locked_fields: LockedFields,
+    #[serde(default)]
+    pub ask_number: AskNumber,
     /// Wrong entries in one call before it counts as not met.
     pub tries_per_call: u8,
     /// How long a code or a link is good, in seconds.
@@ -79,6 +93,7 @@ impl ProofPolicy {
             placement: vec![],
             proof_s_max: 3_600,
             locked_fields: LockedFields::Masked,
+            ask_number: AskNumber::Never,
             tries_per_call: 3,
             code_s_max: 300,
         }

@@ -3,6 +3,7 @@
 mod calls;
 mod clients;
 mod devices;
+mod emergency;
 mod limits;
 mod parking;
 mod phones;

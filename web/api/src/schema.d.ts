@@ -2280,6 +2280,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/node/signing-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign proofs with a new key from now on
+         * @description Assertions and notices that were signed before stay good until they end; `/.well-known/jwks.json` has the keys of both.
+         */
+        post: operations["renewSigningKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/numbers": {
         parameters: {
             query?: never;
@@ -4049,6 +4069,11 @@ export interface components {
             /** @description `pin`, `totp`, `code` or `link`. */
             method: components["schemas"]["ProofMethod"];
         };
+        /**
+         * @description Whether callers are asked for their customer number before they prove themselves by telephone.
+         * @enum {string}
+         */
+        AskNumber: "never" | "unknown" | "always";
         AssertionInput: {
             assertion: string;
         };
@@ -4271,7 +4296,7 @@ export interface components {
             sent: boolean;
         };
         /** @enum {string} */
-        ClaimedBy: "caller" | "agent" | "announcement" | "channel";
+        ClaimedBy: "caller" | "entered" | "agent" | "announcement" | "channel";
         /** @description Who the customer is. */
         ClaimInput: {
             person: components["schemas"]["PersonId"];
@@ -5809,6 +5834,8 @@ export interface components {
         ProofMethod: "knowledge" | "code" | "link" | "pin" | "totp" | "device_key" | "passkey" | "photo" | "announced";
         /** @description What is left out takes the default. */
         ProofPolicyInput: {
+            /** @default never */
+            ask_number: components["schemas"]["AskNumber"];
             /**
              * Format: int32
              * @description How long a code or link is good.
@@ -6451,6 +6478,15 @@ export interface components {
             name: string;
             used_at?: string | null;
         };
+        /** @description What a renewal did. */
+        SigningKeyRenewed: {
+            /** @description Name of the key that signs from now on. */
+            kid: string;
+            /** Format: date-time */
+            retired_at: string;
+            /** @description Those before it: they verify what they signed, until then. */
+            retiring: string[];
+        };
         Skill: {
             /** Format: date-time */
             created_at: string;
@@ -6624,12 +6660,17 @@ export interface components {
         TotpMade: {
             id: components["schemas"]["FactorId"];
             /**
+             * @description The QR code, as an SVG picture.
+             * @example <svg …
+             */
+            qr: string;
+            /**
              * @description To type into the app.
              * @example GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
              */
             secret: string;
             /**
-             * @description To show as a QR code.
+             * @description What the QR code says.
              * @example otpauth://totp/Crosspoint:ann?secret=GEZD…
              */
             uri: string;
@@ -12475,6 +12516,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewSigningKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Renewed */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigningKeyRenewed"];
+                };
             };
             /** @description What went wrong */
             default: {

@@ -1,10 +1,11 @@
 import { useEffect, useState } from "react";
 import { api, type Schemas } from "./lib/api";
+import { useAttempt } from "./lib/attempt";
 import { t } from "./lib/i18n";
 import { provePasskey, secondFactor, signIn, signInByPasskey, type SecondFactorNeeded, type SecondProof } from "./lib/session";
-import { problemText } from "./lib/tell";
 import { Button } from "./ui/button";
 import { TextField } from "./ui/field";
+import { Problem, SecondFactorForm } from "./ui/second-factor";
 
 // Why the way back from an identity provider ended without a session: the code in the page's address.
 const elsewhereFailed = (): string => {
@@ -13,22 +14,6 @@ const elsewhereFailed = (): string => {
   history.replaceState(null, "", location.pathname + location.hash);
   return t("Signing in there did not work ({code}). Ask whoever administers your account.", { code });
 };
-
-// One attempt at a time, and what went wrong with the last.
-function useAttempt(first = ""): { busy: boolean; error: string; attempt: (run: () => Promise<unknown>) => void } {
-  const [error, setError] = useState(first);
-  const [busy, setBusy] = useState(false);
-  const attempt = (run: () => Promise<unknown>) => {
-    setBusy(true);
-    setError("");
-    run()
-      .catch((problem: unknown) => setError(turnedAway(problem) ? t("The passkey was not used.") : problemText(problem)))
-      .finally(() => setBusy(false));
-  };
-  return { busy, error, attempt };
-}
-
-const turnedAway = (problem: unknown): boolean => problem instanceof DOMException && (problem.name === "NotAllowedError" || problem.name === "AbortError");
 
 export function SignIn() {
   const [needed, setNeeded] = useState<SecondFactorNeeded | null>(null);
@@ -98,60 +83,15 @@ function Elsewhere() {
 
 function Second(props: { needed: SecondFactorNeeded; onBack: () => void }) {
   const { needed, onBack } = props;
-  const { methods } = needed;
-  const [recovery, setRecovery] = useState(!methods.includes("totp"));
-  const [code, setCode] = useState("");
-  const { busy, error, attempt } = useAttempt();
   const prove = (proof: SecondProof) => secondFactor(needed, proof);
-  const byCode = methods.includes("totp") || methods.includes("recovery_code");
   return (
-    <form
-      className="flex flex-col gap-4"
-      onSubmit={(event) => {
-        event.preventDefault();
-        attempt(() => prove(recovery ? { recovery_code: code.trim() } : { code: code.replace(/\s/g, "") }));
-      }}
-    >
+    <>
       <p>{t("Your password was right. Prove once more that it is you.")}</p>
-      {methods.includes("passkey") && window.PublicKeyCredential ? (
-        <Button size="large" look={byCode ? "plain" : "primary"} isDisabled={busy} onPress={() => attempt(async () => prove({ passkey: await provePasskey(needed.passkey) }))}>
-          {t("Use a passkey")}
-        </Button>
-      ) : null}
-      {byCode ? (
-        <TextField
-          key={String(recovery)} label={recovery ? t("Recovery code") : t("Code of the authenticator app")} value={code} onChange={setCode} autoFocus isRequired mono
-          autoComplete={recovery ? "off" : "one-time-code"} maxLength={recovery ? 32 : 16} {...(recovery ? { hint: t("Each one can be used once.") } : {})}
-        />
-      ) : null}
-      <Problem text={error} />
-      {byCode ? (
-        <Button type="submit" look="primary" size="large" isDisabled={busy || !code.trim()}>
-          {t("Continue")}
-        </Button>
-      ) : null}
-      <div className="flex flex-wrap justify-between gap-2">
+      <SecondFactorForm methods={needed.methods} byCode={prove} byPasskey={async () => prove({ passkey: await provePasskey(needed.passkey) })}>
         <Button look="quiet" onPress={onBack}>
           {t("Back to the password")}
         </Button>
-        {methods.includes("totp") && methods.includes("recovery_code") ? (
-          <Button
-            look="quiet"
-            onPress={() => {
-              setCode("");
-              setRecovery(!recovery);
-            }}
-          >
-            {recovery ? t("Use the app instead") : t("Use a recovery code")}
-          </Button>
-        ) : null}
-      </div>
-    </form>
+      </SecondFactorForm>
+    </>
   );
 }
-
-const Problem = (props: { text: string }) => (
-  <p role="alert" className="rounded-md bg-bad-soft px-3 py-2 text-bad empty:hidden">
-    {props.text}
-  </p>
-);

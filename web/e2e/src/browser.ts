@@ -81,3 +81,29 @@ export async function signIn(page: Page, person: Person): Promise<void> {
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.getByRole("banner").getByText(person.name).first().waitFor();
 }
+
+/** Out by the menu, back at the form. */
+export async function signOut(page: Page): Promise<void> {
+  await page.getByRole("button", { name: /, account$/ }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.getByLabel("E-mail").waitFor();
+}
+
+type Passkey = Record<string, unknown>;
+const authenticators = new WeakMap<Page, () => Promise<Passkey[]>>();
+
+/** A device with a fingerprint reader, as far as the page can tell; with these passkeys on it. */
+export async function passkeys(page: Page, known: Passkey[] = []): Promise<void> {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("WebAuthn.enable");
+  const { authenticatorId } = await devtools.send("WebAuthn.addVirtualAuthenticator", {
+    options: { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+  });
+  for (const credential of known) await devtools.send("WebAuthn.addCredential", { authenticatorId, credential: credential as never });
+  authenticators.set(page, async () => (await devtools.send("WebAuthn.getCredentials", { authenticatorId })).credentials as unknown as Passkey[]);
+}
+
+/** The passkeys on this page's device, as a synchronising password store would carry them to another. */
+export async function passkeysOf(page: Page): Promise<Passkey[]> {
+  return (await authenticators.get(page)?.()) ?? [];
+}

@@ -90,12 +90,17 @@ export class Server {
     return found;
   }
 
-  /** The API as this person sees it. */
-  async as(name: string): Promise<Api> {
-    const { email, password } = this.person(name);
+  /** The API as this person of the demo sees it. */
+  as(name: string): Promise<Api> {
+    return this.open(this.person(name));
+  }
+
+  /** The API as whoever signs in so sees it. Throws when the password is not all that is wanted. */
+  async open(person: Pick<Person, "email" | "password">): Promise<Api> {
     const open = connect({ baseUrl: this.url });
-    const session = await answer(open.POST("/v1/sessions", { body: { login: email, password, kind: "token" } }));
-    return connect({ baseUrl: this.url, token: (session as { token?: string }).token ?? "" });
+    const session = await answer(open.POST("/v1/sessions", { body: { login: person.email, password: person.password, kind: "token" } }));
+    if ("methods" in session) throw new Error("a second factor is wanted");
+    return connect({ baseUrl: this.url, token: session.token ?? "" });
   }
 
   /** The agent row of a person. */

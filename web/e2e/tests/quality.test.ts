@@ -90,17 +90,21 @@ test("axe finds nothing on any page in either theme", async () => {
   }
   const admin = await (await context()).newPage();
   await signIn(admin, server.person("Admin"));
-  for (const section of ["start", "tenant", "people", "agents", "queues", "numbers", "hours", "phones", "trunks", "codes"]) {
+  for (const section of ["start", "tenant", "people", "agents", "queues", "numbers", "hours", "phones", "trunks", "codes", "roles", "announced", "keys", "clients", "providers", "audit"]) {
     await admin.goto(`/app/admin/${section}`);
     await admin.getByRole("main").getByRole("heading").first().waitFor();
     await admin.getByText("Loading …").first().waitFor({ state: "detached" });
     await bothThemes(admin, `admin/${section}`);
   }
-  await admin.getByRole("button", { name: /^Change/ }).first().click();
-  await admin.getByRole("dialog").waitFor();
-  await bothThemes(admin, "dialog");
-  // Eighteen pages, twice each.
-}, 300_000);
+  for (const [section, button] of [["people", /^Change/], ["people", /^Sign-in of/], ["roles", "Add a role"], ["providers", "Connect a provider"]] as const) {
+    await admin.goto(`/app/admin/${section}`);
+    await admin.getByRole("button", { name: button }).first().click();
+    await admin.getByRole("dialog").waitFor();
+    await admin.getByText("Loading …").first().waitFor({ state: "detached" });
+    await bothThemes(admin, `admin/${section}, ${String(button)}`);
+  }
+  // Twenty-eight pages, twice each.
+}, 400_000);
 
 test("a whole call by keyboard alone, and axe in the middle of it", async () => {
   const phone = await phoneOf("Anna");

@@ -63,6 +63,8 @@ pub(crate) struct Gate {
     pub(crate) step_up: bool,
     pub(crate) audit: Audited,
     pub(crate) idempotence: Idempotence,
+    /// What a request weighs of its address's share of a minute, when it is open; 0: nothing.
+    pub(crate) weight: u32,
 }
 
 /// The gate of each operation by path and method.
@@ -119,6 +121,7 @@ async fn pass(state: &ApiState, gate: Gate, request: Request, next: Next) -> Rep
         refuse_foreign_page(&parts.method, &parts.headers)?;
     }
     if matches!(gate.access, Access::Open | Access::Page) {
+        keep_pace(state, gate, &parts)?;
         return carry_out(state, gate, parts, body, next).await;
     }
     let mut caller = admit(state, &parts.method, &parts.headers).await?;
@@ -140,6 +143,20 @@ async fn pass(state: &ApiState, gate: Gate, request: Request, next: Next) -> Rep
         audit::keep(state, entry).await;
     }
     result
+}
+
+/// Whether the address has not asked for more than its share.
+fn keep_pace(state: &ApiState, gate: Gate, parts: &axum::http::request::Parts) -> Reply<()> {
+    let from = source(state, parts.extensions.get::<Connection>(), &parts.headers);
+    let (Some(from), 1..) = (from, gate.weight) else {
+        return Ok(());
+    };
+    let taken = state.0.pace.take(state.now(), from, gate.weight);
+    taken.map_err(|wait_s| {
+        let detail =
+            format!("Too many requests from this address. Wait {wait_s} s, then try again.");
+        Problem::new(Code::TooManyRequests, detail).retry_after_s(wait_s)
+    })
 }
 
 /// Whether the caller may do this, now.

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub mod gate;
 pub mod lockout;
+pub(crate) mod pace;
 pub mod password;
 pub(crate) mod pending;
 pub mod permission;

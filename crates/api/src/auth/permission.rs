@@ -98,6 +98,7 @@ permissions! {
     ConsentsWrite = "consents:write" [Agent Supervisor Administrator] "Write down what customers agree to, and take back";
     NodeDrain = "node:drain" [Operator] "Drain this node before a restart";
     NodeBans = "node:bans" [Operator] "See and change which SIP sources are banned";
+    NodeKeys = "node:keys" [Operator] "Renew the keys that sign customers' proofs";
     MetricsRead = "metrics:read" [Operator] "Read metrics from afar";
 }
 

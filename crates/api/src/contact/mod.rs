@@ -7,7 +7,6 @@ mod inbox;
 mod matching;
 pub(crate) mod points;
 mod public;
-mod qr;
 mod taps;
 mod visit;
 

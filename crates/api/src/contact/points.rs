@@ -406,7 +406,7 @@ async fn qr(
     headers: HeaderMap,
 ) -> Reply {
     of(&state, caller.tenant, id).await?;
-    let picture = super::qr::svg(&format!("{}/c/{id}", base(&state, &headers)))?;
+    let picture = crate::qr::svg(&format!("{}/c/{id}", base(&state, &headers)))?;
     Ok(([(header::CONTENT_TYPE, "image/svg+xml")], picture).into_response())
 }
 

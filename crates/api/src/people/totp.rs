@@ -5,6 +5,7 @@ use crate::auth::{Caller, token};
 use crate::extract::Body;
 use crate::operation::{self, Api};
 use crate::problem::{Problem, Reply};
+use crate::qr;
 use crate::schema::vocabulary as published;
 use crate::state::ApiState;
 use axum::extract::State;
@@ -28,9 +29,12 @@ pub(crate) struct TotpMade {
     /// To type into the app.
     #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
     secret: String,
-    /// To show as a QR code.
+    /// What the QR code says.
     #[schema(example = "otpauth://totp/Crosspoint:ann?secret=GEZD…")]
     uri: String,
+    /// The QR code, as an SVG picture.
+    #[schema(example = "<svg …")]
+    qr: String,
 }
 
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -119,10 +123,12 @@ async fn create(State(state): State<ApiState>, caller: Caller) -> Reply {
             Ok(s.factors_add(vec![credential])?)
         })
         .await?;
+    let uri = Totp::default().uri(&seed, "Crosspoint", user.login.expose());
     let made = TotpMade {
         id,
         secret: secret_text(&seed),
-        uri: Totp::default().uri(&seed, "Crosspoint", user.login.expose()),
+        qr: qr::svg(&uri)?,
+        uri,
     };
     Ok((StatusCode::CREATED, axum::Json(made)).into_response())
 }

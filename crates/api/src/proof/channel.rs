@@ -17,6 +17,11 @@ use cp_vocab::{Code, CredentialId, Pii};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// Opening a channel and trying a proof: thirty a minute from one address.
+const TRY_WEIGHT: u32 = 4;
+/// Looking how a channel stands, which pages do every second.
+const LOOK_WEIGHT: u32 = 1;
+
 /// By the link that was sent, or, for an app, by who calls whom.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -129,6 +134,7 @@ pub(crate) fn add(api: &mut Api) {
         operation::post("/v1/data-sessions", "openDataSession", TAG, "Open a data channel beside a call")
             .describe("By the link that was sent (opens once), or by who calls whom. The answer is the same whether there is such a call or not.")
             .open()
+            .weighs(TRY_WEIGHT)
             .body::<OpenInput>()
             .replies::<form::DataSession>(201, "Opened"),
         open,
@@ -137,6 +143,7 @@ pub(crate) fn add(api: &mut Api) {
         operation::post("/v1/data-sessions/auth", "proveOverDataSession", TAG, "Tie the channel to the call, and prove who calls")
             .describe("403 whatever is wrong: the number, the proof, the call. After three the channel is closed.")
             .open()
+            .weighs(TRY_WEIGHT)
             .body::<AuthInput>()
             .replies::<form::DataSessionState>(200, "Proven"),
         auth,
@@ -149,6 +156,7 @@ pub(crate) fn add(api: &mut Api) {
             "How the channel stands",
         )
         .open()
+        .weighs(LOOK_WEIGHT)
         .body::<SessionInput>()
         .replies::<form::DataSessionState>(200, "State"),
         standing,
@@ -161,6 +169,7 @@ pub(crate) fn add(api: &mut Api) {
             "What a browser needs to make a passkey",
         )
         .open()
+        .weighs(TRY_WEIGHT)
         .body::<EnrolInput>()
         .replies::<EnrolOptions>(200, "Options"),
         enrol_options,
@@ -173,6 +182,7 @@ pub(crate) fn add(api: &mut Api) {
             "Keep the passkey that a browser made",
         )
         .open()
+        .weighs(TRY_WEIGHT)
         .body::<PasskeyInput>()
         .empty("Kept"),
         enrol,

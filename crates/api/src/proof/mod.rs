@@ -4,6 +4,7 @@
 mod calls;
 mod channel;
 mod credentials;
+mod keys;
 mod policy;
 mod precall;
 mod published;
@@ -24,6 +25,7 @@ pub(crate) fn add(api: &mut Api) {
     channel::add(api);
     policy::add(api);
     precall::add(api);
+    keys::add(api);
 }
 
 /// Runs a call of the proof desk where blocking is allowed.

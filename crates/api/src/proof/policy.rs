@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use cp_store::{Change, ConfigKind, Edit, PageRequest, Store};
 use cp_vocab::person::ProofMethod;
-use cp_vocab::proof::{LockedFields, PlacementRule, ProofPolicy};
+use cp_vocab::proof::{AskNumber, LockedFields, PlacementRule, ProofPolicy};
 use cp_vocab::{ProofPolicyId, TenantId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,6 +31,18 @@ enum LockedFieldsForm {
     Masked,
     /// Marked, without a value.
     Hidden,
+}
+
+/// Whether callers are asked for their customer number before they prove themselves by telephone.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AskNumber)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code)]
+enum AskNumberForm {
+    Never,
+    /// Those whose number belongs to nobody.
+    Unknown,
+    Always,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -87,6 +99,9 @@ pub(crate) struct ProofPolicyInput {
     proof_s_max: u32,
     #[schema(value_type = LockedFieldsForm)]
     locked_fields: LockedFields,
+    /// Whether callers key their customer number first (an identity of kind `account`).
+    #[schema(value_type = AskNumberForm)]
+    ask_number: AskNumber,
     /// Wrong entries in one call before it counts as not proven.
     #[schema(minimum = 1, maximum = 10)]
     tries_per_call: u8,
@@ -114,6 +129,7 @@ fn input(p: ProofPolicy) -> ProofPolicyInput {
         placement: p.placement,
         proof_s_max: p.proof_s_max,
         locked_fields: p.locked_fields,
+        ask_number: p.ask_number,
         tries_per_call: p.tries_per_call,
         code_s_max: p.code_s_max,
     }
@@ -194,6 +210,7 @@ fn set(
         placement: wanted.placement,
         proof_s_max: wanted.proof_s_max,
         locked_fields: wanted.locked_fields,
+        ask_number: wanted.ask_number,
         tries_per_call: wanted.tries_per_call,
         code_s_max: wanted.code_s_max,
     };

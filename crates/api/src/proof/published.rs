@@ -20,6 +20,7 @@ pub(crate) struct CustomerField {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ClaimedBy {
     Caller,
+    Entered,
     Agent,
     Announcement,
     Channel,

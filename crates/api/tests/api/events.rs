@@ -12,9 +12,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 
-async fn connect(client: &Client, query: &str) -> Result<Socket, u16> {
+pub(crate) async fn connect(client: &Client, query: &str) -> Result<Socket, u16> {
     let addr = client.addr.unwrap();
     let mut request = format!("ws://{addr}/v1/events{query}")
         .into_client_request()
@@ -31,7 +31,7 @@ async fn connect(client: &Client, query: &str) -> Result<Socket, u16> {
     }
 }
 
-async fn next(socket: &mut Socket) -> Value {
+pub(crate) async fn next(socket: &mut Socket) -> Value {
     let message = tokio::time::timeout(Duration::from_secs(20), socket.next());
     match message
         .await
@@ -46,7 +46,7 @@ async fn next(socket: &mut Socket) -> Value {
 }
 
 /// Events until `n` of them were seen; control frames pass by.
-async fn events(socket: &mut Socket, n: usize) -> Vec<Value> {
+pub(crate) async fn events(socket: &mut Socket, n: usize) -> Vec<Value> {
     let mut seen = Vec::new();
     while seen.len() < n {
         let frame = next(socket).await;

@@ -225,6 +225,155 @@ async fn an_assertion_is_good_in_its_call_and_ends_with_it() {
     assert!(field(&customer).0);
 }
 
+/// The name of the key that signed a token.
+fn kid(token: &Value) -> String {
+    let head = token.as_str().unwrap().split('.').next().unwrap();
+    let head: Value = serde_json::from_slice(&b64::decode(head).unwrap()).unwrap();
+    head["kid"].as_str().unwrap().to_string()
+}
+
+async fn kids(w: &World) -> Vec<String> {
+    let set = w.client.get("/.well-known/jwks.json").await.expect(200);
+    let keys = set["keys"].as_array().unwrap().iter();
+    keys.map(|k| k["kid"].as_str().unwrap().to_string())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_new_signing_key_leaves_what_the_old_one_signed_good_until_it_ends() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let supervisor = w.as_role(&w.alpha, "supervisor").await;
+    let calls = [
+        w.call(1, CALLER, vec![]).await,
+        w.call(2, CALLER, vec![]).await,
+    ];
+    let photo = json!({ "photo": "https://pictures.example/ann" });
+    let path = format!("/v1/persons/{}", person(&w.alpha));
+    admin.patch(&path, photo).await.expect(200);
+    let proven = async |call: &Call| {
+        let path = format!("{}/proof", call.path);
+        let seen = json!({ "photo_matches": true });
+        supervisor.post(&path, seen).await.expect(204);
+        admin.get(&path).await.expect(200)["assertion"].clone()
+    };
+    let valid = async |call: &Call, token: &Value| {
+        let path = format!("{}/proof/verify", call.path);
+        let shown = json!({ "assertion": token });
+        admin.post(&path, shown).await.expect(200)["valid"] == true
+    };
+    let old = proven(&calls[0]).await;
+    let wish = json!({ "from": CALLED, "to": CALLER, "valid_s": 3600 });
+    let notice = admin.post("/v1/precall-notices", wish).await.expect(201);
+    let ours = async || {
+        let shown = json!({ "notice": notice["notice"] });
+        let path = "/v1/precall-notices/verify";
+        w.client.post(path, shown).await.expect(200)["valid"] == true
+    };
+
+    admin
+        .post("/v1/node/signing-keys", json!({}))
+        .await
+        .problem(403);
+    let operator = w.operator().await;
+    let made = operator
+        .post("/v1/node/signing-keys", json!({}))
+        .await
+        .expect(201);
+    assert_eq!(made["retiring"], json!([kid(&old)]));
+    let new = proven(&calls[1]).await;
+    assert_eq!(kid(&new), made["kid"].as_str().unwrap());
+    assert_eq!(kids(&w).await, [kid(&new), kid(&old)]);
+    assert!(valid(&calls[0], &old).await && valid(&calls[1], &new).await);
+    assert!(ours().await);
+    // What it signed last has ended by then, and so does the key.
+    w.advance_s(59 * 60);
+    assert!(ours().await, "a notice of an hour, a minute before its end");
+    w.advance_s(2 * 60 + 1);
+    assert!(!ours().await);
+    assert_eq!(kids(&w).await, [kid(&new)]);
+}
+
+#[tokio::test]
+async fn one_address_cannot_try_links_and_proofs_without_end() {
+    let w = World::new().await;
+    let body = json!({ "caller": CALLER, "called": CALLED });
+    for _ in 0..30 {
+        let opened = w.client.post("/v1/data-sessions", body.clone()).await;
+        assert_eq!(opened.status, 201, "{}", opened.text());
+    }
+    let refused = w.client.post("/v1/data-sessions", body.clone()).await;
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(refused.problem(429).0, "too_many_requests");
+    let guess = json!({ "session": "x", "number": CALLER, "proof": { "method": "link" } });
+    let path = "/v1/data-sessions/auth";
+    w.client.post(path, guess.clone()).await.problem(429);
+    w.advance_s(60);
+    w.client.post(path, guess).await.problem(403);
+    w.client.post("/v1/data-sessions", body).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_customer_on_a_strange_telephone_keys_its_number_first() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    give_pin(&admin, &w.alpha, "2580").await;
+    let account = json!({ "identities": [{ "kind": "phone", "value": CALLER }, { "kind": "account", "value": "471122" }] });
+    let path = format!("/v1/persons/{}", person(&w.alpha));
+    admin.patch(&path, account).await.expect(200);
+    let gate = |n| waits_for_proof(n, 2, Some(w.alpha.queue));
+    let policy = |ask: &str| json!({ "ask_number": ask });
+    let rules = "/v1/proof-policy";
+    let bad = admin.json("PUT", rules, policy("sometimes")).await;
+    assert_eq!(bad.problem(400).1, ["/ask_number"]);
+    admin
+        .json("PUT", rules, policy("unknown"))
+        .await
+        .expect(200);
+    let said = |n: usize| w.told("collect")[n]["sounds"].to_string();
+
+    // From a strange number: the customer number, then the PIN of whose it is.
+    let strange = w.call(1, "+15550999", vec![gate(1)]).await;
+    assert!(said(0).contains("customer number"), "{}", said(0));
+    w.enters(&strange, "471122").await;
+    assert!(said(1).contains("personal number"), "{}", said(1));
+    w.enters(&strange, "2580").await;
+    assert_eq!(w.told("end_await")[0]["met"], true);
+    let customer = admin.get(&format!("{}/customer", strange.path)).await;
+    let customer = customer.expect(200);
+    assert_eq!(customer["person"], json!(person(&w.alpha)));
+    assert_eq!(
+        (&customer["claimed_by"], &customer["proof"]["level"]),
+        (&json!("entered"), &json!(2))
+    );
+
+    // A number that is nobody's goes on the same way, and leads nowhere.
+    let lost = w.call(2, "+15550998", vec![gate(2)]).await;
+    w.enters(&lost, "999999").await;
+    assert_eq!(said(3), said(1), "the same question");
+    for _ in 0..3 {
+        w.enters(&lost, "2580").await;
+    }
+    assert_eq!(w.told("end_await")[1]["met"], false);
+
+    // From the known number nobody is asked for it; unless everybody is, which tells nothing.
+    let before = w.told("collect").len();
+    w.call(3, CALLER, vec![gate(3)]).await;
+    assert_eq!(said(before), said(1));
+    admin.json("PUT", rules, policy("always")).await.expect(200);
+    let known = w.call(4, CALLER, vec![gate(4)]).await;
+    assert_eq!(said(before + 1), said(0));
+    // Whose number is keyed counts, not whose telephone it is.
+    w.enters(&known, "999999").await;
+    w.enters(&known, "2580").await;
+    let customer = admin.get(&format!("{}/customer", known.path)).await;
+    let customer = customer.expect(200);
+    assert_eq!(
+        (&customer["person"], &customer["proof"]["level"]),
+        (&Value::Null, &json!(0))
+    );
+}
+
 #[tokio::test]
 async fn a_pin_on_the_line_lets_the_caller_through_and_places_it() {
     let w = World::new().await;

@@ -15,6 +15,8 @@ const PROOFS_MAX: usize = 16;
 pub enum ClaimedBy {
     /// The number it calls from.
     Caller,
+    /// The customer number it keyed.
+    Entered,
     /// An agent or a program said so.
     Agent,
     /// The call was announced (S4.3).

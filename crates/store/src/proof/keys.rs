@@ -6,8 +6,9 @@ use crate::sqlite::connect::failed;
 use cp_vocab::*;
 use rusqlite::{Connection, params};
 
-/// Keys kept at most: the newest signs, the others verify what is still valid.
-const KEYS_MAX: i64 = 8;
+/// Keys read at most: the newest signs, the others verify what is still valid (certificates of
+/// erasure for good). Beyond it the oldest verify no more.
+const KEYS_MAX: i64 = 64;
 
 pub(crate) fn list(conn: &Connection) -> Result<Vec<SigningKey>> {
     let mut statement = conn

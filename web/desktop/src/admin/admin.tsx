@@ -1,45 +1,50 @@
 // Administration: a page for each kind of thing, and first steps until the first call is possible.
 
 import type { ComponentType, ReactNode } from "react";
-import { address } from "../lib/format";
 import { t } from "../lib/i18n";
 import { go, href, usePath } from "../lib/router";
-import { may } from "../lib/session";
 import { CollectionPage } from "./collection";
 import { FirstSteps } from "./first-steps";
+import { Announced } from "./announced";
 import { Audit } from "./audit";
+import { sectionShown } from "./sections";
 import { TenantPage } from "./tenant";
+import { Tenants } from "./tenants";
 import { specs } from "./specs";
-import { Building2, Cable, CalendarClock, Hash, Headphones, KeyRound, ListChecks, Phone, Rocket, ScrollText, Shield, Tags, Users, UsersRound } from "../ui/icons";
+import { Bot, Building2, Cable, CalendarClock, Fingerprint, Globe, Hash, Headphones, KeyRound, Landmark, ListChecks, Phone, PhoneIncoming, Rocket, ScrollText, Shield, Tags, Users, UsersRound } from "../ui/icons";
 
 interface Section {
   path: string;
   name: string;
   icon: ComponentType<{ size?: number }>;
   page: ReactNode;
-  shown: boolean;
 }
 
 function sections(): Section[] {
   const s = specs();
-  const of = (path: string, name: string, icon: Section["icon"], spec: keyof typeof s, permission: string): Section => ({ path, name, icon, page: <CollectionPage key={path} spec={s[spec]} />, shown: may(permission) });
+  const of = (path: string, name: string, icon: Section["icon"], spec: keyof typeof s): Section => ({ path, name, icon, page: <CollectionPage key={path} spec={s[spec]} /> });
   return [
-    { path: "start", name: t("First steps"), icon: Rocket, page: <FirstSteps />, shown: true },
-    { path: "tenant", name: t("Organisation"), icon: Building2, page: <TenantPage />, shown: may("tenant:read") },
-    of("people", t("People"), Users, "users", "users:read"),
-    of("roles", t("Roles"), Shield, "roles", "roles:read"),
-    of("agents", t("Agents"), Headphones, "agents", "agents:read"),
-    of("queues", t("Queues"), ListChecks, "queues", "queues:read"),
-    of("skills", t("Skills"), Tags, "skills", "skills:read"),
-    of("numbers", t("Numbers"), Hash, "numbers", "numbers:read"),
-    of("hours", t("Business hours"), CalendarClock, "schedules", "numbers:read"),
-    of("phones", t("Phones"), Phone, "phones", "phones:read"),
-    of("trunks", t("Trunks"), Cable, "trunks", "trunks:read"),
-    of("rooms", t("Conference rooms"), UsersRound, "conferences", "conferences:read"),
-    of("codes", t("Wrap-up codes"), Tags, "wrap-up-codes", "wrap-up-codes:read"),
-    of("keys", t("API keys"), KeyRound, "api-keys", "api-keys:read"),
-    { path: "audit", name: t("Audit"), icon: ScrollText, page: <Audit />, shown: may("audit:read") },
-  ].filter((x) => x.shown);
+    { path: "start", name: t("First steps"), icon: Rocket, page: <FirstSteps /> },
+    { path: "tenant", name: t("Organisation"), icon: Building2, page: <TenantPage /> },
+    of("people", t("People"), Users, "users"),
+    of("roles", t("Roles"), Shield, "roles"),
+    of("agents", t("Agents"), Headphones, "agents"),
+    of("queues", t("Queues"), ListChecks, "queues"),
+    of("skills", t("Skills"), Tags, "skills"),
+    of("numbers", t("Numbers"), Hash, "numbers"),
+    of("points", t("Communication points"), Globe, "points"),
+    of("hours", t("Business hours"), CalendarClock, "schedules"),
+    of("phones", t("Phones"), Phone, "phones"),
+    of("trunks", t("Trunks"), Cable, "trunks"),
+    of("rooms", t("Conference rooms"), UsersRound, "conferences"),
+    of("codes", t("Wrap-up codes"), Tags, "wrap-up-codes"),
+    { path: "announced", name: t("Announced calls"), icon: PhoneIncoming, page: <Announced partners={s["caller-partners"]} /> },
+    of("keys", t("API keys"), KeyRound, "api-keys"),
+    of("clients", t("OAuth clients"), Bot, "oauth-clients"),
+    of("providers", t("Identity providers"), Fingerprint, "identity-providers"),
+    { path: "tenants", name: t("Tenants"), icon: Landmark, page: <Tenants /> },
+    { path: "audit", name: t("Audit"), icon: ScrollText, page: <Audit /> },
+  ].filter((x) => sectionShown(x.path));
 }
 
 export default function Admin() {
@@ -71,5 +76,3 @@ export default function Admin() {
     </div>
   );
 }
-
-export { address };

@@ -5,7 +5,7 @@ import { useState, type ReactNode } from "react";
 import { api, ApiError } from "../lib/api";
 import { act } from "../lib/action";
 import { t, tn } from "../lib/i18n";
-import { queries, useRows, type Collection } from "../lib/names";
+import { queries, resourceOf, useRows, type Collection } from "../lib/names";
 import { may } from "../lib/session";
 import { notify, problemText } from "../lib/tell";
 import { Button, IconButton } from "../ui/button";
@@ -13,6 +13,7 @@ import { TextField } from "../ui/field";
 import { Dialog, Empty, Failed, td, th } from "../ui/parts";
 import { Pencil, Plus, Trash2 } from "../ui/icons";
 import { Field, type FieldSpec, type Value } from "./fields";
+import { Told, type Telling } from "./told";
 
 export interface AnyRow {
   id: string;
@@ -37,6 +38,8 @@ export interface CollectionSpec {
   fresh: Value;
   /** Beside edit and remove. */
   actions?: (row: AnyRow) => ReactNode;
+  /** What is told once, when a row was made. */
+  told?: (made: AnyRow) => Telling["items"];
   /** Below the fields of an existing row. */
   extra?: (row: AnyRow) => ReactNode;
   /** Below the fields, from what stands in them now. */
@@ -49,7 +52,8 @@ export function CollectionPage(props: { spec: CollectionSpec }) {
   const [editing, setEditing] = useState<AnyRow | "new" | null>(null);
   const [removing, setRemoving] = useState<AnyRow | null>(null);
   const [search, setSearch] = useState("");
-  const write = may(`${spec.collection === "schedules" ? "numbers" : spec.collection}:write`);
+  const [told, setTold] = useState<Telling | null>(null);
+  const write = may(`${resourceOf(spec.collection)}:write`);
   const rows = (query.data ?? []) as unknown as AnyRow[];
   const wanted = search.trim().toLowerCase();
   const shown = rows.filter((r) => !wanted || JSON.stringify(r).toLowerCase().includes(wanted));
@@ -108,7 +112,8 @@ export function CollectionPage(props: { spec: CollectionSpec }) {
           </table>
         </div>
       ) : null}
-      {editing ? <Editor key={editing === "new" ? "new" : editing.id} spec={spec} row={editing === "new" ? null : editing} onClose={() => setEditing(null)} /> : null}
+      {editing ? <Editor key={editing === "new" ? "new" : editing.id} spec={spec} row={editing === "new" ? null : editing} onClose={() => setEditing(null)} onMade={(made) => spec.told && setTold({ title: spec.title(made), items: spec.told(made) })} /> : null}
+      {told ? <Told telling={told} onClose={() => setTold(null)} /> : null}
       {removing ? <Remove spec={spec} row={removing} onClose={() => setRemoving(null)} /> : null}
     </div>
   );
@@ -143,8 +148,8 @@ function Remove(props: { spec: CollectionSpec; row: AnyRow; onClose: () => void 
   );
 }
 
-function Editor(props: { spec: CollectionSpec; row: AnyRow | null; onClose: () => void }) {
-  const { spec, row, onClose } = props;
+function Editor(props: { spec: CollectionSpec; row: AnyRow | null; onClose: () => void; onMade: (made: AnyRow) => void }) {
+  const { spec, row, onClose, onMade } = props;
   const [draft, setDraft] = useState<Value>(() => ({ ...spec.fresh, ...(row ?? {}) }));
   const [errors, setErrors] = useState<Record<string, string>>({});
   const [problem, setProblem] = useState("");
@@ -160,7 +165,7 @@ function Editor(props: { spec: CollectionSpec; row: AnyRow | null; onClose: () =
     }
     try {
       if (row) await api.PATCH(`/v1/${spec.collection}/{id}` as OnePath, { params: { path: { id: row.id }, header: { "If-Match": `"${row.version}"` } }, body: body as never });
-      else await api.POST(`/v1/${spec.collection}` as Path, { body: body as never });
+      else onMade((await api.POST(`/v1/${spec.collection}` as Path, { body: body as never })).data as unknown as AnyRow);
       await queries.invalidateQueries({ queryKey: ["config", spec.collection] });
       notify(t("Saved."), "good");
       onClose();
@@ -200,7 +205,7 @@ function Editor(props: { spec: CollectionSpec; row: AnyRow | null; onClose: () =
         ) : null}
         <div className="grid gap-4 sm:grid-cols-2">
           {fields.map((f) => (
-            <div key={f.name} className={["destination", "skills", "refs", "many", "week", "exceptions", "speech", "list", "networks"].includes(f.kind.is) ? "sm:col-span-2" : ""}>
+            <div key={f.name} className={["destination", "skills", "refs", "many", "week", "exceptions", "speech", "list", "networks", "permissions", "role-rules", "trunk-auth", "numbers"].includes(f.kind.is) ? "sm:col-span-2" : ""}>
               <Field spec={f} value={draft[f.name]} error={errors[f.name]} onChange={(value) => setDraft((d) => ({ ...d, [f.name]: value }))} />
             </div>
           ))}

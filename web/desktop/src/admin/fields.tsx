@@ -7,6 +7,8 @@ import { Checkbox, NumberField, Select, Switch, TextField } from "../ui/field";
 import { Plus, Trash2 } from "../ui/icons";
 import { DestinationField } from "./destination";
 import { WeekField, ExceptionsField } from "./hours-fields";
+import { TrunkAuth } from "./trunk-auth";
+import { PermissionsField } from "./permissions";
 
 export type Value = Record<string, unknown>;
 
@@ -32,11 +34,21 @@ export interface FieldSpec {
     | { is: "speech" }
     | { is: "list"; placeholder?: string }
     | { is: "networks" }
+    /** How the far side of a trunk proves itself. */
+    | { is: "trunk-auth" }
+    /** Some of the tenant's numbers, as they are dialled. */
+    | { is: "numbers" }
     | { is: "week" }
-    | { is: "exceptions" };
+    | { is: "exceptions" }
+    /** Words `resource:action`. */
+    | { is: "permissions" }
+    /** Roles by what an identity provider says. */
+    | { is: "role-rules"; roles: { id: string; name: string }[] }
+    /** A time, RFC 3339; empty is none. */
+    | { is: "moment" };
 }
 
-interface Props {
+export interface Props {
   spec: FieldSpec;
   value: unknown;
   onChange: (value: unknown) => void;
@@ -76,11 +88,28 @@ export function Field(props: Props) {
       return <TextField {...common} lines={3} value={((value as string[] | undefined) ?? []).join("\n")} onChange={(v) => onChange(v.split("\n").map((l) => l.trim()).filter((l, n, all) => l !== "" || (all.length === 1 && n === 0 && false)))} hint={spec.hint ?? t("One in each line.")} />;
     case "networks":
       return <Networks {...props} />;
+    case "trunk-auth":
+      return <TrunkAuth {...props} />;
+    case "numbers":
+      return <Numbers {...props} />;
     case "week":
       return <WeekField label={label} value={value as never} onChange={onChange} error={error} />;
     case "exceptions":
       return <ExceptionsField label={label} value={value as never} onChange={onChange} error={error} />;
+    case "permissions":
+      return <PermissionsField label={label} value={(value as string[] | undefined) ?? []} onChange={onChange} error={error} />;
+    case "role-rules":
+      return <RoleRules {...props} roles={kind.roles} />;
+    case "moment":
+      return <TextField {...common} type="datetime-local" value={localMoment(value as string | null)} onChange={(v) => onChange(v ? new Date(v).toISOString() : null)} />;
   }
+}
+
+/** As `datetime-local` wants it: the time of this computer. */
+function localMoment(at: string | null | undefined): string {
+  if (!at) return "";
+  const time = new Date(at);
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 const named = (rows: { id: string }[] | undefined) => (rows ?? []).map((r) => ({ id: r.id, name: String((r as { name?: string }).name || (r as { user?: string }).user || (r as { login?: string }).login || r.id) }));
@@ -111,6 +140,12 @@ function Many(props: { label: string; hint?: string; choices: { id: string; name
       {props.error ? <p className="text-xs text-bad">{props.error}</p> : null}
     </fieldset>
   );
+}
+
+function Numbers(props: Props) {
+  const rows = useRows("numbers").data ?? [];
+  const choices = rows.filter((r) => r.public).map((r) => ({ id: r.number, name: r.name ? `${r.number} · ${r.name}` : r.number }));
+  return <Many label={props.spec.label} {...(props.spec.hint ? { hint: props.spec.hint } : {})} choices={choices} value={(props.value as string[] | undefined) ?? []} onChange={props.onChange} error={props.error} />;
 }
 
 interface SkillLevel {
@@ -157,7 +192,7 @@ interface Network {
   prefix: number;
 }
 
-function Networks(props: Props) {
+export function Networks(props: Props) {
   const value = (props.value as Network[] | undefined) ?? [];
   const edit = (n: number, text: string) => {
     const [addr = "", prefix] = text.split("/");
@@ -175,6 +210,37 @@ function Networks(props: Props) {
       <Button size="small" className="self-start" icon={<Plus size={14} aria-hidden />} onPress={() => props.onChange([...value, { addr: "", prefix: 32 }])}>
         {t("Add an address")}
       </Button>
+      {props.error ? <p className="text-xs text-bad">{props.error}</p> : null}
+    </fieldset>
+  );
+}
+
+interface Rule {
+  value: string;
+  roles: string[];
+  custom_roles: string[];
+}
+
+function RoleRules(props: Props & { roles: { id: string; name: string }[] }) {
+  const own = named(useRows("roles").data as { id: string }[] | undefined);
+  const value = (props.value as Rule[] | undefined) ?? [];
+  const edit = (n: number, part: Partial<Rule>) => props.onChange(value.map((v, i) => (i === n ? { ...v, ...part } : v)));
+  return (
+    <fieldset className="flex flex-col gap-2">
+      <legend className="mb-1 text-xs font-medium">{props.spec.label}</legend>
+      {value.map((rule, n) => (
+        <div key={n} className="flex flex-col gap-2 rounded-md border border-line p-3">
+          <div className="flex items-end gap-2">
+            <TextField label={t("When the claim holds")} value={rule.value} onChange={(text) => edit(n, { value: text })} placeholder="callcentre-leads" className="flex-1" />
+            <IconButton label={t("Remove")} look="quiet" icon={<Trash2 size={15} aria-hidden />} onPress={() => props.onChange(value.filter((_, i) => i !== n))} />
+          </div>
+          <Many label={t("these roles are given")} choices={[...props.roles, ...own]} value={[...rule.roles, ...rule.custom_roles]} onChange={(ids) => edit(n, { roles: ids.filter((id) => props.roles.some((r) => r.id === id)), custom_roles: ids.filter((id) => own.some((r) => r.id === id)) })} />
+        </div>
+      ))}
+      <Button size="small" className="self-start" icon={<Plus size={14} aria-hidden />} onPress={() => props.onChange([...value, { value: "", roles: [], custom_roles: [] }])}>
+        {t("Add a rule")}
+      </Button>
+      {props.spec.hint ? <p className="text-xs text-muted">{props.spec.hint}</p> : null}
       {props.error ? <p className="text-xs text-bad">{props.error}</p> : null}
     </fieldset>
   );

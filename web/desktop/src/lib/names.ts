@@ -23,7 +23,8 @@ onEvent((event) => {
 
 /** A collection of configuration rows. */
 export type Collection =
-  | "agents" | "queues" | "skills" | "numbers" | "phones" | "trunks" | "conferences" | "wrap-up-codes" | "users" | "api-keys" | "schedules" | "roles";
+  | "agents" | "queues" | "skills" | "numbers" | "phones" | "trunks" | "conferences" | "wrap-up-codes" | "users" | "api-keys" | "schedules" | "roles"
+  | "oauth-clients" | "identity-providers" | "caller-partners" | "points";
 
 interface RowOf {
   agents: Schemas["Agent"];
@@ -36,7 +37,11 @@ interface RowOf {
   "wrap-up-codes": Schemas["WrapUpCode"];
   users: Schemas["User"];
   "api-keys": Schemas["ApiKey"];
-  roles: { id: string; name: string; version: number } & Record<string, unknown>;
+  points: Schemas["Point"];
+  roles: Schemas["CustomRole"];
+  "oauth-clients": Schemas["OAuthClient"];
+  "identity-providers": Schemas["IdentityProvider"];
+  "caller-partners": Schemas["CallerPartner"];
   schedules: { id: string; name: string; version: number } & Record<string, unknown>;
 }
 export type Row<C extends Collection> = RowOf[C];
@@ -51,8 +56,11 @@ export async function rows<C extends Collection>(collection: C): Promise<Row<C>[
   });
 }
 
-// Hours are part of where numbers lead.
-const mayRead = (collection: Collection): boolean => (collection === "schedules" ? may("numbers:read") : false) || may(`${collection}:read`) || may(`${collection}:read-own`);
+// Hours are part of where numbers lead; who may announce calls goes with the announcements.
+const RESOURCES: Partial<Record<Collection, string>> = { schedules: "numbers", "caller-partners": "precalls" };
+/** What the permissions of a collection begin with. */
+export const resourceOf = (collection: Collection): string => RESOURCES[collection] ?? collection;
+const mayRead = (collection: Collection): boolean => may(`${resourceOf(collection)}:read`) || may(`${collection}:read-own`);
 
 export function useRows<C extends Collection>(collection: C) {
   return useQuery({ queryKey: ["config", collection, session()?.user], queryFn: () => rows(collection), enabled: mayRead(collection) });

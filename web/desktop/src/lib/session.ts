@@ -68,6 +68,24 @@ export async function signInByPasskey(): Promise<void> {
   set(await answer(api.POST("/v1/sessions/passkey", { body: { token: begun.token, credential } })));
 }
 
+/** Proves again that it is oneself, before something dangerous. */
+export const proveAgain = (input: Schemas["StepUp"]): Promise<unknown> => api.POST("/v1/sessions/current/step-up", { body: input });
+
+/** The same by a passkey. */
+export async function proveAgainByPasskey(): Promise<void> {
+  const begun = await answer(api.POST("/v1/sessions/current/step-up/options"));
+  await proveAgain({ token: begun.token, proof: { passkey: await provePasskey(begun.public_key) } });
+}
+
+/** Makes a passkey on this device. Recovery codes, when they are the first: told once. */
+export async function makePasskey(name: string): Promise<string[]> {
+  const begun = await answer(api.POST("/v1/me/passkeys/options"));
+  const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(begun.public_key as unknown as PublicKeyCredentialCreationOptionsJSON);
+  const made = (await navigator.credentials.create({ publicKey })) as PublicKeyCredential;
+  const credential = made.toJSON() as Schemas["PasskeyCreated"];
+  return (await answer(api.POST("/v1/me/passkeys", { body: { token: begun.token, name, credential } }))).recovery_codes;
+}
+
 export async function signOut(): Promise<void> {
   await api.DELETE("/v1/sessions/current").catch(() => {});
   set(null);

@@ -3,7 +3,8 @@
 import { lazy, type ComponentType } from "react";
 import { t } from "../lib/i18n";
 import { may, session } from "../lib/session";
-import { Building2, Headphones, History, LayoutDashboard, Monitor, BarChart3, SlidersHorizontal } from "../ui/icons";
+import { adminShown } from "../admin/sections";
+import { Building2, Headphones, Inbox, History, LayoutDashboard, Monitor, BarChart3, SlidersHorizontal } from "../ui/icons";
 import { Desk } from "../agent/desk";
 import { Interactions } from "../history/search";
 
@@ -15,6 +16,7 @@ export interface PageEntry {
   shown: boolean;
 }
 
+const Contacts = lazy(() => import("../contacts/contacts"));
 const Supervisor = lazy(() => import("../supervisor/supervisor"));
 const Wallboard = lazy(() => import("../supervisor/wallboard"));
 const Reports = lazy(() => import("../supervisor/reports"));
@@ -24,11 +26,12 @@ const Settings = lazy(() => import("./settings"));
 export function pages(): PageEntry[] {
   return [
     { path: "desk", name: t("Desk"), icon: Headphones, page: Desk, shown: Boolean(session()?.agent) },
+    { path: "contacts", name: t("Contacts"), icon: Inbox, page: Contacts, shown: may("contacts:read") },
     { path: "supervisor", name: t("Supervisor"), icon: LayoutDashboard, page: Supervisor, shown: may("live:read") },
     { path: "wallboard", name: t("Wallboard"), icon: Monitor, page: Wallboard, shown: may("live:read") },
     { path: "interactions", name: t("Interactions"), icon: History, page: Interactions, shown: may("interactions:read") || may("interactions:read-own") },
     { path: "reports", name: t("Reports"), icon: BarChart3, page: Reports, shown: may("interactions:read") },
-    { path: "admin", name: t("Admin"), icon: Building2, page: Admin, shown: may("queues:write") },
+    { path: "admin", name: t("Admin"), icon: Building2, page: Admin, shown: adminShown() },
     { path: "settings", name: t("Settings"), icon: SlidersHorizontal, page: Settings, shown: true },
   ].filter((p) => p.shown);
 }
@@ -38,5 +41,5 @@ export function home(): string {
   const roles = session()?.roles ?? [];
   if (roles.includes("supervisor") && may("live:read")) return "supervisor";
   if (session()?.agent) return "desk";
-  return may("queues:write") ? "admin" : (pages()[0]?.path ?? "settings");
+  return adminShown() ? "admin" : (pages()[0]?.path ?? "settings");
 }

@@ -12,6 +12,7 @@ import { Select, TextField } from "../ui/field";
 import { Card, Page } from "../ui/parts";
 import { keyName } from "../lib/hotkeys";
 import { PhonePanel } from "./health";
+import { MySessions, SignInSafety } from "./sign-in-safety";
 
 export default function Settings() {
   return (
@@ -31,6 +32,10 @@ export default function Settings() {
         ) : null}
         <Card title={t("Password")}>
           <Password />
+        </Card>
+        <SignInSafety />
+        <Card title={t("Where you are signed in")}>
+          <MySessions />
         </Card>
         <Card title={t("Keys")}>
           <Keys />
@@ -100,6 +105,8 @@ function Keys() {
     [keyName("B"), t("Back to caller")],
     [keyName("K"), t("Keypad")],
     [keyName("P"), t("Record, pause recording")],
+    [keyName("O"), t("Move to my other device")],
+    [keyName("V"), t("Ask for video")],
     [keyName("E"), t("Hang up")],
     [keyName("S"), t("Save note")],
     [keyName("F"), t("Finish wrap-up")],

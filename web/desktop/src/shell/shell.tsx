@@ -14,6 +14,7 @@ import { ConnectionHealth, PhoneHealth, useConnection } from "./health";
 import { home, pages } from "./pages";
 import { openPalette, Palette } from "./palette";
 import { PresenceMenu } from "./presence";
+import { StepUp } from "./step-up";
 
 export function Shell() {
   const all = pages();
@@ -44,6 +45,7 @@ export function Shell() {
       <OfferWatch />
       <RemoteAudio />
       <Palette />
+      <StepUp />
       <Notices />
       <Announcer />
     </div>

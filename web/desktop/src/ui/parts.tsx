@@ -73,7 +73,7 @@ export function Dialog(props: { title: string; isOpen: boolean; onClose: () => v
             </Heading>
             <IconButton look="quiet" label={t("Close")} icon={<X size={16} aria-hidden />} onPress={props.onClose} />
           </header>
-          <div className="min-h-0 flex-1 overflow-auto px-5 py-4">{props.children}</div>
+          <div className="relative min-h-0 flex-1 overflow-auto px-5 py-4">{props.children}</div>
           {props.footer ? <footer className="flex items-center justify-end gap-2 border-t border-line px-5 py-3">{props.footer}</footer> : null}
         </AriaDialog>
       </Modal>

@@ -9,7 +9,7 @@ use fast_qr::{ECL, QRBuilder};
 ///
 /// # Errors
 /// A link longer than a QR code holds (2,331 bytes at this error correction).
-pub(super) fn svg(link: &str) -> Result<String, Problem> {
+pub(crate) fn svg(link: &str) -> Result<String, Problem> {
     let code = QRBuilder::new(link)
         .ecl(ECL::M)
         .build()
