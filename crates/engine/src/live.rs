@@ -46,7 +46,7 @@ impl Engine {
                 .map(|q| self.live_queue(now, q))
                 .collect(),
             interactions: interactions
-                .map(|e| live_interaction(e.interaction.state()))
+                .map(|e| live_interaction(e.interaction.state(), e.seq))
                 .collect(),
             phones: s
                 .phones
@@ -181,13 +181,14 @@ fn transport_of(target: &cp_vocab::net::Target) -> cp_vocab::net::Transport {
     }
 }
 
-fn live_interaction(state: &State) -> LiveInteraction {
+fn live_interaction(state: &State, seq: u64) -> LiveInteraction {
     let slot = state.live_legs().find_map(|l| match &l.room {
         Room::Parked(slot) => Some(slot.clone()),
         _ => None,
     });
     LiveInteraction {
         id: state.id,
+        seq,
         direction: state.direction,
         from: Pii(state.from.clone()),
         from_name: state.from_name.clone().map(Pii),

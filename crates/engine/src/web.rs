@@ -161,6 +161,7 @@ impl Engine {
             interaction,
             endpoint: Endpoint::Browser,
             calls: smallvec![],
+            withdrawn: None,
             port: None,
             local,
             answer: None,

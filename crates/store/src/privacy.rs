@@ -369,6 +369,7 @@ pub(crate) fn erase_persons(
             // Callbacks, messages and numbers lent, of whom never a call came about too.
             "DELETE FROM contact WHERE tenant = ?1 AND instr(body, ?2) > 0",
             "DELETE FROM number_lease WHERE tenant = ?1 AND instr(body, ?2) > 0",
+            "DELETE FROM forwarding WHERE tenant = ?1 AND number = ltrim(?2, '+')",
             // Answers kept for repetitions may name the person.
             "DELETE FROM idempotency WHERE tenant = ?1 AND instr(CAST(body AS TEXT), ?2) > 0",
         ] {

@@ -134,6 +134,7 @@ impl Double {
         };
         let interaction = |a: &Agent| LiveInteraction {
             id: InteractionId::from_u128(a.id.as_u128()),
+            seq: 1,
             direction: Direction::Inbound,
             from: Pii(Address::Anonymous),
             from_name: None,

@@ -57,6 +57,8 @@ export interface LiveLeg {
 
 export interface LiveInteraction {
   id: string;
+  /** `sequence` of the newest event of its trail that is in it. */
+  seq: number;
   direction: "inbound" | "outbound" | "internal";
   from: Address;
   from_name?: string | null;

@@ -105,6 +105,8 @@ function Keys() {
     [keyName("B"), t("Back to caller")],
     [keyName("K"), t("Keypad")],
     [keyName("P"), t("Record, pause recording")],
+    [keyName("O"), t("Move to my other device")],
+    [keyName("V"), t("Ask for video")],
     [keyName("E"), t("Hang up")],
     [keyName("S"), t("Save note")],
     [keyName("F"), t("Finish wrap-up")],
