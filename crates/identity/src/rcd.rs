@@ -98,10 +98,37 @@ pub fn read(claims: &Object) -> Result<RichCallData, RcdFault> {
     let mut outside = Vec::new();
     outside.extend(found.icon.iter().map(|_| "/icn".to_string()));
     outside.extend(found.card_address.iter().map(|_| "/jcl".to_string()));
-    let inside = found.card.iter().flat_map(crate::card::vcard::addresses);
-    outside.extend(inside.map(|pointer| format!("/jcd{pointer}")));
+    if let Some(card) = &found.card {
+        outside.extend(referenced(card)?);
+    }
     if !outside.iter().all(|o| found.digest(o).is_some()) {
         return Err(RcdFault::Undigested);
+    }
+    Ok(found)
+}
+
+/// Pointers to what a card refers to elsewhere: each needs a digest of its content (RFC 9795 6.1).
+fn referenced(card: &Value) -> Result<Vec<String>, RcdFault> {
+    let properties = match card.as_list() {
+        Some([Value::Text(kind), Value::List(properties)]) if kind == "vcard" => properties,
+        _ => return Err(RcdFault::Card),
+    };
+    let mut found = Vec::new();
+    for (i, property) in properties.iter().enumerate() {
+        let Some([_, _, Value::Text(kind), values @ ..]) = property.as_list() else {
+            return Err(RcdFault::Card);
+        };
+        for (j, value) in values.iter().enumerate() {
+            match value.as_text() {
+                Some(t) if kind == "uri" && t.starts_with("https://") => {
+                    found.push(format!("/jcd/1/{i}/{}", j + 3));
+                }
+                Some(t) if kind == "uri" && t.starts_with("http://") => {
+                    return Err(RcdFault::Address);
+                }
+                _ => {}
+            }
+        }
     }
     Ok(found)
 }

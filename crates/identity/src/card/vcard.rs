@@ -52,17 +52,6 @@ pub fn jcard(card: &Value) -> Option<BusinessCard> {
     Some(found)
 }
 
-/// Addresses of content that a jCard names, as JSON pointers: each needs a digest (RFC 9795 6.1).
-pub fn addresses(card: &Value) -> Vec<String> {
-    let properties = card.as_list().and_then(|c| c.get(1)?.as_list());
-    let outside = |(i, p): (usize, &Value)| {
-        let text = p.as_list()?.get(3)?.as_text()?;
-        text.starts_with("https://").then(|| format!("/1/{i}/3"))
-    };
-    let all = properties.unwrap_or_default().iter().enumerate();
-    all.take(PROPERTIES_MAX).filter_map(outside).collect()
-}
-
 /// A vCard as text (RFC 6350). `None`: it is none.
 pub fn vcard(text: &str) -> Option<BusinessCard> {
     let head = text.trim_start().get(..11)?;
