@@ -49,6 +49,7 @@ impl Engine {
             | Command::Live
             | Command::Bans
             | Command::OutboundUsage) => Ok(self.told(now, tenant, command)),
+            Command::IdentityForget { numbers } => Ok(self.identity_forget(tenant, &numbers)),
             Command::Ban { address, seconds } => self.ban(now, address, seconds),
             Command::Device { device, ask } => self.device(now, tenant, actor, device, *ask),
             Command::Seats { leg, seats } => self.seats_command(tenant, actor, leg, seats),

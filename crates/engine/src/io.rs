@@ -59,6 +59,21 @@ pub struct Restore {
     pub presence: Vec<(AgentId, Presence, bool)>,
     /// Spent on outgoing calls by tenant and day (`20261120`), oldest first: this month's at least.
     pub spent: Vec<(TenantId, u32, u64)>,
+    /// How often numbers forward, those called last first.
+    pub forwarding: Vec<Forwarded>,
+}
+
+/// What the log knows of one number's forwarding.
+#[derive(Clone, Debug)]
+pub struct Forwarded {
+    pub tenant: TenantId,
+    /// Canonical, without a plus.
+    pub number: String,
+    /// Of each call of the last hundred, newest first, whether it was forwarded.
+    pub calls: Vec<bool>,
+    pub kept: u64,
+    pub hits: u64,
+    pub misses: u64,
 }
 
 /// Everything the engine wants done.

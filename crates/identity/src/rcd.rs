@@ -89,6 +89,39 @@ pub fn read(claims: &Object) -> Result<RichCallData, RcdFault> {
             return Err(RcdFault::Undigested);
         }
     }
+    if let Some(card) = &found.card {
+        for pointer in referenced(card)? {
+            if !found.digests.iter().any(|(p, _)| *p == pointer) {
+                return Err(RcdFault::Undigested);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Pointers to what a card refers to elsewhere: each needs a digest of its content (RFC 9795 6.1).
+fn referenced(card: &Value) -> Result<Vec<String>, RcdFault> {
+    let properties = match card.as_list() {
+        Some([Value::Text(kind), Value::List(properties)]) if kind == "vcard" => properties,
+        _ => return Err(RcdFault::Card),
+    };
+    let mut found = Vec::new();
+    for (i, property) in properties.iter().enumerate() {
+        let Some([_, _, Value::Text(kind), values @ ..]) = property.as_list() else {
+            return Err(RcdFault::Card);
+        };
+        for (j, value) in values.iter().enumerate() {
+            match value.as_text() {
+                Some(t) if kind == "uri" && t.starts_with("https://") => {
+                    found.push(format!("/jcd/1/{i}/{}", j + 3));
+                }
+                Some(t) if kind == "uri" && t.starts_with("http://") => {
+                    return Err(RcdFault::Address);
+                }
+                _ => {}
+            }
+        }
+    }
     Ok(found)
 }
 

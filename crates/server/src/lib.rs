@@ -11,6 +11,7 @@ pub mod metrics;
 mod outside;
 pub mod provision;
 pub mod push;
+mod restore;
 pub mod secrets;
 pub mod serve;
 pub mod sounds;

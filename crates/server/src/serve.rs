@@ -13,7 +13,7 @@ use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{BrowserConfig, EventSource, MediaConfig, MediaWorkers, event_queue};
 use cp_edge::signalling::{CertificateFiles, ListenConfig};
 use cp_edge::{Clock, Signalling};
-use cp_engine::{Engine, EngineConfig, Restore};
+use cp_engine::{Engine, EngineConfig};
 use cp_sip::ua::Listen;
 use cp_store::{Health, Options, SqliteStore, Store};
 use cp_vocab::command::{Actor, Command, CommandEnvelope};
@@ -112,7 +112,7 @@ pub fn start(config: Config) -> Result<Running> {
     let sounds = Sounds::new(crate::sounds::prompts(&config)?, handle.clone());
 
     watch_store(&store, &handle);
-    let restore = restore(store.as_ref(), clock.now())?;
+    let restore = crate::restore::restore(store.as_ref(), clock.now())?;
     let client = client(&config, &runtime, own)?;
     let certificates = Certificates::new(client.clone(), runtime.handle().clone(), handle.clone());
     let driver = Driver::new(
@@ -387,40 +387,6 @@ fn watch_store(store: &Arc<dyn Store>, handle: &Handle) {
         tracing::warn!(writable, "the store changed its health");
         health.send(Message::Health { writable });
     }));
-}
-
-/// What the log knows that this process does not.
-fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
-    let snapshot = store.snapshot()?;
-    let mut restore = Restore {
-        snapshot: snapshot.clone(),
-        ..Restore::default()
-    };
-    for id in store.open_interactions()? {
-        let records = store.replay(id)?;
-        if let Some(tenant) = records.first().map(|r| r.tenant) {
-            restore.open.push((id, tenant, records));
-        }
-    }
-    for r in store.registrations(now)? {
-        restore
-            .bindings
-            .push((r.phone, r.contact.into_inner(), r.expires_at));
-    }
-    for tenant in &snapshot.tenants {
-        for (day, micros) in store.outbound_spent(tenant.id)? {
-            restore.spent.push((tenant.id, day, micros));
-        }
-        for a in store.agent_states(tenant.id)? {
-            // What an agent worked on died with the process: what was to come after it holds now.
-            restore.presence.push((
-                a.agent,
-                a.next_presence.unwrap_or(a.presence),
-                a.state == cp_vocab::model::RoutingState::NotResponding,
-            ));
-        }
-    }
-    Ok(restore)
 }
 
 fn start_http(

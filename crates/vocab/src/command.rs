@@ -298,6 +298,10 @@ pub enum Command {
         #[serde(default)]
         number: Option<String>,
     },
+    /// Forgets what is kept in memory of these numbers: their identities, and how often they forward.
+    IdentityForget {
+        numbers: Vec<crate::Pii<String>>,
+    },
     /// SIP sources that are banned; answered with a JSON text.
     Bans,
     /// Bans a SIP source for so long; 0 takes a ban back.

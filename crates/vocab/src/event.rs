@@ -348,7 +348,7 @@ events! {
         headers: u32,
     }
     /// One step of keeping an identity over forwarding (S1.2): verified, decided, kept, matched,
-    /// attached, not_attached, diverted, div_made, div_absent, signed, not_signed.
+    /// attached, not_attached, diverted, forwarded, div_made, div_absent, signed, not_signed.
     IdentityStepTaken = "identity.step" {
         leg: Option<LegId>,
         step: String,

@@ -475,7 +475,7 @@ fn rows(name: &'static str, n: u128) -> Rows {
     }
 }
 
-fn contact(r: &Rows) -> cp_store::Contact {
+pub(crate) fn contact(r: &Rows) -> cp_store::Contact {
     cp_store::Contact {
         id: r.by_prefix["ctc"].parse().unwrap(),
         tenant: r.tenant,

@@ -17,6 +17,9 @@ use cp_vocab::trust::{Trust, TrustLevel, TrustMethod};
 use cp_vocab::*;
 use std::sync::Arc;
 
+/// Reason headers of one response; the rest of the faults is in the log.
+const REASONS_MAX: usize = 4;
+
 /// What is known of a call's identity while the call lives.
 pub(crate) struct CallIdentity {
     pub(crate) principal: Principal,
@@ -29,6 +32,8 @@ pub(crate) struct CallIdentity {
     trust: Trust,
     /// Identity header values as they came.
     pub(crate) headers: Vec<Arc<str>>,
+    /// Which of them did not hold, and why.
+    failed: Vec<(usize, Fault)>,
     /// Caller and called number in canonical form.
     pub(crate) orig: Option<String>,
     pub(crate) dest: Option<Identifier>,
@@ -100,6 +105,7 @@ impl Engine {
             origid: None,
             diversions: Vec::new(),
             trust: Trust::unknown(wall, "not_checked"),
+            failed: Vec::new(),
             headers: invite
                 .headers(HeaderName::Identity)
                 .map(Arc::from)
@@ -146,6 +152,7 @@ impl Engine {
             date_s: date
                 .and_then(Timestamp::parse_sip_date)
                 .map(|t| (t.as_micros() / 1_000_000) as i64),
+            date_binds: true,
             fingerprints: None,
             trusted_transfer: trunk.identity.trusted,
         };
@@ -251,10 +258,15 @@ impl Engine {
             Ok(a) => self.identity.originals.get(&a.call).copied(),
             Err(_) => None,
         };
+        // The device may say by our key alone which call it was.
+        let number = match (&found.diverting, &outcome) {
+            (None, Ok(a)) => Some(Identifier::Number(a.called.to_string())),
+            (diverting, _) => diverting.clone(),
+        };
         for step in steps {
             found
                 .steps
-                .push(step_event(step, found.diverting.as_ref(), original));
+                .push(step_event(step, number.as_ref(), original));
         }
         if let Ok(attachment) = outcome {
             found.attached = Some(Attached {
@@ -310,6 +322,10 @@ impl CallIdentity {
     fn take(&mut self, report: Report, by: Option<String>, wall: Timestamp) {
         self.verdict = Some(report.verdict);
         self.fault = report.fault;
+        let outcomes = report.headers.iter().enumerate();
+        self.failed = outcomes
+            .filter_map(|(at, h)| Some((at, h.outcome.err()?)))
+            .collect();
         self.attestation = report.attestation;
         self.origid = report.origid;
         let mut reasons: Vec<String> = report
@@ -410,25 +426,35 @@ impl CallIdentity {
         events
     }
 
-    /// Reason headers for the peer that sent the call: one for the fault that counts.
+    /// Reason headers for the peer that sent the call: one for each header that did not hold
+    /// (RFC 9410 3), one in the old form, none while the call's identity holds by another.
     pub(crate) fn reasons(&self, form: IdentityReason) -> Vec<(String, String)> {
-        let form = match form {
+        let (form, most) = match form {
             IdentityReason::None => return Vec::new(),
-            IdentityReason::Stir => ReasonForm::Stir,
-            IdentityReason::Sip => ReasonForm::Legacy,
+            IdentityReason::Stir => (ReasonForm::Stir, REASONS_MAX),
+            IdentityReason::Sip => (ReasonForm::Legacy, 1),
         };
         let Some(fault) = self.fault else {
             return Vec::new();
         };
-        let ppi = self.headers.first().and_then(|h| {
-            let token = h.split(';').next()?.trim();
-            let (_, signature) = token.rsplit_once('.')?;
-            let proper = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-            (!signature.is_empty() && signature.bytes().all(proper))
-                .then(|| format!("..{signature}"))
+        // What we cannot read is ignored while something else is wrong (RFC 8224 6.2).
+        let mut told: Vec<(usize, Fault)> = self.failed.clone();
+        told.retain(|(_, f)| *f != Fault::UnsupportedPpt || fault == *f);
+        if form == ReasonForm::Legacy || told.is_empty() {
+            told = vec![(0, fault)];
+        }
+        let values = told.into_iter().take(most).filter_map(|(at, fault)| {
+            let ppi = self.headers.get(at).and_then(|h| compact(h));
+            reason(fault, ppi.as_deref(), form)
         });
-        reason(fault, ppi.as_deref(), form)
-            .map(|value| vec![("Reason".to_string(), value)])
-            .unwrap_or_default()
+        values.map(|v| ("Reason".to_string(), v)).collect()
     }
+}
+
+/// The compact form of a header's token, as it stands: the token itself may be unreadable.
+fn compact(header: &str) -> Option<String> {
+    let token = header.split(';').next()?.trim();
+    let (_, signature) = token.rsplit_once('.')?;
+    let proper = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (!signature.is_empty() && signature.bytes().all(proper)).then(|| format!("..{signature}"))
 }
