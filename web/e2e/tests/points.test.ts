@@ -122,7 +122,7 @@ test("a callback is asked for on the shop's page and placed with one press; what
   await item.getByRole("button", { name: "Cara is done" }).click();
   await item.waitFor({ state: "detached" });
 
-  await page.getByRole("group", { name: "Demo shop page takes now" }).getByRole("checkbox", { name: "Video" }).uncheck();
+  await page.getByRole("group", { name: "Demo shop page takes now" }).getByText("Video").click();
   const api = await server.as("Admin");
   const now = async () => ((await api.GET("/v1/points")).data as { items: { now: string[] }[] }).items.map((p) => p.now);
   await until("video to be taken no more", async () => (await now()).some((n) => !n.includes("video")));

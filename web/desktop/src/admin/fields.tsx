@@ -20,7 +20,7 @@ export interface FieldSpec {
   /** Only when the row is made. */
   onlyNew?: boolean;
   kind:
-    | { is: "text"; type?: string; mono?: boolean; nullable?: boolean; placeholder?: string }
+    | { is: "text"; type?: string; mono?: boolean; nullable?: boolean; placeholder?: string; lines?: number }
     | { is: "number"; min?: number; max?: number; unit?: string; nullable?: boolean }
     /** Milliseconds, asked for in seconds. */
     | { is: "seconds"; min?: number; max?: number; nullable?: boolean }
@@ -63,7 +63,7 @@ export function Field(props: Props) {
   const common = { label, error, ...(spec.hint ? { hint: spec.hint } : {}), ...(spec.required ? { isRequired: true } : {}) };
   switch (kind.is) {
     case "text":
-      return <TextField {...common} value={String(value ?? "")} onChange={(v) => onChange(v === "" && kind.nullable ? null : v)} {...(kind.type ? { type: kind.type } : {})} {...(kind.placeholder ? { placeholder: kind.placeholder } : {})} {...(kind.mono ? { mono: true } : {})} autoComplete="off" />;
+      return <TextField {...common} value={String(value ?? "")} onChange={(v) => onChange(v === "" && kind.nullable ? null : v)} {...(kind.type ? { type: kind.type } : {})} {...(kind.placeholder ? { placeholder: kind.placeholder } : {})} {...(kind.mono ? { mono: true } : {})} {...(kind.lines ? { lines: kind.lines } : {})} autoComplete="off" />;
     case "number":
       return <NumberField {...common} value={(value as number | null) ?? null} onChange={(v) => onChange(v ?? (kind.nullable ? null : 0))} {...(kind.min !== undefined ? { min: kind.min } : {})} {...(kind.max !== undefined ? { max: kind.max } : {})} {...(kind.unit ? { unit: kind.unit } : {})} />;
     case "seconds":

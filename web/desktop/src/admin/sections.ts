@@ -17,6 +17,7 @@ const RIGHTS: Record<string, [read: string, change: string]> = {
   hours: ["numbers:read", "numbers:write"],
   phones: ["phones:read", "phones:write"],
   trunks: ["trunks:read", "trunks:write"],
+  identity: ["identity:read", "identity:write"],
   rooms: ["conferences:read", "conferences:write"],
   codes: ["wrap-up-codes:read", "wrap-up-codes:write"],
   announced: ["precalls:read", "precalls:send"],

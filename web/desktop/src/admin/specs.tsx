@@ -129,6 +129,16 @@ export function specs(): Specs {
       collection: "wrap-up-codes", add: t("Add a code"), empty: t("The results agents choose from after a call."), title: name,
       columns: [column(t("Name"), name)], fields: [text("name", t("Name"), { required: true })], fresh: { name: "" },
     },
+    "identity/certificates": {
+      collection: "identity/certificates", add: t("Add a certificate"), empty: t("With a certificate for telephone numbers (RFC 8226), calls that leave are signed, and forwarded ones say who forwarded them."), title: name,
+      columns: [column(t("Name"), name), column(t("Fetched from"), (r) => <span dir="ltr">{String(r.url || t("this server"))}</span>)],
+      fields: [
+        text("name", t("Name"), { required: true }), text("url", t("Address"), { hint: t("Where verifiers fetch it. Empty: from this server.") }),
+        { name: "chain", label: t("Certificates (PEM)"), hint: t("The signing one first."), required: true, kind: { is: "text", mono: true, lines: 6 } },
+        { name: "key", label: t("Key (PKCS#8, PEM)"), hint: t("Left empty, it stays. It is never shown again."), kind: { is: "text", mono: true, lines: 4 } },
+      ],
+      fresh: { name: "", url: "", chain: "", key: "" },
+    },
   };
 }
 
