@@ -223,6 +223,11 @@ impl Engine {
             let answered = entry.answered || entry.inbound;
             if let Some(web) = entry.web.as_mut().filter(|w| w.device == Some(device)) {
                 web.device = None;
+                // Rings on where a push told of it: another tab may be opened.
+                let pushed = web.agent.is_some_and(|a| self.web.pushed.contains(&a));
+                if pushed && !answered {
+                    continue;
+                }
                 away.push((*id, if answered { RESUME } else { RETURN }));
             }
         }
