@@ -157,6 +157,7 @@ impl Double {
                 muted: false,
                 supervise: None,
             }],
+            card: None,
         };
         LiveDocument {
             at: Timestamp::from_secs(1_767_000_000),

@@ -1,6 +1,22 @@
 import type { Catalogue } from "../lib/i18n";
 
 const ar: Catalogue = {
+  "This call is over, or was answered elsewhere.": "انتهت هذه المكالمة أو أُجيب عليها في مكان آخر.",
+  "Signed by {by}": "موقّع من {by}",
+  "Signed": "موقّع",
+  "Says {by}": "بحسب {by}",
+  "Says the trunk": "بحسب خط الربط",
+  "Picture of the caller": "صورة المتصل",
+  "Given": "مُنح",
+  "If you answer": "إذا أجبت",
+  "More about this call": "المزيد عن هذه المكالمة",
+  "This browser rings from now on, also when no tab is open.": "سيرن هذا المتصفح من الآن حتى عندما لا تكون أي صفحة مفتوحة.",
+  "A call shows up as a notification with picture, name and reason. Touch it to answer here.": "تظهر المكالمة إشعارًا بالصورة والاسم والسبب. المسه للرد هنا.",
+  "This browser cannot do that. On iPhone and iPad put this page on the home screen first.": "لا يستطيع هذا المتصفح ذلك. على iPhone وiPad أضف هذه الصفحة إلى الشاشة الرئيسية أولًا.",
+  "Ring in this browser when no tab is open": "الرنين في هذا المتصفح عندما لا تكون أي صفحة مفتوحة",
+  "Try it": "جرّبه",
+  "Forget": "نسيان",
+  "Calls while no tab is open": "المكالمات عندما لا تكون أي صفحة مفتوحة",
   "First steps": "الخطوات الأولى",
   "Organisation": "المؤسسة",
   "People": "الأشخاص",
