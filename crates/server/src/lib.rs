@@ -12,6 +12,7 @@ mod outside;
 pub mod provision;
 pub mod push;
 mod restore;
+mod revocations;
 pub mod secrets;
 pub mod serve;
 pub mod sounds;
