@@ -179,6 +179,11 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "starttls",
         "tls, starttls, or none (to a server on this machine only)",
     ),
+    (
+        "mail.ca",
+        "",
+        "file with the certificate (PEM) that signed the mail server's; empty: those the system trusts",
+    ),
     ("mail.user", "", "name to sign in with; empty: none"),
     ("mail.password", "", "password to sign in with"),
     ("mail.from", "", "address our mail comes from"),
