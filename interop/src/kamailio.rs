@@ -25,13 +25,32 @@ impl Kamailio {
     }
 
     pub fn start_on(port: u16, peer: SocketAddr) -> Self {
+        Self::start_with(port, |addr| text(addr, CARRIER_ROUTES, peer))
+    }
+
+    /// A customer's exchange that sends every call back to `peer`, on to `number`, and says who
+    /// diverted it. Like most it drops the Identity headers; with `keeps_headers` it leaves unknown
+    /// ones as they are.
+    pub fn forwarding(port: u16, peer: SocketAddr, number: &str, keeps_headers: bool) -> Self {
+        let drop = if keeps_headers {
+            ""
+        } else {
+            "remove_hf(\"X-Crosspoint-Call\"); remove_hf(\"Session-ID\");"
+        };
+        let routes = FORWARDING_ROUTES
+            .replace("{{NUMBER}}", number)
+            .replace("{{DROP}}", drop);
+        Self::start_with(port, |addr| text(addr, &routes, peer))
+    }
+
+    fn start_with(port: u16, text: impl FnOnce(SocketAddr) -> String) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("kam")
             .tempdir()
             .expect("a temporary folder");
         let addr = SocketAddr::from((CARRIER, port));
         let config = folder.path().join("kamailio.cfg");
-        std::fs::write(&config, text(addr, peer)).expect("write its configuration");
+        std::fs::write(&config, text(addr)).expect("write its configuration");
         let mut command = Command::new(program());
         command
             .arg("-f")
@@ -85,9 +104,43 @@ fn modules() -> PathBuf {
         .expect("the modules of package kamailio under /usr/lib")
 }
 
-fn text(addr: SocketAddr, peer: SocketAddr) -> String {
+/// Relays between the phones registered here and `peer`.
+const CARRIER_ROUTES: &str = r#"  if (is_method("REGISTER")) { save("location"); exit; }
+  if (is_method("INVITE|SUBSCRIBE")) record_route();
+  if ($si == "{{PEER_IP}}" && $sp == {{PEER_PORT}}) {
+    if (lookup("location")) { t_relay(); exit; }
+    sl_send_reply("404", "Not Found");
+    exit;
+  }
+  if (lookup("location")) { t_relay(); exit; }
+  $rd = "{{PEER_IP}}";
+  $rp = {{PEER_PORT}};
+  $du = "sip:{{PEER}}";
+  t_relay();
+"#;
+
+/// Sends every call back to where it came from, to another number.
+const FORWARDING_ROUTES: &str = r#"  if (is_method("INVITE")) {
+    record_route();
+    append_hf("Diversion: <sip:$rU@$Ri>;reason=unconditional;counter=1\r\n");
+    remove_hf("Identity");
+    {{DROP}}
+    $rU = "{{NUMBER}}";
+    $rd = "{{PEER_IP}}";
+    $rp = {{PEER_PORT}};
+    $du = "sip:{{PEER}}";
+    t_relay();
+    exit;
+  }
+  sl_send_reply("404", "Not Here");
+"#;
+
+fn text(addr: SocketAddr, routes: &str, peer: SocketAddr) -> String {
     let modules = modules();
-    let (peer_ip, peer_port) = (peer.ip(), peer.port());
+    let routes = routes
+        .replace("{{PEER}}", &peer.to_string())
+        .replace("{{PEER_IP}}", &peer.ip().to_string())
+        .replace("{{PEER_PORT}}", &peer.port().to_string());
     format!(
         r#"#!KAMAILIO
 debug=1
@@ -123,19 +176,7 @@ request_route {{
     exit;
   }}
   if (is_method("OPTIONS") && $rU == $null) {{ sl_send_reply("200", "OK"); exit; }}
-  if (is_method("REGISTER")) {{ save("location"); exit; }}
-  if (is_method("INVITE|SUBSCRIBE")) record_route();
-  if ($si == "{peer_ip}" && $sp == {peer_port}) {{
-    if (lookup("location")) {{ t_relay(); exit; }}
-    sl_send_reply("404", "Not Found");
-    exit;
-  }}
-  if (lookup("location")) {{ t_relay(); exit; }}
-  $rd = "{peer_ip}";
-  $rp = {peer_port};
-  $du = "sip:{peer}";
-  t_relay();
-}}
+{routes}}}
 "#,
         modules = modules.display()
     )

@@ -444,11 +444,21 @@ impl Probe {
 
     /// Answers a request that came.
     pub fn answer(&mut self, request: &Received, status: &str) {
+        self.answer_with(request, status, &[]);
+    }
+
+    /// [`Probe::answer`] with further header lines, and a tag of ours where there is none.
+    pub fn answer_with(&mut self, request: &Received, status: &str, extra: &[String]) {
         let mut text = format!("SIP/2.0 {status}\r\n");
         for name in ["Via", "From", "To", "Call-ID", "CSeq", "Record-Route"] {
             for value in request.headers(name) {
-                text.push_str(&format!("{name}: {value}\r\n"));
+                let untagged = name == "To" && !value.contains(";tag=");
+                let tag = if untagged { ";tag=probe" } else { "" };
+                text.push_str(&format!("{name}: {value}{tag}\r\n"));
             }
+        }
+        for line in extra {
+            text.push_str(&format!("{line}\r\n"));
         }
         text.push_str("Content-Length: 0\r\n\r\n");
         if let Some(peer) = via_source(request) {

@@ -239,7 +239,9 @@ pub(crate) fn merge_patch(target: &mut Value, patch: Value) {
             // A union's branch is replaced whole when its tag changes: fields of the old branch
             // would be unknown in the new one.
             Value::Object(ref new) if changes_tag(map.get(&name), new) => {
-                map.insert(name, value);
+                let mut fresh = Value::Null;
+                merge_patch(&mut fresh, value);
+                map.insert(name, fresh);
             }
             value => merge_patch(map.entry(name).or_insert(Value::Null), value),
         }
@@ -274,6 +276,11 @@ mod tests {
             (
                 json!({"d":{"to":"queue","queue":"q"}}),
                 json!({"d":{"to":"echo"}}),
+                json!({"d":{"to":"echo"}}),
+            ),
+            (
+                json!({"d":{"to":"queue","queue":"q"}}),
+                json!({"d":{"to":"echo","queue":null}}),
                 json!({"d":{"to":"echo"}}),
             ),
         ];

@@ -456,6 +456,11 @@ async fn change_password(
 ) -> Reply {
     let (_, _, user, _) = shown(&state, &headers).await?;
     let login = user.login.expose().clone();
+    // Before anything is counted as a guess.
+    if password::is_weak(&input.new, &[&login, user.name.expose()]) {
+        let fault = FieldError::new("/new", "too_weak", password::WEAK);
+        return Err(Problem::invalid(vec![fault]));
+    }
     begin(&state, &login, None)?;
     let _turn = state.password_check_turn().await?;
     let (tenant, id, now) = (user.tenant, user.id, state.now());

@@ -12,7 +12,8 @@ use cp_vocab::web::{PeerAsk, PeerSaid};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
-use str0m::media::{Direction, MediaKind, Mid};
+use str0m::format::{Codec, FormatParams};
+use str0m::media::{Direction, Frequency, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcError};
@@ -29,6 +30,8 @@ struct Client {
     connected: bool,
     sent: u64,
     heard: u64,
+    /// When the library wants to be called.
+    due: Instant,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -38,11 +41,13 @@ impl Client {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.set_nonblocking(true)?;
         let local = socket.local_addr()?;
-        let mut rtc = Rtc::builder()
-            .clear_codecs()
-            .enable_opus(true, false)
-            .set_rtp_mode(true)
-            .build(Instant::now());
+        let mut config = Rtc::builder().clear_codecs().enable_opus(true, false);
+        // As browsers do: without events every voice would be decoded to listen for tones.
+        let (clock, format) = (Frequency::FORTY_EIGHT_KHZ, FormatParams::default());
+        config
+            .codec_config()
+            .add_config(110.into(), None, Codec::Tele, clock, None, format);
+        let mut rtc = config.set_rtp_mode(true).build(Instant::now());
         rtc.add_local_candidate(Candidate::host(local, Protocol::Udp)?);
         let mut api = rtc.sdp_api();
         let mid = api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
@@ -57,6 +62,7 @@ impl Client {
             connected: false,
             sent: 0,
             heard: 0,
+            due: Instant::now(),
         };
         Ok((client, offer.to_sdp_string()))
     }
@@ -76,6 +82,7 @@ impl Client {
             stream.write_rtp(RtpWrite::new(pt, sequence.into(), time, now, PAYLOAD));
             self.sent += 1;
         }
+        self.due = now;
     }
 
     fn run(&mut self) -> Result<(), RtcError> {
@@ -83,12 +90,25 @@ impl Client {
         while let Ok((length, from)) = self.socket.recv_from(&mut buffer) {
             if let Ok(r) = Receive::new(Protocol::Udp, from, self.local, &buffer[..length]) {
                 self.rtc.handle_input(Input::Receive(Instant::now(), r))?;
+                // One input at a time: the next would push out what this one brought.
+                self.drain()?;
             }
         }
-        self.rtc.handle_input(Input::Timeout(Instant::now()))?;
+        let now = Instant::now();
+        if now < self.due {
+            return Ok(());
+        }
+        self.rtc.handle_input(Input::Timeout(now))?;
+        self.drain()
+    }
+
+    fn drain(&mut self) -> Result<(), RtcError> {
         loop {
             match self.rtc.poll_output()? {
-                Output::Timeout(_) => return Ok(()),
+                Output::Timeout(at) => {
+                    self.due = at;
+                    return Ok(());
+                }
                 Output::Transmit(t) => {
                     let _ = self.socket.send_to(&t.contents, t.destination);
                 }

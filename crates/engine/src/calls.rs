@@ -5,7 +5,7 @@ use crate::core::{Engine, Entry};
 use crate::identity::Pending;
 use crate::io::{Note, Output};
 use crate::leg::LegEntry;
-use crate::status::{info_digit, rank, reason_of, retry_after};
+use crate::status::{info_digit, retry_after};
 use crate::web::{Awaits, WebLeg, is_webrtc};
 use bytes::Bytes;
 use cp_interaction::{Input as IxInput, Interaction, LegEvent};
@@ -161,10 +161,13 @@ impl Engine {
         };
         self.take_in(now, call, leg, id, worker, &arrival, offer)?;
         let call_id = invite.call_id().to_string();
+        let name = arrival.from_name.clone();
         let input = self.arrived(id, leg, worker, arrival, joins, call_id);
         self.work.push_back((id, input));
         if joins.is_none() {
-            for event in known.events(leg) {
+            // Decoded before anybody is rung: what rings first looks here.
+            let card = self.decode_card(id, leg, name.as_deref(), invite, &known);
+            for event in known.events(leg).into_iter().chain(card) {
                 self.work.push_back((id, IxInput::Noted(event)));
             }
             self.identity.known.insert(id, known);
@@ -280,6 +283,7 @@ impl Engine {
                 interaction: id,
                 endpoint: arrival.endpoint,
                 calls: smallvec![call],
+                withdrawn: None,
                 port: Some(port),
                 local,
                 answer,
@@ -347,8 +351,9 @@ impl Engine {
             return;
         };
         let losers: smallvec::SmallVec<[CallRef; 4]> =
-            entry.calls.iter().copied().filter(|c| *c != call).collect();
+            entry.all_calls().filter(|c| *c != call).collect();
         entry.calls = smallvec![call];
+        entry.withdrawn = None;
         let web = entry.web.is_some();
         if let Some(web) = &mut entry.web {
             web.awaits = Awaits::FarAnswer;
@@ -437,53 +442,6 @@ impl Engine {
                     ),
                 ));
             }
-        }
-    }
-
-    fn failed(
-        &mut self,
-        now: Timestamp,
-        call: CallRef,
-        status: u16,
-        reason: Option<String>,
-        contact: Option<&str>,
-    ) {
-        let Some(leg) = self.calls.remove(&call) else {
-            return;
-        };
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        let id = entry.interaction;
-        entry.calls.retain(|c| *c != call);
-        // Among several contacts, "busy" and "declined" say more than "not there".
-        let worse = entry.failed_with.is_none_or(|s| rank(status) > rank(s));
-        if worse {
-            entry.failed_with = Some(status);
-        }
-        let status = entry.failed_with.unwrap_or(status);
-        // A decline is meant for all contacts of the person (RFC 3261 16.7: 6xx ends the search).
-        let rest = if status >= 600 {
-            std::mem::take(&mut entry.calls)
-        } else {
-            smallvec![]
-        };
-        for c in rest {
-            self.calls.remove(&c);
-            self.ua.hang_up(now, c, None);
-        }
-        if self.legs.get(&leg).is_some_and(|l| l.calls.is_empty()) {
-            if self.signed_again(now, leg, status) || self.sent_on(now, leg, status, contact) {
-                return;
-            }
-            self.drop_entry(now, leg);
-            let detail = Some(match reason {
-                Some(r) => format!("{status} {r}"),
-                None => status.to_string(),
-            });
-            let reason = reason_of(status);
-            self.work
-                .push_back((id, IxInput::Leg(leg, LegEvent::Ended { reason, detail })));
         }
     }
 

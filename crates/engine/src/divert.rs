@@ -135,6 +135,8 @@ impl Engine {
                     if let Some(tenant) = tenant {
                         let digits = number.as_str();
                         self.identity.forwarding.observed(tenant, digits);
+                        let digits = Some(Pii(digits.to_string()));
+                        self.note_step(id, Some(leg), "forwarded", why.to_string(), digits, None);
                     }
                 }
                 dialled.to = resolved;
@@ -184,6 +186,7 @@ impl Engine {
             parked: &self.parked,
             outbound: &self.outbound,
             browsers: &self.web.holders,
+            pushed: &self.web.pushed,
             wall,
             emergency_live: false,
         };

@@ -59,6 +59,25 @@ pub struct Restore {
     pub presence: Vec<(AgentId, Presence, bool)>,
     /// Spent on outgoing calls by tenant and day (`20261120`), oldest first: this month's at least.
     pub spent: Vec<(TenantId, u32, u64)>,
+    /// Incentives given out, by brand.
+    pub incentives: Vec<(BrandId, u64)>,
+    /// Agents who are told by a push that they are called while no tab of theirs is open.
+    pub pushed: Vec<AgentId>,
+    /// How often numbers forward, those called last first.
+    pub forwarding: Vec<Forwarded>,
+}
+
+/// What the log knows of one number's forwarding.
+#[derive(Clone, Debug)]
+pub struct Forwarded {
+    pub tenant: TenantId,
+    /// Canonical, without a plus.
+    pub number: String,
+    /// Of each call of the last hundred, newest first, whether it was forwarded.
+    pub calls: Vec<bool>,
+    pub kept: u64,
+    pub hits: u64,
+    pub misses: u64,
 }
 
 /// Everything the engine wants done.

@@ -34,6 +34,8 @@ pub(crate) struct LegEntry {
     pub endpoint: Endpoint,
     /// The dialogs that may become this leg: one for each contact rung, one after the answer.
     pub calls: SmallVec<[CallRef; 1]>,
+    /// Those taken back to ring anew; an answer that was on its way counts. `None`: rung once.
+    pub withdrawn: Option<SmallVec<[CallRef; 1]>>,
     pub port: Option<PortPair>,
     pub local: LocalMedia,
     /// Our answer to the caller's offer, ready to be sent.
@@ -59,6 +61,12 @@ impl LegEntry {
     pub(crate) fn worker(&self) -> Option<u16> {
         let web = self.web.as_ref().map(|w| w.worker);
         web.or(self.port.map(|p| p.worker))
+    }
+
+    /// Its dialogs, those taken back too.
+    pub(crate) fn all_calls(&self) -> impl Iterator<Item = CallRef> + '_ {
+        let withdrawn = self.withdrawn.iter().flatten();
+        self.calls.iter().chain(withdrawn).copied()
     }
 }
 
@@ -191,6 +199,7 @@ impl Engine {
             interaction: id,
             endpoint: dialled.to.endpoint,
             calls: smallvec![],
+            withdrawn: None,
             port: Some(port),
             local,
             answer: None,
@@ -278,27 +287,6 @@ impl Engine {
     pub(crate) fn trunk_has_room(&self, trunk: TrunkId) -> bool {
         let max = self.index.trunk(trunk).map_or(0, |t| t.channels_max);
         max == 0 || self.trunk_calls.get(&trunk).copied().unwrap_or(0) < max
-    }
-
-    /// The phone is asked to answer by itself: rung anew with the headers that say so.
-    fn ring_again(&mut self, now: Timestamp, leg: LegId) {
-        let Some(entry) = self
-            .legs
-            .get_mut(&leg)
-            .filter(|l| !l.answered && !l.inbound)
-        else {
-            return;
-        };
-        let id = entry.interaction;
-        if let Some(web) = entry.web.as_mut().filter(|w| !w.by_sip) {
-            web.auto_answer = true;
-            return self.signal_leg(leg, cp_vocab::web::Signal::AutoAnswer { leg });
-        }
-        for call in std::mem::take(&mut entry.calls) {
-            self.calls.remove(&call);
-            self.ua.hang_up(now, call, None);
-        }
-        self.place(now, id, leg, true);
     }
 
     pub(crate) fn ring(&mut self, now: Timestamp, leg: LegId, early_media: bool) {
@@ -438,7 +426,7 @@ impl Engine {
         let Some(entry) = self.legs.get(&leg) else {
             return;
         };
-        let calls = entry.calls.clone();
+        let calls: SmallVec<[CallRef; 4]> = entry.all_calls().collect();
         let reject = entry.inbound && !entry.answered;
         for call in calls {
             if reject {
@@ -462,10 +450,10 @@ impl Engine {
         };
         self.recent.leg(leg, entry.interaction);
         self.charge(now, entry.interaction, leg);
-        for call in &entry.calls {
-            self.calls.remove(call);
+        for call in entry.all_calls() {
+            self.calls.remove(&call);
             if !self.writable && !entry.confirmed {
-                self.unconfirmed.insert(*call);
+                self.unconfirmed.insert(call);
             }
         }
         if let Endpoint::Trunk(t) = entry.endpoint

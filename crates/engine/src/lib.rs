@@ -3,7 +3,9 @@
 //! simulator drive the same code.
 
 mod arrival;
+mod attempt;
 mod calls;
+mod card;
 mod command;
 mod core;
 mod device;
@@ -36,7 +38,7 @@ mod workers;
 
 pub use core::{Engine, EngineConfig, Stats};
 pub use identity::IdentityConfig;
-pub use io::{Input, Note, Output, Restore};
+pub use io::{Forwarded, Input, Note, Output, Restore};
 pub use lookup::PARK_SLOTS;
 pub use recent::RECENT_MAX;
 pub use switch::FETCH_CODE;

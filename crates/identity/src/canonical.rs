@@ -4,6 +4,8 @@ mod regions;
 
 pub use regions::Region;
 
+use std::borrow::Cow;
+
 /// Longest international number (ITU-T E.164).
 pub const E164_DIGITS_MAX: usize = 15;
 /// Longest dialled string with feature codes (`*67` and the like) in front of a number.
@@ -35,17 +37,26 @@ pub fn canonical(input: &str, region: Option<&Region>) -> Option<Identifier> {
     if input.len() > INPUT_BYTES_MAX {
         return None;
     }
-    let text = input.trim_matches([' ', '\t', '\r', '\n']);
-    let text = match text.strip_prefix('<') {
-        Some(inner) => inner.strip_suffix('>')?,
-        None => text,
-    };
+    let text = addr_spec(input.trim_matches([' ', '\t', '\r', '\n']))?;
     match text.split_once(':') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tel") => tel(rest, region),
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sip") => sip("sip", rest, region),
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sips") => sip("sips", rest, region),
         Some(_) => None,
         None => number(text, region).map(Identifier::Number),
+    }
+}
+
+/// What stands between the angle brackets of `"Name" <sip:…>;tag=…`, or all of it without any.
+fn addr_spec(text: &str) -> Option<&str> {
+    // A bracket inside the quoted name is none.
+    let after_name = match text.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"')?.1,
+        None => text,
+    };
+    match after_name.split_once('<') {
+        Some((_, inner)) => inner.split_once('>').map(|(uri, _)| uri),
+        None => (after_name.len() == text.len()).then_some(text),
     }
 }
 
@@ -73,14 +84,18 @@ fn tel(rest: &str, region: Option<&Region>) -> Option<Identifier> {
         let (name, value) = p.split_once('=')?;
         name.eq_ignore_ascii_case("phone-context").then_some(value)
     });
-    // RFC 3966 5.1.5: a local number is completed by a context that is a prefix.
-    match context {
-        Some(prefix) if prefix.starts_with('+') && !digits.starts_with('+') => {
-            number(&format!("{prefix}{digits}"), region)
+    // RFC 3966 5.1.5: a local number is completed by a context that is a prefix, or read where that
+    // is a country; an emergency number stays as it is dialled (RFC 8224 8.3).
+    let found = match context.filter(|_| !digits.starts_with('+')) {
+        Some(prefix) if prefix.starts_with('+') => {
+            let country = prefix.strip_prefix('+').and_then(Region::of_country_code);
+            service(digits, country.or(region))
+                .or_else(|| number(&format!("{prefix}{digits}"), None))
+                .or_else(|| number(digits, Some(country?)))
         }
         _ => number(digits, region),
-    }
-    .map(Identifier::Number)
+    };
+    found.map(Identifier::Number)
 }
 
 fn sip(scheme: &str, rest: &str, region: Option<&Region>) -> Option<Identifier> {
@@ -162,21 +177,37 @@ fn unescape(text: &str) -> Option<String> {
     Some(out)
 }
 
-fn number(text: &str, region: Option<&Region>) -> Option<String> {
-    let mut kept = String::with_capacity(text.len());
+/// Digits, `#` and `*` of what was written, and whether a `+` led them. Visual separators go
+/// (RFC 3966 5.1.1, RFC 8224 8.3); letters, other scripts' digits and a `+` inside make it none.
+fn digits(text: &str) -> Option<(String, bool)> {
     let plus = text.trim_start_matches([' ', '(']).starts_with('+');
+    // `+44 (0)20 …`: the trunk zero in brackets is for who dials inside the country.
+    let text = match text.find("(0)") {
+        Some(at) if plus && at > 1 => Cow::Owned(text.replacen("(0)", "", 1)),
+        _ => Cow::Borrowed(text),
+    };
+    let mut kept = String::with_capacity(text.len());
     let mut pluses = 0;
     for c in text.chars() {
         match c {
             '0'..='9' | '#' | '*' => kept.push(c),
-            '-' | '.' | '(' | ')' | ' ' => {}
+            '-' | '.' | '(' | ')' | ' ' | '/' => {}
             '+' => pluses += 1,
             _ => return None,
         }
     }
-    if kept.is_empty() || kept.len() > DIALLED_MAX || pluses > usize::from(plus) {
-        return None;
-    }
+    let fits = !kept.is_empty() && kept.len() <= DIALLED_MAX && pluses <= usize::from(plus);
+    fits.then_some((kept, plus))
+}
+
+/// A number that stays as it is dialled, or `None`.
+fn service(text: &str, region: Option<&Region>) -> Option<String> {
+    let (kept, plus) = digits(text)?;
+    (!plus && regions::is_service(&kept, region)).then_some(kept)
+}
+
+fn number(text: &str, region: Option<&Region>) -> Option<String> {
+    let (kept, plus) = digits(text)?;
     if plus {
         return regions::is_e164(&kept).then_some(kept);
     }
@@ -192,6 +223,8 @@ fn number(text: &str, region: Option<&Region>) -> Option<String> {
     };
     international(&kept, region)
         .or_else(|| region.national(&kept))
+        .or_else(|| region.without_plus(&kept))
+        .or_else(|| region.bare(&kept))
         .or_else(|| (!kept.starts_with('0') && regions::is_e164(&kept)).then_some(kept))
 }
 

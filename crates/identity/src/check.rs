@@ -1,5 +1,6 @@
 //! Scores a file of test cases: the format is one JSON object with `certs` (name to PEM), `x5u`
 //! (address to names joined by `+`, leaf first), `iat` (the Date of compact tokens) and `cases`.
+//! A case that cannot be read is a line of its own and spoils no other.
 
 use crate::canonical::{Region, canonical};
 use crate::certificate::{Credential, Trust};
@@ -40,28 +41,73 @@ struct File {
     #[serde(default)]
     certs: BTreeMap<String, String>,
     #[serde(default)]
-    x5u: BTreeMap<String, String>,
+    x5u: BTreeMap<String, Names>,
     /// Names of trusted certificates; the one called `root` without this.
     roots: Option<Vec<String>>,
     iat: Option<i64>,
-    cases: Vec<Case>,
+    cases: Vec<serde_json::Value>,
+}
+
+/// Certificates of one address: names joined by `+`, a list of names, or PEM as it stands.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Names {
+    Joined(String),
+    List(Vec<String>),
+}
+
+impl Names {
+    /// The file at the address; `None` when a name is not known.
+    fn pem(&self, certs: &BTreeMap<String, String>) -> Option<String> {
+        let known = |name: &str| certs.get(name.trim()).map(String::as_str);
+        match self {
+            Self::Joined(text) if text.contains("-----BEGIN") => Some(text.clone()),
+            Self::Joined(text) => text.split('+').map(known).collect(),
+            Self::List(names) => names.iter().map(|n| known(n)).collect(),
+        }
+    }
+}
+
+/// One header value or several; a number as text or as digits.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Party {
+    Text(String),
+    Digits(u64),
+}
+
+impl Party {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Digits(digits) => digits.to_string(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
 struct Case {
     id: String,
-    #[serde(default)]
-    identity: Vec<String>,
-    request_uri_tn: Option<String>,
-    from_tn: Option<String>,
+    identity: Option<OneOrMany>,
+    request_uri_tn: Option<Party>,
+    from_tn: Option<Party>,
     now: Option<i64>,
-    /// Date header, where it differs from the file's `iat`.
+    /// Date header, where it differs from the file's `iat`; it must then be fresh as well.
     date: Option<i64>,
     /// Certificates of this case alone.
     #[serde(default)]
-    x5u: BTreeMap<String, String>,
+    x5u: BTreeMap<String, Names>,
     #[serde(default)]
     trusted_transfer: bool,
+    /// The offer, for `mky`; its `a=fingerprint` lines count. Without it `mky` is not compared.
+    sdp: Option<String>,
 }
 
 /// One case's result; [`run`] writes it as JSON.
@@ -92,7 +138,12 @@ pub fn check(json_text: &str, now: Timestamp) -> Result<Vec<Line>, CheckError> {
     let trust = trust(&file)?;
     let holders = holders(&file, &trust);
     let shared = Book::read(&file.x5u, &file, &trust);
-    let lines = file.cases.iter().map(|case| {
+    let lines = file.cases.iter().enumerate().map(|(at, value)| {
+        let case: Case = match serde_json::from_value(value.clone()) {
+            Ok(case) => case,
+            Err(_) => return unreadable(value, at),
+        };
+        let case = &case;
         let own = Book::read(&case.x5u, &file, &trust);
         let files = Files {
             own: &own,
@@ -114,31 +165,39 @@ fn trust(file: &File) -> Result<Trust, CheckError> {
     Trust::new(&pems.concat()).map_err(CheckError::Roots)
 }
 
+/// The line of a case that is not in the format.
+fn unreadable(case: &serde_json::Value, at: usize) -> Line {
+    let id = case["id"].as_str().map(str::to_string);
+    let fault = Fault::HeaderMalformed;
+    Line {
+        id: id.unwrap_or_else(|| format!("case {at}")),
+        verdict: fault.verdict(),
+        sip_code: fault.sip_code(),
+        reason: Some(fault.code()),
+    }
+}
+
 fn line(case: &Case, file: &File, files: &Files<'_>, trust: &Trust, now: Timestamp) -> Line {
-    let us = Region::find("US");
-    let number = |text: &Option<String>| {
-        text.as_deref()
-            .and_then(|t| canonical(t, us))
-            .map(|id| id.as_str().to_string())
-    };
-    // What is no canonical number is compared as it stands: it must then equal what was signed.
-    let orig = match case.from_tn.as_deref() {
-        None | Some("" | "anonymous") => None,
-        Some(as_written) => number(&case.from_tn).or(Some(as_written.to_string())),
-    };
-    let dest = number(&case.request_uri_tn)
-        .or_else(|| case.request_uri_tn.clone())
-        .unwrap_or_default();
+    let from = case.from_tn.as_ref().map(Party::text);
+    let to = case.request_uri_tn.as_ref().map(Party::text);
+    let orig = from.as_deref().filter(|f| !is_anonymous(f)).map(party);
+    let dest = to.as_deref().map(party).unwrap_or_default();
     let now = match case.now {
         Some(s) => Timestamp::from_secs(u64::try_from(s).unwrap_or(0)),
         None => now,
     };
-    let values: Vec<&str> = case.identity.iter().map(String::as_str).collect();
+    let values: Vec<&str> = match &case.identity {
+        None => Vec::new(),
+        Some(OneOrMany::One(value)) => vec![value],
+        Some(OneOrMany::Many(values)) => values.iter().map(String::as_str).collect(),
+    };
+    let prints = case.sdp.as_deref().map(fingerprints);
     let call = Call {
         orig: orig.as_deref(),
         dest: &dest,
         date_s: case.date.or(file.iat),
-        fingerprints: None,
+        date_binds: case.date.is_some(),
+        fingerprints: prints.as_deref(),
         trusted_transfer: case.trusted_transfer,
     };
     let report: Report = verify(&values, &call, files, trust, &Policy::default(), now);
@@ -150,17 +209,36 @@ fn line(case: &Case, file: &File, files: &Files<'_>, trust: &Trust, now: Timesta
     }
 }
 
+fn is_anonymous(from: &str) -> bool {
+    let from = from.trim().to_ascii_lowercase();
+    from.is_empty() || from == "anonymous" || from.contains("anonymous.invalid")
+}
+
+/// Canonical form; what has none is compared as it stands, and must then equal what was signed.
+fn party(text: &str) -> String {
+    match canonical(text, Region::find("US")) {
+        Some(id) => id.as_str().to_string(),
+        None => text.to_string(),
+    }
+}
+
+/// `a=fingerprint:sha-256 AB:CD` lines (RFC 8122 5), each pair once.
+fn fingerprints(sdp: &str) -> Vec<(&str, &str)> {
+    let mut found: Vec<_> = sdp
+        .lines()
+        .filter_map(|l| l.trim().strip_prefix("a=fingerprint:")?.split_once(' '))
+        .collect();
+    found.dedup();
+    found
+}
+
 /// Certificates by address, read once.
 struct Book(FxHashMap<String, Result<Credential, Fault>>);
 
 impl Book {
-    fn read(urls: &BTreeMap<String, String>, file: &File, trust: &Trust) -> Self {
-        let entry = |(url, names): (&String, &String)| {
-            let pems: Option<String> = names
-                .split('+')
-                .map(|n| file.certs.get(n.trim()).map(String::as_str))
-                .collect();
-            let read = match pems {
+    fn read(urls: &BTreeMap<String, Names>, file: &File, trust: &Trust) -> Self {
+        let entry = |(url, names): (&String, &Names)| {
+            let read = match names.pem(&file.certs) {
                 Some(pem) => Credential::read(pem.as_bytes(), trust),
                 None => Err(Fault::FetchFailed),
             };

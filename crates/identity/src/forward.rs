@@ -171,6 +171,8 @@ pub struct Attachment {
     pub attestation: Option<Attestation>,
     /// When the call first came in.
     pub arrived_at: Timestamp,
+    /// The number it was made to.
+    pub called: Box<str>,
     /// Original Identity header values, bytes unchanged, without those the call carries already.
     pub identity: Vec<Arc<str>>,
 }
@@ -426,6 +428,7 @@ impl Forwarding {
             by,
             attestation: record.attestation,
             arrived_at: record.arrived_at,
+            called: record.called.clone(),
             identity: record
                 .identity
                 .iter()
@@ -458,6 +461,18 @@ impl Forwarding {
 
     pub fn limits(&self) -> &ForwardLimits {
         &self.limits
+    }
+
+    /// What an earlier process knew of a number: its last calls, newest first, whether each was
+    /// forwarded, and what was kept, matched and not matched.
+    pub fn restore(
+        &mut self,
+        tenant: TenantId,
+        number: &str,
+        calls: &[bool],
+        counters: (u64, u64, u64),
+    ) {
+        self.rates.restore(tenant, number, calls, counters);
     }
 
     /// The rate and counters of a number, for its page.

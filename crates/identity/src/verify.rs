@@ -43,8 +43,10 @@ pub struct Call<'a> {
     pub orig: Option<&'a str>,
     /// Request-URI in canonical form.
     pub dest: &'a str,
-    /// The Date header, seconds since 1970; needed for the compact form only.
+    /// The Date header, seconds since 1970; the compact form needs it.
     pub date_s: Option<i64>,
+    /// Whether Date must be fresh itself (RFC 8224 6.2 step 4), or only stands in for `iat`.
+    pub date_binds: bool,
     /// `a=fingerprint` lines as (hash, hexadecimal digits in capitals without colons). `None` when
     /// the offer is not known here: then `mky` is not compared.
     pub fingerprints: Option<&'a [(&'a str, &'a str)]>,

@@ -40,6 +40,7 @@ fn call<'a>(orig: &'a str, dest: &'a str) -> Call<'a> {
         orig: Some(orig),
         dest,
         date_s: None,
+        date_binds: true,
         fingerprints: None,
         trusted_transfer: false,
     }

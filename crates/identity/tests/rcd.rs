@@ -35,9 +35,32 @@ fn what_is_taken() {
             None,
         ),
         (
-            "card with digest",
-            format!(r#"{{"rcd":{{"nam":"Q","jcd":{CARD}}},"rcdi":{{"/jcd":"{digest}"}}}}"#),
+            "card and its pictures with digests",
+            format!(
+                r#"{{"rcd":{{"nam":"Q","jcd":{CARD}}},"rcdi":{{"/jcd":"{digest}","/jcd/1/3/3":"sha256-a","/jcd/1/4/3":"sha256-b","/jcd/1/5/3":"sha256-c"}}}}"#
+            ),
             None,
+        ),
+        (
+            "card elsewhere, with what it names",
+            r#"{"rcd":{"nam":"Q","jcl":"https://e.example/c"},"rcdi":{"/jcl":"sha256-x","/jcl/1/3/3":"sha256-y"}}"#.into(),
+            None,
+        ),
+        (
+            "card whose pictures have no digests",
+            format!(r#"{{"rcd":{{"nam":"Q","jcd":{CARD}}},"rcdi":{{"/jcd":"{digest}"}}}}"#),
+            Some(RcdFault::Undigested),
+        ),
+        (
+            "card with a plain picture",
+            r#"{"rcd":{"nam":"Q","jcd":["vcard",[["photo",{},"uri","http://e.example/i"]]]}}"#
+                .into(),
+            Some(RcdFault::Address),
+        ),
+        (
+            "something else than a card",
+            r#"{"rcd":{"nam":"Q","jcd":[]}}"#.into(),
+            Some(RcdFault::Card),
         ),
         (
             "icon with digest",

@@ -59,7 +59,7 @@ fn lines_are_json_with_four_members() {
 
 #[test]
 fn not_the_format() {
-    for text in ["", "[]", "{}", r#"{"cases":[{}]}"#, "\u{0}"] {
+    for text in ["", "[]", "{}", "\u{0}"] {
         assert!(check::run(text, Timestamp::ZERO).is_err(), "{text:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! What an interaction may look up while it decides: the configuration snapshot, seen from one tenant.
 
 use cp_vocab::event::Endpoint;
+use cp_vocab::media::Sound;
 use cp_vocab::model::{Conference, Destination, DialTarget, Queue};
 use cp_vocab::*;
 
@@ -34,6 +35,8 @@ pub trait Directory {
         recording: RecordingId,
     ) -> String;
     fn record_by_default(&self, tenant: TenantId) -> bool;
+    /// What everybody on a recorded call is to hear, when these are the parties outside the house.
+    fn recording_notice(&self, tenant: TenantId, parties: &[&Address]) -> Option<Sound>;
     /// A free park slot of the tenant; `wanted` when given and free.
     fn park_slot(&self, tenant: TenantId, wanted: Option<&str>) -> Option<String>;
     /// Legs in a conference room at this moment.

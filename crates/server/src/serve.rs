@@ -5,15 +5,14 @@ use crate::config::{Config, WEBRTC_PORT, WebRtcPort};
 use crate::drive::{self, Driver, Handle, Message};
 use crate::identity::Certificates;
 use crate::metrics::Sources;
-use crate::push::{self, Push};
 use crate::sounds::Sounds;
-use crate::{customers, lent, provision, secrets, telemetry, traces};
+use crate::{customers, followers, provision, secrets, telemetry, traces};
 use anyhow::{Context, Result};
 use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{BrowserConfig, EventSource, MediaConfig, MediaWorkers, event_queue};
 use cp_edge::signalling::{CertificateFiles, ListenConfig};
 use cp_edge::{Clock, Signalling};
-use cp_engine::{Engine, EngineConfig, Restore};
+use cp_engine::{Engine, EngineConfig};
 use cp_sip::ua::Listen;
 use cp_store::{Health, Options, SqliteStore, Store};
 use cp_vocab::command::{Actor, Command, CommandEnvelope};
@@ -112,7 +111,7 @@ pub fn start(config: Config) -> Result<Running> {
     let sounds = Sounds::new(crate::sounds::prompts(&config)?, handle.clone());
 
     watch_store(&store, &handle);
-    let restore = restore(store.as_ref(), clock.now())?;
+    let restore = crate::restore::restore(store.as_ref(), clock.now())?;
     let client = client(&config, &runtime, own)?;
     let certificates = Certificates::new(client.clone(), runtime.handle().clone(), handle.clone());
     let driver = Driver::new(
@@ -132,19 +131,10 @@ pub fn start(config: Config) -> Result<Running> {
         .context("cannot start the engine thread")?;
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
-    let push = Arc::new(Push::open(
-        &config.data,
-        client.clone(),
-        store.clone(),
-        clock,
-    )?);
-    push::follow::start(push.clone(), &handle, runtime.handle())
-        .context("the log cannot be read for pushes")?;
-    let lent_ids = IdSource::from_seed(random_seed()?);
-    lent::start(store.clone(), &handle, lent_ids, runtime.handle())
-        .context("the log cannot be read for lent numbers")?;
+    let (push, pictures) =
+        followers::start(&config, &client, &store, &handle, runtime.handle(), clock)?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let backend = ServerBackend::new(sources.clone(), push, client);
+    let backend = ServerBackend::new(sources.clone(), push, client, pictures);
     let (http, state) = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
     let proofs = customers::start(&config, http, &store, &handle, runtime.handle(), clock)?;
     state.set_proofs(proofs);
@@ -387,40 +377,6 @@ fn watch_store(store: &Arc<dyn Store>, handle: &Handle) {
         tracing::warn!(writable, "the store changed its health");
         health.send(Message::Health { writable });
     }));
-}
-
-/// What the log knows that this process does not.
-fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
-    let snapshot = store.snapshot()?;
-    let mut restore = Restore {
-        snapshot: snapshot.clone(),
-        ..Restore::default()
-    };
-    for id in store.open_interactions()? {
-        let records = store.replay(id)?;
-        if let Some(tenant) = records.first().map(|r| r.tenant) {
-            restore.open.push((id, tenant, records));
-        }
-    }
-    for r in store.registrations(now)? {
-        restore
-            .bindings
-            .push((r.phone, r.contact.into_inner(), r.expires_at));
-    }
-    for tenant in &snapshot.tenants {
-        for (day, micros) in store.outbound_spent(tenant.id)? {
-            restore.spent.push((tenant.id, day, micros));
-        }
-        for a in store.agent_states(tenant.id)? {
-            // What an agent worked on died with the process: what was to come after it holds now.
-            restore.presence.push((
-                a.agent,
-                a.next_presence.unwrap_or(a.presence),
-                a.state == cp_vocab::model::RoutingState::NotResponding,
-            ));
-        }
-    }
-    Ok(restore)
 }
 
 fn start_http(

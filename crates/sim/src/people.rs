@@ -72,6 +72,11 @@ impl World {
             }
         }
     }
+    /// The phone is busy while it has a call.
+    pub fn one_line(&mut self, who: &str) {
+        let at = self.at(who);
+        self.phones[at].one_line = true;
+    }
     pub fn habit(&mut self, who: &str, answer: Answer) {
         let at = self.at(who);
         self.phones[at].answer = answer;

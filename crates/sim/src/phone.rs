@@ -36,6 +36,8 @@ pub struct Phone {
     /// Hang up this long after an answer.
     pub talk: Option<Duration>,
     pub calls: Vec<PhoneCall>,
+    /// It has one line: busy while a call is there, ringing or not.
+    pub one_line: bool,
     /// Off: nothing gets in or out (battery, cable).
     pub dead: bool,
     pub registrar: Option<(String, String)>,
@@ -77,6 +79,7 @@ impl Phone {
             answer: Answer::After(Duration::from_millis(800)),
             talk: None,
             calls: vec![],
+            one_line: false,
             dead: false,
             registrar: None,
             domain: "test".into(),
@@ -289,6 +292,7 @@ impl Phone {
     pub fn event(&mut self, now: Timestamp, event: UaEvent) -> Option<PhoneWant> {
         match event {
             UaEvent::Incoming { call, .. } => {
+                let busy = self.one_line && self.live_call().is_some();
                 self.calls.push(PhoneCall {
                     call,
                     incoming: true,
@@ -297,6 +301,11 @@ impl Phone {
                     over: None,
                 });
                 match self.answer {
+                    _ if busy => {
+                        let _ = self.ua.reject(now, call, 486, vec![]);
+                        self.end(call, "busy here");
+                        None
+                    }
                     Answer::Reject(status) => {
                         let _ = self.ua.reject(now, call, status, vec![]);
                         self.end(call, "rejected here");

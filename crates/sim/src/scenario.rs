@@ -155,6 +155,7 @@ impl Run {
             ["dies"] => w.dead(who, true),
             ["lives"] => w.dead(who, false),
             ["never", "answers"] => w.habit(who, Answer::Never),
+            ["has", "one", "line"] => w.one_line(who),
             ["is", "silent"] => w.habit(who, Answer::Silent),
             ["answers", "after", d] => w.habit(who, Answer::After(duration(d))),
             ["sends", "audio", "and", "answers", "after", d] => {

@@ -233,6 +233,10 @@ impl<'a> Story<'a> {
                 Some(right) => format!("recording {}, {}", self.leg(*left), self.leg(*right)),
                 None => format!("recording {}", self.leg(*left)),
             },
+            RecordingAnnounced { leg, spoken, .. } => {
+                let how = if *spoken { "told" } else { "beeped" };
+                format!("{} is {how} of the recording", self.leg(*leg))
+            }
             RecordingPaused { .. } => "recording paused".into(),
             RecordingResumed { .. } => "recording goes on".into(),
             RecordingEnded { error, .. } => match error {

@@ -48,8 +48,8 @@ pub use outbox::{OutboxId, OutboxItem, OutboxKind, OutboxResult};
 pub use page::{PAGE_ROWS_MAX, Page, PageRequest};
 pub use privacy::{Consent, IDENTIFIERS_MAX, PrivacyJob, PrivacyStore, Taken};
 pub use projection::{
-    AgentStateRow, Figures, InteractionFilter, InteractionRow, InteractionState, LegRow,
-    QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,
+    AgentStateRow, Figures, ForwardingRow, InteractionFilter, InteractionRow, InteractionState,
+    LegRow, QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,
 };
 pub use proof::{Credential, Precall, ProofRow, ProofStore, SigningKey, Ticket};
 pub use push::{PUSH_SUBSCRIPTIONS_MAX, PushRow, PushStore};

@@ -14,8 +14,8 @@ use crate::log::{CommitCallback, HealthCallback, Refused};
 use crate::outbox::{OutboxId, OutboxItem, OutboxResult};
 use crate::page::{Page, PageRequest};
 use crate::projection::{
-    AgentStateRow, Figures, InteractionFilter, InteractionRow, LegRow, QueueCounters, RecordingRow,
-    RegistrationRow, TrunkStateRow,
+    AgentStateRow, Figures, ForwardingRow, InteractionFilter, InteractionRow, LegRow,
+    QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,
 };
 use crate::push::PushStore;
 use cp_vocab::event::LogPosition;
@@ -127,6 +127,9 @@ pub trait Store:
 
     /// Spent on outgoing calls by day (`20261120`), oldest first: this month's at least.
     fn outbound_spent(&self, tenant: TenantId) -> Result<Vec<(u32, u64)>>;
+
+    /// How often numbers forward, of all tenants, those called last first.
+    fn forwarding(&self) -> Result<Vec<ForwardingRow>>;
 
     /// Drops all projections and builds them again from the log. Blocks the writer meanwhile.
     fn rebuild_projections(&self) -> Result<()>;

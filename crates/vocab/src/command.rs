@@ -285,6 +285,12 @@ pub enum Command {
         device: DeviceId,
         ask: Box<DeviceAsk>,
     },
+    /// Whether a browser of the agent is told by a push when no tab is open. Of the house itself.
+    #[serde(skip)]
+    Pushed {
+        agent: AgentId,
+        on: bool,
+    },
     /// Refuse new calls, let running ones end.
     Drain {
         on: bool,
@@ -297,6 +303,10 @@ pub enum Command {
     IdentityForwarding {
         #[serde(default)]
         number: Option<String>,
+    },
+    /// Forgets what is kept in memory of these numbers: their identities, and how often they forward.
+    IdentityForget {
+        numbers: Vec<crate::Pii<String>>,
     },
     /// SIP sources that are banned; answered with a JSON text.
     Bans,

@@ -5,6 +5,7 @@
 //! from an [`id::IdSource`] that the caller seeds.
 
 pub mod brand;
+pub mod card;
 pub mod command;
 pub mod dialling;
 pub mod end;
@@ -19,6 +20,7 @@ pub mod party;
 pub mod person;
 pub mod pii;
 pub mod proof;
+pub mod recording;
 pub mod refusal;
 pub mod safety;
 pub mod schedule;

@@ -87,6 +87,9 @@ pub struct LiveQueue {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct LiveInteraction {
     pub id: InteractionId,
+    /// `sequence` of the newest event of its trail that this is made of.
+    #[serde(default)]
+    pub seq: u64,
     pub direction: Direction,
     pub from: Pii<Address>,
     #[serde(default)]
@@ -112,6 +115,9 @@ pub struct LiveInteraction {
     pub slot: Option<String>,
     #[serde(default)]
     pub legs: Vec<LiveLeg>,
+    /// What is shown of the caller while it rings.
+    #[serde(default)]
+    pub card: Option<crate::card::RingCard>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

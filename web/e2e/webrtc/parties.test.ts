@@ -21,7 +21,7 @@ beforeAll(async () => {
     TestBrowser.start({ microphoneHz: SOFIA_HZ }),
   ]);
   server = made;
-  browsers = { Anna: anna, Sofia: sofia };
+  browsers = { Anna: anna, Ben: anna, Sofia: sofia };
 });
 afterEach(async () => {
   for (const thing of opened) await (thing instanceof Phone ? thing.stop() : thing.close());
@@ -31,7 +31,7 @@ afterEach(async () => {
   await api.POST("/v1/agents/{id}/wrap-up/finish", { params: { path: { id: anna.id } }, body: {} }).catch(() => {});
 });
 afterAll(async () => {
-  await Promise.all(Object.values(browsers ?? {}).map((b) => b.stop()));
+  await Promise.all([...new Set(Object.values(browsers ?? {}))].map((b) => b.stop()));
   await server?.stop();
 });
 
@@ -47,7 +47,7 @@ async function phone(made: Promise<Phone>): Promise<Phone> {
   opened.push(p);
   return p;
 }
-const desk = () => phone(Phone.ofPerson(server, server.person("Ben"), { autoAnswer: true, toneHz: BEN_HZ }));
+const desk = (codecs = "PCMU") => phone(Phone.ofPerson(server, server.person("Ben"), { autoAnswer: true, toneHz: BEN_HZ, codecs }));
 
 interface Call {
   caller: Phone;
@@ -83,8 +83,8 @@ async function post(path: string, id: string, body: object = {}): Promise<Record
 }
 
 /** Ben's desk phone is rung by Anna, and answers. */
-async function consult(call: Call): Promise<Phone> {
-  const ben = await desk();
+async function consult(call: Call, codecs?: string): Promise<Phone> {
+  const ben = await desk(codecs);
   await post("/v1/legs/{id}/consult", call.leg, { target: { kind: "extension", extension: "1002" } });
   await ben.expect("CALL_ESTABLISHED");
   await call.anna.hears(BEN_HZ);
@@ -153,6 +153,29 @@ test("three talk; then each voice has a line of its own in the browser, until on
   await call.anna.expectMedia("ended", call.leg);
 });
 
+test("a desk phone that plays stereo hears the customer from the left", async () => {
+  const call = await talking();
+  const ben = await consult(call, "opus/48000/2");
+  await post("/v1/legs/{id}/merge", call.leg);
+  const side = (hz: number) => {
+    const [left, right] = ben.ears(hz) ?? [0, 0];
+    return left - right;
+  };
+  await until("the customer at the left", () => side(CALLER_HZ) > 3);
+  await until("Anna nearer the middle", () => side(ANNA_HZ) < side(CALLER_HZ) - 2 && (ben.ears(ANNA_HZ)?.[0] ?? -120) > -50);
+  // Moved by hand, over the API: the customer to the right.
+  const api = (await server.as("Sofia")) as unknown as {
+    GET: (path: string, o: object) => Promise<{ data: { legs: { id: string; role: string; agent: string | null }[] } }>;
+  };
+  const { data } = await api.GET("/v1/interactions/{id}", { params: { path: { id: call.interaction } } });
+  const customer = data.legs.find((l) => l.role === "customer")?.id;
+  const atBen = data.legs.filter((l) => l.role !== "customer" && l.id !== call.leg).at(-1)?.id ?? "";
+  await post("/v1/legs/{id}/seats", atBen, { seats: [{ leg: customer, x: 0.9, y: 0.2 }] });
+  await until("the customer at the right", () => side(CALLER_HZ) < -3);
+  call.caller.hangUp();
+  ben.hangUp();
+});
+
 test("the customer is parked and picked up again, handed to a desk phone, and both sides are in the recording", async () => {
   const call = await talking();
   const { slot } = await post("/v1/legs/{id}/park", call.leg);
@@ -208,6 +231,30 @@ async function recorded(interaction: string): Promise<{ samples: Float32Array[];
   const samples = [0, 1].map((channel) => Float32Array.from({ length: frames }, (_, i) => file.readInt16LE(at + i * 4 + channel * 2) / 32_768));
   return { samples, rate };
 }
+
+test("three browsers see one another: who speaks is seen, and sees who spoke before", async () => {
+  const [anna, ben, sofia] = [await agent("Anna"), await agent("Ben"), await agent("Sofia")];
+  const calling = await anna.run((d) => d.call("1002", true));
+  const atBen = await ben.ring();
+  await ben.run((d, leg) => d.accept(leg, true), atBen);
+  await until("frames of Anna at Ben", async () => (await ben.frames(atBen)) > 10);
+  await post("/v1/interactions/{id}/parties", calling.interaction, { target: { kind: "extension", extension: "1003" } });
+  const atSofia = await sofia.ring();
+  await sofia.run((d, leg) => d.accept(leg, true), atSofia);
+  await until("frames at Sofia", async () => (await sofia.frames(atSofia)) > 20);
+  const before = [await anna.frames(calling.leg), await ben.frames(atBen)] as const;
+  await until("more frames at Anna", async () => (await anna.frames(calling.leg)) > before[0] + 20);
+  await until("more frames at Ben", async () => (await ben.frames(atBen)) > before[1] + 20);
+  // Sofia alone speaks: everybody sees her, and goes on seeing.
+  await post("/v1/legs/{id}/mute", calling.leg, { muted: true });
+  await post("/v1/legs/{id}/mute", atBen, { muted: true });
+  await misses(anna, ANNA_HZ);
+  const later = [await anna.frames(calling.leg), await ben.frames(atBen), await sofia.frames(atSofia)] as const;
+  await until("Sofia at Anna", async () => (await anna.frames(calling.leg)) > later[0] + 20);
+  await until("Sofia at Ben", async () => (await ben.frames(atBen)) > later[1] + 20);
+  await until("another at Sofia", async () => (await sofia.frames(atSofia)) > later[2] + 20);
+  for (const [device, leg] of [[ben, atBen], [sofia, atSofia], [anna, calling.leg]] as const) await device.run((d, leg) => d.ask({ media: "hangup", leg }), leg);
+});
 
 test("a browser that speaks PCMU alone talks to a desk phone", async () => {
   const anna = await agent("Anna");

@@ -28,12 +28,12 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
 pub(crate) fn routes() -> Router<ApiState> {
-    let desktop = || get(|h: HeaderMap| async move { desktop("index.html", &h) });
+    let index = || get(|h: HeaderMap| async move { desktop("index.html", &h) });
     Router::new()
-        .route("/", desktop())
+        .route("/", index())
         // Pages of the desktop have addresses of their own; the script reads them.
-        .route("/app", desktop())
-        .route("/app/{*path}", desktop())
+        .route("/app", index())
+        .route("/app/{*path}", index())
         .route(
             "/docs",
             get(|h: HeaderMap| async move { page("docs.html", &h) }),
@@ -50,6 +50,15 @@ pub(crate) fn routes() -> Router<ApiState> {
         .route(
             "/icon.svg",
             get(|h: HeaderMap| async move { page("icon.svg", &h) }),
+        )
+        // What shows calls while no tab is open, and what makes an app of the page.
+        .route(
+            "/sw.js",
+            get(|h: HeaderMap| async move { desktop("sw.js", &h) }),
+        )
+        .route(
+            "/manifest.webmanifest",
+            get(|h: HeaderMap| async move { desktop("manifest.webmanifest", &h) }),
         )
         .route("/assets/{*path}", get(asset))
         .route(
@@ -75,11 +84,49 @@ fn widget_routes() -> Router<ApiState> {
 }
 
 fn widget(path: &str, headers: &HeaderMap) -> Reply {
-    let found = Built::get(&format!("widget/{path}")).ok_or_else(|| {
+    built(&format!("widget/{path}"), path, headers).unwrap_or_else(|| {
         let detail = "the widget is not built: run scripts/web build, or make run";
-        Problem::new(Code::NotFound, detail)
-    })?;
-    answer(path, found, headers)
+        Err(Problem::new(Code::NotFound, detail))
+    })
+}
+
+/// Encodings that the build writes beside each text, best first: the word in HTTP, and the ending.
+const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+
+/// A built file in the best form that the client takes.
+fn built(file: &str, path: &str, headers: &HeaderMap) -> Option<Reply> {
+    let fit = ENCODINGS.iter().filter(|(word, _)| takes(headers, word));
+    let mut packed =
+        fit.filter_map(|(word, end)| Some((*word, Built::get(&format!("{file}{end}"))?)));
+    match packed.next() {
+        Some((word, found)) => Some(answer(path, found, headers).map(|mut response| {
+            let word = HeaderValue::from_static(word);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_ENCODING, word);
+            response
+        })),
+        None => Built::get(file).map(|found| answer(path, found, headers)),
+    }
+}
+
+/// Whether `Accept-Encoding` names it and does not rule it out (RFC 9110 12.5.3).
+fn takes(headers: &HeaderMap, encoding: &str) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter();
+    let mut items = values
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','));
+    items.any(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        let named = parts
+            .next()
+            .is_some_and(|n| n.eq_ignore_ascii_case(encoding));
+        let out = |p: &str| {
+            let weight = p.strip_prefix("q=").or(p.strip_prefix("Q="));
+            weight.is_some_and(|q| q.parse::<f32>().is_ok_and(|q| q <= 0.0))
+        };
+        named && !parts.any(out)
+    })
 }
 
 /// Loaded by pages of other sites, so it says that it may be.
@@ -144,8 +191,8 @@ async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Reply {
 
 /// A file of the desktop; its page is stood in for when it is not built.
 fn desktop(path: &str, headers: &HeaderMap) -> Reply {
-    match Built::get(&format!("desktop/{path}")) {
-        Some(file) => answer(path, file, headers),
+    match built(&format!("desktop/{path}"), path, headers) {
+        Some(reply) => reply,
         None if path == "index.html" => page(path, headers),
         None => Err(Problem::not_found("file")),
     }
@@ -163,7 +210,11 @@ fn answer(path: &str, found: EmbeddedFile, headers: &HeaderMap) -> Reply {
     );
     let tag = HeaderValue::from_str(&tag).expect("hex is header text");
     if none_match(headers, &tag) {
-        return Ok(not_modified(tag));
+        let mut response = not_modified(tag).into_response();
+        response
+            .headers_mut()
+            .insert(header::VARY, header::ACCEPT_ENCODING.into());
+        return Ok(response);
     }
     let mut response: Response = found.data.into_owned().into_response();
     let out = response.headers_mut();
@@ -174,6 +225,7 @@ fn answer(path: &str, found: EmbeddedFile, headers: &HeaderMap) -> Reply {
         ASK_AGAIN
     };
     out.insert(header::CACHE_CONTROL, keep);
+    out.insert(header::VARY, header::ACCEPT_ENCODING.into());
     out.insert(header::ETAG, tag);
     Ok(response)
 }
@@ -188,5 +240,29 @@ fn mime(path: &str) -> &'static str {
         Some("wav") => "audio/wav",
         Some("webmanifest") => "application/manifest+json",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodings_are_taken_as_the_client_says() {
+        for (said, br, gzip) in [
+            ("", false, false),
+            ("gzip, deflate, br, zstd", true, true),
+            ("GZIP", false, true),
+            ("br;q=0, gzip;q=0.5", false, true),
+            ("br ; q=1.0", true, false),
+            ("brotli, xgzip", false, false),
+            ("identity", false, false),
+        ] {
+            let headers =
+                HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(said))]);
+            assert_eq!(takes(&headers, "br"), br, "{said}");
+            assert_eq!(takes(&headers, "gzip"), gzip, "{said}");
+        }
+        assert!(!takes(&HeaderMap::new(), "br"));
     }
 }

@@ -13,10 +13,11 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use cp_identity::proof::jws::SigningKey;
 use cp_store::{Change, Edit, IDENTIFIERS_MAX, PrivacyJob, Store};
+use cp_vocab::command::Actor;
 use cp_vocab::id::TypedId;
 use cp_vocab::model::Tenant;
 use cp_vocab::person::{Identity, IdentityKind};
-use cp_vocab::{Code, PersonId, PrivacyJobId};
+use cp_vocab::{Code, Command, PersonId, Pii, PrivacyJobId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -114,7 +115,7 @@ async fn erase(
 ) -> Reply {
     let (now, id) = (state.now(), state.new_id());
     let tenant = caller.tenant;
-    let response = state
+    let (numbers, response) = state
         .edit(move |store| {
             let settings = cp_store::StoreExt::get::<Tenant>(store, tenant, tenant)?;
             if let Some(hold) = settings.row.safety.retention.legal_hold {
@@ -131,9 +132,16 @@ async fn erase(
                 now,
             );
             store.privacy_job_put(job.clone())?;
-            Ok((StatusCode::ACCEPTED, axum::Json(view(&job, None))).into_response())
+            let numbers: Vec<Pii<String>> = whom.identifiers.into_iter().map(Pii).collect();
+            let accepted = (StatusCode::ACCEPTED, axum::Json(view(&job, None)));
+            Ok((numbers, accepted.into_response()))
         })
         .await?;
+    // What is held in memory only is no part of the job: it goes by itself when its time is over.
+    let forget = Command::IdentityForget { numbers };
+    if state.command(tenant, Actor::System, forget).await.is_err() {
+        tracing::warn!("kept identities could not be forgotten; they expire");
+    }
     Ok(response)
 }
 

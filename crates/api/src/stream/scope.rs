@@ -24,6 +24,8 @@ pub(crate) struct Scope {
     all: bool,
     agent: Option<AgentId>,
     phone: Option<PhoneId>,
+    /// Sees what came by communication points.
+    contacts: bool,
     involved: HashMap<InteractionId, bool>,
 }
 
@@ -34,6 +36,7 @@ impl Scope {
             all: caller.has(Permission::EventsRead),
             agent: caller.agent,
             phone,
+            contacts: caller.has(Permission::ContactsRead),
             involved: HashMap::new(),
         }
     }
@@ -57,7 +60,14 @@ impl Scope {
                 Event::PresenceChanged { .. } | Event::NextPresenceSet { .. }
             )),
             StreamId::Phone(p) => send_if(self.phone == Some(p)),
-            StreamId::Trunk(_) | StreamId::Tenant(_) => Verdict::Skip,
+            StreamId::Tenant(_) => send_if(
+                self.contacts
+                    && matches!(
+                        record.event,
+                        Event::ContactCame { .. } | Event::ContactChanged { .. }
+                    ),
+            ),
+            StreamId::Trunk(_) => Verdict::Skip,
         }
     }
 
@@ -200,6 +210,26 @@ mod tests {
             s.judge(&record(TENANT, stream, 7, offer_to(11))),
             Verdict::Send
         );
+    }
+
+    #[test]
+    fn who_answers_contacts_is_told_of_them_and_of_nothing_else_of_the_tenant() {
+        let stream = StreamId::Tenant(TenantId::from_u128(TENANT));
+        let came = || Event::ContactCame {
+            contact: ContactId::from_u128(1),
+            point: PointId::from_u128(2),
+            what: "callback".into(),
+            mode: None,
+        };
+        let denied = Event::AccessDenied {
+            what: "x".into(),
+            detail: String::new(),
+        };
+        let mut s = scope(Role::Agent);
+        assert_eq!(s.judge(&record(TENANT, stream, 1, came())), Verdict::Send);
+        assert_eq!(s.judge(&record(TENANT, stream, 2, denied)), Verdict::Skip);
+        s.contacts = false;
+        assert_eq!(s.judge(&record(TENANT, stream, 3, came())), Verdict::Skip);
     }
 
     #[test]

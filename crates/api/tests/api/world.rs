@@ -134,6 +134,7 @@ impl Double {
         };
         let interaction = |a: &Agent| LiveInteraction {
             id: InteractionId::from_u128(a.id.as_u128()),
+            seq: 1,
             direction: Direction::Inbound,
             from: Pii(Address::Anonymous),
             from_name: None,
@@ -156,6 +157,7 @@ impl Double {
                 muted: false,
                 supervise: None,
             }],
+            card: None,
         };
         LiveDocument {
             at: Timestamp::from_secs(1_767_000_000),
@@ -474,7 +476,7 @@ fn rows(name: &'static str, n: u128) -> Rows {
     }
 }
 
-fn contact(r: &Rows) -> cp_store::Contact {
+pub(crate) fn contact(r: &Rows) -> cp_store::Contact {
     cp_store::Contact {
         id: r.by_prefix["ctc"].parse().unwrap(),
         tenant: r.tenant,

@@ -92,6 +92,19 @@ impl Engine {
         }
     }
 
+    /// A person is erased: what is kept in memory of their numbers goes as well.
+    pub(crate) fn identity_forget(
+        &mut self,
+        tenant: TenantId,
+        numbers: &[Pii<String>],
+    ) -> CommandReply {
+        for number in numbers {
+            let digits = number.expose().trim_start_matches('+');
+            self.identity.forwarding.erase(tenant, digits);
+        }
+        CommandReply::default()
+    }
+
     fn number_figures(&self, tenant: TenantId, number: &str, rate: &Rate) -> Value {
         let keep = self.keeps(tenant, number);
         json!({

@@ -3,11 +3,12 @@
 use super::{customer, marks};
 use crate::core::Engine;
 use cp_identity::canonical::Identifier;
+use cp_identity::card::{self, Rich};
 use cp_identity::fetch::Cache;
 use cp_identity::forward::{CallKey, Diverted, Matched, Step};
 use cp_identity::marks::{ReasonForm, reason};
 use cp_identity::passport::Attestation;
-use cp_identity::verify::{Call, Directory, Lookup, Report, verify};
+use cp_identity::verify::{Call, Directory, HEADERS_MAX, Lookup, Policy, Report, verify};
 use cp_identity::{Fault, Verdict};
 use cp_sip::header::HeaderName;
 use cp_sip::message::Message;
@@ -17,6 +18,9 @@ use cp_vocab::trust::{Trust, TrustLevel, TrustMethod};
 use cp_vocab::*;
 use std::sync::Arc;
 
+/// Reason headers of one response; the rest of the faults is in the log.
+const REASONS_MAX: usize = 4;
+
 /// What is known of a call's identity while the call lives.
 pub(crate) struct CallIdentity {
     pub(crate) principal: Principal,
@@ -25,10 +29,13 @@ pub(crate) struct CallIdentity {
     fault: Option<Fault>,
     attestation: Option<Attestation>,
     origid: Option<String>,
-    diversions: Vec<String>,
+    /// Where it was sent on, first to last.
+    pub(crate) diversions: Vec<String>,
     trust: Trust,
     /// Identity header values as they came.
     pub(crate) headers: Vec<Arc<str>>,
+    /// Which of them did not hold, and why.
+    failed: Vec<(usize, Fault)>,
     /// Caller and called number in canonical form.
     pub(crate) orig: Option<String>,
     pub(crate) dest: Option<Identifier>,
@@ -40,6 +47,10 @@ pub(crate) struct CallIdentity {
     pub(crate) attached: Option<Attached>,
     /// Under this key it went to a device that may send it back.
     pub(crate) device: Option<Device>,
+    /// Rich call data of its tokens, for the card that is shown while it rings.
+    pub(crate) rich: Vec<RichData>,
+    /// A token that another call has shown before.
+    pub(crate) replayed: bool,
     /// Steps taken before the interaction began.
     steps: Vec<Event>,
 }
@@ -100,6 +111,7 @@ impl Engine {
             origid: None,
             diversions: Vec::new(),
             trust: Trust::unknown(wall, "not_checked"),
+            failed: Vec::new(),
             headers: invite
                 .headers(HeaderName::Identity)
                 .map(Arc::from)
@@ -110,8 +122,11 @@ impl Engine {
             diverting,
             attached: None,
             device: None,
+            rich: Vec::new(),
+            replayed: false,
             steps: Vec::new(),
         };
+        found.rich = rich_of(&found.headers, &self.identity.config.policy);
         if let Some(trunk) = trunk.filter(|t| t.identity.verify) {
             self.verify(now, wall, invite, &trunk, &mut found);
             let emergency = crate::guard::is_emergency(invite.uri());
@@ -146,6 +161,7 @@ impl Engine {
             date_s: date
                 .and_then(Timestamp::parse_sip_date)
                 .map(|t| (t.as_micros() / 1_000_000) as i64),
+            date_binds: true,
             fingerprints: None,
             trusted_transfer: trunk.identity.trusted,
         };
@@ -172,6 +188,7 @@ impl Engine {
             .as_ref()
             .and_then(|(_, x5u)| signer_of(cache, x5u, now));
         let diverted = !report.diversions.is_empty() || found.diverting.is_some();
+        let holds: Vec<bool> = report.headers.iter().map(|h| h.outcome.is_ok()).collect();
         // A forwarded call shows the token of the call that was forwarded; that is no replay.
         let mut replayed = false;
         if report.verdict == Verdict::Valid && !diverted {
@@ -181,6 +198,14 @@ impl Engine {
             }
         }
         found.take(report, by, wall);
+        found.replayed = replayed;
+        if found.verdict == Some(Verdict::Valid) {
+            for data in &mut found.rich {
+                let fresh = !data.rich.third_party || is_fresh(data.rich.iat, wall, &policy);
+                data.holds = fresh && holds.get(data.header).copied().unwrap_or(false);
+                data.by = signer_of(cache, &data.rich.x5u, now);
+            }
+        }
         if replayed {
             found.was_replayed(trunk.identity.refuse_replayed);
         }
@@ -251,10 +276,15 @@ impl Engine {
             Ok(a) => self.identity.originals.get(&a.call).copied(),
             Err(_) => None,
         };
+        // The device may say by our key alone which call it was.
+        let number = match (&found.diverting, &outcome) {
+            (None, Ok(a)) => Some(Identifier::Number(a.called.to_string())),
+            (diverting, _) => diverting.clone(),
+        };
         for step in steps {
             found
                 .steps
-                .push(step_event(step, found.diverting.as_ref(), original));
+                .push(step_event(step, number.as_ref(), original));
         }
         if let Ok(attachment) = outcome {
             found.attached = Some(Attached {
@@ -263,6 +293,39 @@ impl Engine {
             });
         }
     }
+}
+
+/// Rich call data of one header.
+pub(crate) struct RichData {
+    pub(crate) rich: Rich,
+    /// Which header of the request.
+    header: usize,
+    /// Its token was verified, beside one that speaks for the number.
+    pub(crate) holds: bool,
+    /// The name its signer's certificate gives.
+    pub(crate) by: Option<String>,
+}
+
+/// What the tokens say; none of it holds before it is verified. Of a header that is there twice
+/// the first counts.
+fn rich_of(headers: &[Arc<str>], policy: &Policy) -> Vec<RichData> {
+    let first = |(i, value): &(usize, &Arc<str>)| !headers[..*i].contains(value);
+    let each = headers.iter().enumerate().take(HEADERS_MAX).filter(first);
+    each.filter_map(|(header, value)| {
+        Some(RichData {
+            rich: card::of_header(value, policy.leniency)?,
+            header,
+            holds: false,
+            by: None,
+        })
+    })
+    .collect()
+}
+
+/// What a third party signed is in no chain of which the age was looked at.
+fn is_fresh(iat: i64, wall: Timestamp, policy: &Policy) -> bool {
+    let now_s = (wall.as_micros() / 1_000_000) as i64;
+    now_s.saturating_sub(iat).saturating_abs() <= policy.freshness.as_secs() as i64
 }
 
 /// The name a certificate gives its owner.
@@ -310,6 +373,10 @@ impl CallIdentity {
     fn take(&mut self, report: Report, by: Option<String>, wall: Timestamp) {
         self.verdict = Some(report.verdict);
         self.fault = report.fault;
+        let outcomes = report.headers.iter().enumerate();
+        self.failed = outcomes
+            .filter_map(|(at, h)| Some((at, h.outcome.err()?)))
+            .collect();
         self.attestation = report.attestation;
         self.origid = report.origid;
         let mut reasons: Vec<String> = report
@@ -410,25 +477,35 @@ impl CallIdentity {
         events
     }
 
-    /// Reason headers for the peer that sent the call: one for the fault that counts.
+    /// Reason headers for the peer that sent the call: one for each header that did not hold
+    /// (RFC 9410 3), one in the old form, none while the call's identity holds by another.
     pub(crate) fn reasons(&self, form: IdentityReason) -> Vec<(String, String)> {
-        let form = match form {
+        let (form, most) = match form {
             IdentityReason::None => return Vec::new(),
-            IdentityReason::Stir => ReasonForm::Stir,
-            IdentityReason::Sip => ReasonForm::Legacy,
+            IdentityReason::Stir => (ReasonForm::Stir, REASONS_MAX),
+            IdentityReason::Sip => (ReasonForm::Legacy, 1),
         };
         let Some(fault) = self.fault else {
             return Vec::new();
         };
-        let ppi = self.headers.first().and_then(|h| {
-            let token = h.split(';').next()?.trim();
-            let (_, signature) = token.rsplit_once('.')?;
-            let proper = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-            (!signature.is_empty() && signature.bytes().all(proper))
-                .then(|| format!("..{signature}"))
+        // What we cannot read is ignored while something else is wrong (RFC 8224 6.2).
+        let mut told: Vec<(usize, Fault)> = self.failed.clone();
+        told.retain(|(_, f)| *f != Fault::UnsupportedPpt || fault == *f);
+        if form == ReasonForm::Legacy || told.is_empty() {
+            told = vec![(0, fault)];
+        }
+        let values = told.into_iter().take(most).filter_map(|(at, fault)| {
+            let ppi = self.headers.get(at).and_then(|h| compact(h));
+            reason(fault, ppi.as_deref(), form)
         });
-        reason(fault, ppi.as_deref(), form)
-            .map(|value| vec![("Reason".to_string(), value)])
-            .unwrap_or_default()
+        values.map(|v| ("Reason".to_string(), v)).collect()
     }
+}
+
+/// The compact form of a header's token, as it stands: the token itself may be unreadable.
+fn compact(header: &str) -> Option<String> {
+    let token = header.split(';').next()?.trim();
+    let (_, signature) = token.rsplit_once('.')?;
+    let proper = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (!signature.is_empty() && signature.bytes().all(proper)).then(|| format!("..{signature}"))
 }

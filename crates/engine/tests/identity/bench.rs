@@ -434,14 +434,33 @@ impl Bench {
     }
 
     pub(crate) fn figures(&mut self) -> serde_json::Value {
+        self.command(Command::IdentityForwarding { number: None });
+        self.replies.pop().unwrap().document.unwrap()
+    }
+
+    /// A person with these numbers is erased.
+    pub(crate) fn forget(&mut self, numbers: &[&str]) {
+        let numbers = numbers.iter().map(|n| Pii(n.to_string())).collect();
+        self.command(Command::IdentityForget { numbers });
+    }
+
+    fn command(&mut self, command: Command) {
         let id = self.ids.next(self.now);
         self.give(Input::Command(CommandEnvelope {
             id,
             tenant: self.tenant,
             actor: Actor::System,
-            command: Command::IdentityForwarding { number: None },
+            command,
         }));
-        self.replies.pop().unwrap().document.unwrap()
+    }
+
+    /// A start with what an earlier process knew of numbers.
+    pub(crate) fn restore(&mut self, forwarding: Vec<cp_engine::Forwarded>) {
+        self.give(Input::Restore(Box::new(Restore {
+            snapshot: Arc::new(self.snapshot.clone()),
+            forwarding,
+            ..Restore::default()
+        })));
     }
 
     /// What a verifier beyond us finds in an INVITE of ours.
@@ -465,6 +484,7 @@ impl Bench {
             orig: Some(caller.trim_start_matches('+')),
             dest: &dest,
             date_s: None,
+            date_binds: true,
             fingerprints: None,
             trusted_transfer: true,
         };

@@ -232,6 +232,74 @@ fn in_any_doubt_nothing_is_attached() {
     assert!(b.steps().contains(&"not_attached used_up".to_string()));
 }
 
+/// T1.11: how long a call may take until it comes back. Beyond the time that identities are kept it
+/// is an ordinary new call; so it is sooner when nobody waits for the first one any more, unless our
+/// key says which it was.
+#[test]
+fn a_call_comes_back_after_a_while() {
+    let table = [
+        (29, false, true),
+        (61, false, true),
+        (91, false, false),
+        (91, true, true),
+        (121, true, false),
+        (10_800, true, false),
+    ];
+    for (after_s, with_key, kept) in table {
+        let what = format!("after {after_s} s, key {with_key}");
+        let mut b = always();
+        let token = b.token(A, B, Attestation::A);
+        b.invite(CARRIER, A, B, "first", std::slice::from_ref(&token));
+        let (_, to_device) = b.invites_to(EXCHANGE).pop().unwrap();
+        let key = to_device.other("X-Crosspoint-Call").unwrap();
+        let key = with_key.then(|| format!("X-Crosspoint-Call: {key}"));
+        b.answer(EXCHANGE, 180, "");
+        b.pass(seconds(after_s));
+        b.sent.clear();
+        let (_, sent) = send_back(&mut b, "back", key.as_slice());
+        let headers = identities(&sent);
+        assert_eq!(headers.len(), if kept { 2 } else { 1 }, "{what}");
+        assert_eq!(headers.contains(&value(&token).to_string()), kept, "{what}");
+        // The div is fresh however old the original is (S1.2 rule 9).
+        let report = b.verified_beyond(&sent, A);
+        assert!(is_valid(&report), "{what}: {:?}", report.fault);
+        assert_eq!(report.diversions.is_empty(), !kept, "{what}");
+    }
+}
+
+/// What is known of numbers begins again where it ended; a person who is erased is forgotten.
+#[test]
+fn rates_come_back_and_are_erased() {
+    let mut b = Bench::new();
+    let known = |number: &str, calls: &str, hits| cp_engine::Forwarded {
+        tenant: b.tenant,
+        number: number.trim_start_matches('+').into(),
+        calls: calls.chars().map(|c| c == '1').collect(),
+        kept: 7,
+        hits,
+        misses: 2,
+    };
+    let rates = vec![known(B, "0100100000", 5), known(C, "0000000000", 0)];
+    b.restore(rates);
+    let page = b.figures();
+    let of = |page: &serde_json::Value, number: &str| {
+        let numbers = page["numbers"].as_array().unwrap();
+        numbers.iter().find(|n| n["number"] == number).cloned()
+    };
+    let of_b = of(&page, B).unwrap();
+    assert_eq!(
+        (&of_b["calls"], &of_b["forwarded"], &of_b["kept"]),
+        (&10.into(), &2.into(), &7.into())
+    );
+    assert_eq!(
+        page["numbers"][0]["number"], B,
+        "those called last come first"
+    );
+    b.forget(&[B]);
+    assert_eq!(of(&b.figures(), B), None);
+    assert!(of(&b.figures(), C).is_some());
+}
+
 #[test]
 fn our_key_makes_a_match_certain() {
     let mut b = always();

@@ -15,31 +15,65 @@ pub struct Region {
 }
 
 impl Region {
-    /// By ISO code in any case; `None` for countries without a row.
+    /// By ISO code in any case (`UK` is taken for `GB`); `None` for what is no country.
     pub fn find(iso: &str) -> Option<&'static Self> {
+        let iso = if iso.eq_ignore_ascii_case("UK") {
+            "GB"
+        } else {
+            iso
+        };
         REGIONS.iter().find(|r| r.iso.eq_ignore_ascii_case(iso))
+    }
+
+    /// The first country with the code.
+    pub(super) fn of_country_code(code: &str) -> Option<&'static Self> {
+        REGIONS.iter().find(|r| r.country_code == code)
     }
 
     pub(super) fn international(&self) -> &'static str {
         self.international_prefix
     }
 
-    /// Country code and national number of what is dialled within the country, or `None`.
+    /// Country code and national number of what is dialled within the country with its trunk
+    /// prefix, or `None`. Where there is none, all is dialled so.
     pub(super) fn national(&self, digits: &str) -> Option<String> {
-        let dialled = match digits.strip_prefix(self.trunk_prefix) {
-            // A second zero is a mistake, not a number.
-            Some(rest) => (self.trunk_prefix != "0" || !rest.starts_with('0')).then_some(rest),
-            None => None,
-        };
-        // Without its prefix a number is national only where the plan has one length, or it is a
-        // mobile of China: elsewhere it cannot be told from an international one.
-        let bare = self.national_digits.0 == self.national_digits.1
-            || (self.iso == "CN" && digits.len() == 11 && digits.starts_with('1'));
-        let rest = dialled.or(bare.then_some(digits))?;
+        if self.trunk_prefix.is_empty() {
+            // A number of variable length may as well be an international one.
+            return (!self.is_wide()).then(|| self.complete(digits)).flatten();
+        }
+        let rest = digits.strip_prefix(self.trunk_prefix)?;
+        // A second zero is a mistake, not a number.
+        if self.trunk_prefix == "0" && rest.starts_with('0') {
+            return None;
+        }
+        self.complete(rest)
+    }
+
+    /// The country's own number written internationally, but for the `+`.
+    pub(super) fn without_plus(&self, digits: &str) -> Option<String> {
+        self.complete(digits.strip_prefix(self.country_code)?)
+    }
+
+    /// A national number whose trunk prefix was left out. Where lengths vary much it cannot be told
+    /// from a foreign one, which then goes before.
+    pub(super) fn bare(&self, digits: &str) -> Option<String> {
+        if self.trunk_prefix == "0" && digits.starts_with('0') {
+            return None;
+        }
+        let foreign = self.is_wide() && is_e164(digits);
+        (!foreign).then(|| self.complete(digits)).flatten()
+    }
+
+    fn complete(&self, national: &str) -> Option<String> {
         let (least, most) = self.national_digits;
-        let fits = (usize::from(least)..=usize::from(most)).contains(&rest.len());
-        (fits && national_plan_holds(self.country_code, rest))
-            .then(|| format!("{}{rest}", self.country_code))
+        let fits = (usize::from(least)..=usize::from(most)).contains(&national.len());
+        (fits && national_plan_holds(self.country_code, national))
+            .then(|| format!("{}{national}", self.country_code))
+    }
+
+    /// Numbers of many lengths.
+    fn is_wide(&self) -> bool {
+        self.national_digits.1 - self.national_digits.0 > 3
     }
 }
 
@@ -59,8 +93,8 @@ const fn region(
     }
 }
 
-/// Countries whose national dialling is known. Another country as default region means that only
-/// international forms are taken.
+/// How each country dials. Of those that share a country code the first is the one whose lengths
+/// count for international numbers.
 const REGIONS: &[Region] = &[
     region("US", "1", "1", "011", (10, 10)),
     region("CA", "1", "1", "011", (10, 10)),
@@ -123,6 +157,190 @@ const REGIONS: &[Region] = &[
     region("CL", "56", "", "00", (9, 9)),
     region("CO", "57", "", "00", (8, 10)),
     region("PE", "51", "0", "00", (8, 9)),
+    region("AG", "1", "1", "011", (10, 10)),
+    region("AI", "1", "1", "011", (10, 10)),
+    region("AS", "1", "1", "011", (10, 10)),
+    region("BB", "1", "1", "011", (10, 10)),
+    region("BM", "1", "1", "011", (10, 10)),
+    region("BS", "1", "1", "011", (10, 10)),
+    region("DM", "1", "1", "011", (10, 10)),
+    region("GD", "1", "1", "011", (10, 10)),
+    region("GU", "1", "1", "011", (10, 10)),
+    region("KN", "1", "1", "011", (10, 10)),
+    region("KY", "1", "1", "011", (10, 10)),
+    region("LC", "1", "1", "011", (10, 10)),
+    region("MP", "1", "1", "011", (10, 10)),
+    region("MS", "1", "1", "011", (10, 10)),
+    region("SX", "1", "1", "011", (10, 10)),
+    region("TC", "1", "1", "011", (10, 10)),
+    region("TT", "1", "1", "011", (10, 10)),
+    region("VC", "1", "1", "011", (10, 10)),
+    region("VG", "1", "1", "011", (10, 10)),
+    region("VI", "1", "1", "011", (10, 10)),
+    region("RU", "7", "8", "810", (10, 10)),
+    region("KZ", "7", "8", "810", (10, 10)),
+    region("VA", "39", "", "00", (6, 12)),
+    region("GG", "44", "0", "00", (10, 10)),
+    region("IM", "44", "0", "00", (10, 10)),
+    region("JE", "44", "0", "00", (10, 10)),
+    region("SJ", "47", "", "00", (8, 8)),
+    region("CU", "53", "0", "119", (6, 10)),
+    region("VE", "58", "0", "00", (10, 10)),
+    region("CC", "61", "0", "0011", (9, 9)),
+    region("CX", "61", "0", "0011", (9, 9)),
+    region("AF", "93", "0", "00", (9, 9)),
+    region("LK", "94", "0", "00", (9, 9)),
+    region("MM", "95", "0", "00", (6, 10)),
+    region("IR", "98", "0", "00", (10, 10)),
+    region("SS", "211", "0", "00", (9, 9)),
+    region("MA", "212", "0", "00", (9, 9)),
+    region("EH", "212", "0", "00", (9, 9)),
+    region("DZ", "213", "0", "00", (8, 9)),
+    region("TN", "216", "", "00", (8, 8)),
+    region("LY", "218", "0", "00", (9, 9)),
+    region("GM", "220", "", "00", (7, 9)),
+    region("SN", "221", "", "00", (9, 9)),
+    region("MR", "222", "", "00", (8, 8)),
+    region("ML", "223", "", "00", (8, 8)),
+    region("GN", "224", "", "00", (8, 9)),
+    region("CI", "225", "", "00", (10, 10)),
+    region("BF", "226", "", "00", (8, 8)),
+    region("NE", "227", "", "00", (8, 8)),
+    region("TG", "228", "", "00", (8, 8)),
+    region("BJ", "229", "", "00", (10, 10)),
+    region("MU", "230", "", "020", (7, 8)),
+    region("LR", "231", "0", "00", (7, 9)),
+    region("SL", "232", "0", "00", (8, 8)),
+    region("GH", "233", "0", "00", (8, 9)),
+    region("TD", "235", "", "00", (8, 8)),
+    region("CF", "236", "", "00", (8, 8)),
+    region("CM", "237", "", "00", (8, 9)),
+    region("CV", "238", "", "0", (7, 7)),
+    region("ST", "239", "", "00", (7, 7)),
+    region("GQ", "240", "", "00", (9, 9)),
+    region("GA", "241", "", "00", (7, 8)),
+    region("CG", "242", "", "00", (9, 9)),
+    region("CD", "243", "0", "00", (7, 10)),
+    region("AO", "244", "", "00", (9, 9)),
+    region("GW", "245", "", "00", (7, 9)),
+    region("IO", "246", "", "00", (7, 7)),
+    region("AC", "247", "", "00", (5, 6)),
+    region("SC", "248", "", "00", (7, 7)),
+    region("SD", "249", "0", "00", (9, 9)),
+    region("RW", "250", "0", "00", (8, 9)),
+    region("ET", "251", "0", "00", (9, 9)),
+    region("SO", "252", "0", "00", (6, 9)),
+    region("DJ", "253", "", "00", (8, 8)),
+    region("TZ", "255", "0", "00", (9, 9)),
+    region("UG", "256", "0", "00", (9, 9)),
+    region("BI", "257", "", "00", (8, 8)),
+    region("MZ", "258", "", "00", (8, 9)),
+    region("ZM", "260", "0", "00", (9, 9)),
+    region("MG", "261", "0", "00", (9, 9)),
+    region("RE", "262", "0", "00", (9, 9)),
+    region("YT", "262", "0", "00", (9, 9)),
+    region("ZW", "263", "0", "00", (7, 10)),
+    region("NA", "264", "0", "00", (8, 9)),
+    region("MW", "265", "0", "00", (7, 9)),
+    region("LS", "266", "", "00", (8, 8)),
+    region("BW", "267", "", "00", (7, 8)),
+    region("SZ", "268", "", "00", (8, 9)),
+    region("KM", "269", "", "00", (7, 7)),
+    region("SH", "290", "", "00", (4, 5)),
+    region("TA", "290", "", "00", (4, 4)),
+    region("ER", "291", "0", "00", (7, 7)),
+    region("AW", "297", "", "00", (7, 7)),
+    region("FO", "298", "", "00", (6, 6)),
+    region("GL", "299", "", "00", (6, 6)),
+    region("GI", "350", "", "00", (8, 8)),
+    region("IS", "354", "", "00", (7, 7)),
+    region("AL", "355", "0", "00", (6, 9)),
+    region("MT", "356", "", "00", (8, 8)),
+    region("CY", "357", "", "00", (8, 8)),
+    region("AX", "358", "0", "00", (5, 12)),
+    region("MD", "373", "0", "00", (8, 8)),
+    region("AM", "374", "0", "00", (8, 8)),
+    region("BY", "375", "80", "810", (9, 9)),
+    region("AD", "376", "", "00", (6, 9)),
+    region("MC", "377", "0", "00", (8, 9)),
+    region("SM", "378", "", "00", (8, 10)),
+    region("RS", "381", "0", "00", (8, 9)),
+    region("ME", "382", "0", "00", (8, 9)),
+    region("XK", "383", "0", "00", (8, 8)),
+    region("HR", "385", "0", "00", (7, 9)),
+    region("SI", "386", "0", "00", (5, 8)),
+    region("BA", "387", "0", "00", (8, 9)),
+    region("MK", "389", "0", "00", (8, 8)),
+    region("LI", "423", "0", "00", (7, 9)),
+    region("FK", "500", "", "00", (5, 5)),
+    region("BZ", "501", "", "00", (7, 7)),
+    region("GT", "502", "", "00", (8, 8)),
+    region("SV", "503", "", "00", (8, 8)),
+    region("HN", "504", "", "00", (8, 8)),
+    region("NI", "505", "", "00", (8, 8)),
+    region("CR", "506", "", "00", (8, 8)),
+    region("PA", "507", "", "00", (7, 8)),
+    region("PM", "508", "0", "00", (6, 9)),
+    region("HT", "509", "", "00", (8, 8)),
+    region("GP", "590", "0", "00", (9, 9)),
+    region("BL", "590", "0", "00", (9, 9)),
+    region("MF", "590", "0", "00", (9, 9)),
+    region("BO", "591", "0", "00", (8, 9)),
+    region("GY", "592", "", "001", (7, 7)),
+    region("EC", "593", "0", "00", (8, 9)),
+    region("GF", "594", "0", "00", (9, 9)),
+    region("PY", "595", "0", "00", (6, 11)),
+    region("MQ", "596", "0", "00", (9, 9)),
+    region("SR", "597", "", "00", (6, 7)),
+    region("UY", "598", "0", "00", (8, 8)),
+    region("CW", "599", "", "00", (7, 8)),
+    region("BQ", "599", "", "00", (7, 7)),
+    region("TL", "670", "", "00", (7, 8)),
+    region("NF", "672", "", "00", (6, 6)),
+    region("BN", "673", "", "00", (7, 7)),
+    region("NR", "674", "", "00", (7, 7)),
+    region("PG", "675", "", "00", (7, 8)),
+    region("TO", "676", "", "00", (5, 7)),
+    region("SB", "677", "", "00", (5, 7)),
+    region("VU", "678", "", "00", (5, 7)),
+    region("FJ", "679", "", "00", (7, 7)),
+    region("PW", "680", "", "011", (7, 7)),
+    region("WF", "681", "", "00", (6, 9)),
+    region("CK", "682", "", "00", (5, 5)),
+    region("NU", "683", "", "00", (4, 7)),
+    region("WS", "685", "", "0", (5, 10)),
+    region("KI", "686", "0", "00", (5, 8)),
+    region("NC", "687", "", "00", (6, 6)),
+    region("TV", "688", "", "00", (5, 7)),
+    region("PF", "689", "", "00", (8, 8)),
+    region("TK", "690", "", "00", (4, 7)),
+    region("FM", "691", "", "00", (7, 7)),
+    region("MH", "692", "1", "011", (7, 7)),
+    region("KP", "850", "0", "00", (8, 10)),
+    region("MO", "853", "", "00", (7, 8)),
+    region("KH", "855", "0", "00", (8, 10)),
+    region("LA", "856", "0", "00", (8, 10)),
+    region("BD", "880", "0", "00", (6, 10)),
+    region("MV", "960", "", "00", (7, 7)),
+    region("LB", "961", "0", "00", (7, 8)),
+    region("JO", "962", "0", "00", (8, 9)),
+    region("SY", "963", "0", "00", (8, 9)),
+    region("IQ", "964", "0", "00", (8, 10)),
+    region("KW", "965", "", "00", (8, 8)),
+    region("YE", "967", "0", "00", (7, 9)),
+    region("OM", "968", "", "00", (7, 8)),
+    region("PS", "970", "0", "00", (8, 9)),
+    region("BH", "973", "", "00", (8, 8)),
+    region("QA", "974", "", "00", (7, 8)),
+    region("BT", "975", "", "00", (7, 8)),
+    region("MN", "976", "0", "001", (8, 10)),
+    region("NP", "977", "0", "00", (8, 10)),
+    region("TJ", "992", "", "810", (9, 9)),
+    region("TM", "993", "8", "810", (8, 8)),
+    region("AZ", "994", "0", "00", (9, 9)),
+    region("GE", "995", "0", "00", (9, 9)),
+    region("KG", "996", "0", "00", (9, 9)),
+    region("UZ", "998", "", "00", (9, 9)),
 ];
 
 /// Two- and three-digit codes in use; `1` and `7` stand alone.

@@ -91,6 +91,29 @@ impl Rates {
         }
     }
 
+    /// Calls newest first.
+    pub(super) fn restore(
+        &mut self,
+        tenant: TenantId,
+        number: &str,
+        calls: &[bool],
+        (kept, hits, misses): (u64, u64, u64),
+    ) {
+        let n = self.touch(tenant, number);
+        let calls = &calls[..calls.len().min(WINDOW_CALLS as usize)];
+        n.window = calls
+            .iter()
+            .rev()
+            .fold(0, |w, forwarded| (w << 1) | u128::from(*forwarded));
+        n.rate = Rate {
+            calls: calls.len() as u32,
+            forwarded: n.window.count_ones(),
+            kept,
+            hits,
+            misses,
+        };
+    }
+
     pub(super) fn get(&self, tenant: TenantId, number: &str) -> Option<Rate> {
         let key = (tenant, Box::from(number));
         self.numbers.get(&key).map(|n| n.rate)

@@ -186,6 +186,11 @@ fn fresh(check: &Check<'_>, chain: &[&Checked<'_>]) -> Result<(), Fault> {
         false => window_s,
     };
     let (outer, inner) = chain.split_last().ok_or(Fault::TokenMalformed)?;
-    let good = outer.age_s <= window_s && inner.iter().all(|t| t.age_s <= inner_s);
+    // RFC 8224 6.2 step 4: the request's own Date as well, where it has one.
+    let date_fresh = check
+        .call
+        .date_s
+        .is_none_or(|date_s| !check.call.date_binds || check.age_s(date_s) <= window_s);
+    let good = date_fresh && outer.age_s <= window_s && inner.iter().all(|t| t.age_s <= inner_s);
     good.then_some(()).ok_or(Fault::Stale)
 }

@@ -85,16 +85,24 @@ impl Check<'_> {
 
     fn read<'a>(&self, value: &'a str) -> Result<Vec<Passport<'a>>, Fault> {
         let header = IdentityHeader::parse(value)?;
-        if header.alg.is_some_and(|a| a != "ES256") {
+        // Parameter values are compared without case (RFC 3261 7.3.1), what was signed exactly.
+        if header.alg.is_some_and(|a| !a.eq_ignore_ascii_case("ES256")) {
             return Err(Fault::Algorithm);
         }
-        let declared = Ppt::parse(header.ppt)?;
+        let ppt = header.ppt.map(str::to_ascii_lowercase);
+        let declared = Ppt::parse(ppt.as_deref())?;
         let token = if header.is_compact() {
             Cow::Owned(self.rebuild(&header, declared)?)
         } else {
             Cow::Borrowed(header.token)
         };
-        let passports = unfold(token, self.policy)?;
+        // The parameter names a type we know, the token is of one that we do not; inside a div-o the
+        // parameter says nothing of it.
+        let says_otherwise = header.ppt.is_some() && declared != Ppt::DivO;
+        let passports = unfold(token, self.policy).map_err(|fault| match fault {
+            Fault::UnsupportedPpt if says_otherwise => Fault::ParameterMismatch,
+            other => other,
+        })?;
         let outer = passports.last().ok_or(Fault::TokenMalformed)?;
         // Simple comparison (RFC 8224 6.2): the address that was signed is the one that was sent.
         if outer.x5u != header.info || (header.ppt.is_some() && outer.ppt != declared) {
@@ -153,6 +161,7 @@ impl Check<'_> {
         }
         self.authority(p, credential)?;
         self.media_keys(p)?;
+        self.lifetime(p)?;
         // Elsewhere bad rich call data is merely not shown; here it is all there is.
         if p.ppt == Ppt::Rcd {
             rcd::read(&p.claims).map_err(|_| Fault::ClaimMalformed)?;
@@ -185,8 +194,25 @@ impl Check<'_> {
         same.then_some(()).ok_or(Fault::MediaKeyMismatch)
     }
 
+    /// `exp` and `nbf`, where a signer uses them (RFC 7519 4.1.4, 4.1.5).
+    fn lifetime(&self, p: &Passport<'_>) -> Result<(), Fault> {
+        let now_s = (self.now.as_micros() / 1_000_000) as i64;
+        let at = |claim: &str| match p.claims.get(claim) {
+            None => Ok(None),
+            Some(Value::Int(at)) => Ok(Some(*at)),
+            Some(_) => Err(Fault::ClaimMalformed),
+        };
+        let window_s = self.policy.freshness.as_secs() as i64;
+        let over = at("exp")?.is_some_and(|exp| exp <= now_s);
+        let early = at("nbf")?.is_some_and(|nbf| nbf > now_s.saturating_add(window_s));
+        if over || early {
+            return Err(Fault::Stale);
+        }
+        Ok(())
+    }
+
     /// Seconds between the token and now, on either side.
-    fn age_s(&self, iat: i64) -> i64 {
+    pub(super) fn age_s(&self, iat: i64) -> i64 {
         let now_s = (self.now.as_micros() / 1_000_000) as i64;
         now_s.saturating_sub(iat).saturating_abs()
     }

@@ -6,6 +6,7 @@ mod command;
 mod consult;
 mod leg;
 mod node;
+mod notice;
 mod park;
 mod plan;
 mod queue;
@@ -157,6 +158,8 @@ pub struct Interaction {
     pub(crate) parked_by: Option<(LegId, Endpoint, Option<AgentId>, Address)>,
     /// The recording was cut because its leg moved; it goes on as a new one.
     pub(crate) record_again: bool,
+    /// Legs that heard of the recording.
+    pub(crate) told: SmallVec<[LegId; 3]>,
     pub(crate) done: bool,
 }
 
@@ -185,6 +188,7 @@ impl Interaction {
             overflows: 0,
             parked_by: None,
             record_again: false,
+            told: SmallVec::new(),
             done: false,
         }
     }

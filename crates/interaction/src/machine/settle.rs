@@ -12,6 +12,7 @@ impl Interaction {
         self.finish_if_empty(ctx);
         self.settle_paths(ctx);
         self.settle_ambient(ctx);
+        self.settle_notice(ctx);
         self.settle_shared(ctx);
         if !self.done
             && self.state.ended.is_some()

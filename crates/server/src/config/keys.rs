@@ -250,4 +250,9 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "120",
         "how long an identity is kept for its call to come back, 10 to 10800 seconds",
     ),
+    (
+        "card.content_ms_max",
+        "800",
+        "how long after a call came in pictures and texts from elsewhere are still added to its ring card; 0: never",
+    ),
 ];

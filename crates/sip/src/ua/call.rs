@@ -118,6 +118,8 @@ pub(crate) struct UacInvite {
     pub(crate) late_offer: bool,
     pub(crate) cancel: Cancel,
     pub(crate) cancel_reason: Option<String>,
+    /// An answer that crosses the CANCEL counts.
+    pub(crate) answer_stands: bool,
     /// Session interval to ask for, raised by 422.
     pub(crate) session_expires_s: u32,
     /// The answer came in a reliable provisional response.

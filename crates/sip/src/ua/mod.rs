@@ -240,6 +240,22 @@ impl UserAgent {
         }
     }
 
+    /// Takes an outgoing call back that nobody answered yet. Unlike after [`Self::hang_up`], an answer
+    /// that crosses the CANCEL stands and is told ([`UaEvent::Answered`]); else [`UaEvent::Failed`]
+    /// follows. `false`: it is over at once, and nothing follows.
+    pub fn withdraw(&mut self, now: Timestamp, call: CallRef, reason: Option<String>) -> bool {
+        self.io.now = now;
+        let open = |c: &&mut Box<call::Call>| c.state == CallState::Early && c.outgoing;
+        let Some(entry) = self.calls.get_mut(call.handle()).filter(open) else {
+            return false;
+        };
+        if let Some(uac) = entry.uac.as_mut() {
+            uac.answer_stands = true;
+        }
+        self.cancel_call(call, reason);
+        self.calls.get(call.handle()).is_some()
+    }
+
     /// The Call-ID of a call, for the log.
     pub fn call_id(&self, call: CallRef) -> Option<&str> {
         self.calls.get(call.handle()).map(|c| &*c.call_id)

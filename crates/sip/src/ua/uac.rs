@@ -74,6 +74,7 @@ impl UserAgent {
                 late_offer,
                 cancel: Cancel::No,
                 cancel_reason: None,
+                answer_stands: false,
                 session_expires_s: self.config.session_expires_s,
                 answered_early: false,
             }));
@@ -303,7 +304,8 @@ impl UserAgent {
         entry.dialogs = smallvec![dialog];
         entry.stop_timer(CallTimer::Ring);
         entry.peer = Peer::of(response);
-        if entry.state == CallState::Cancelling {
+        let stands = uac.answer_stands && !entry.silent;
+        if entry.state == CallState::Cancelling && !stands {
             // The 200 crossed our CANCEL.
             entry.state = CallState::Confirmed;
             self.send_ack(call, cseq, auth, None);

@@ -4,6 +4,7 @@
 //! Only the kinds that change a row cost a statement; there is no read on the way.
 
 mod call;
+pub(crate) mod forwarding;
 pub(crate) mod outbound;
 mod people;
 mod queue;
@@ -11,6 +12,7 @@ pub(crate) mod read;
 mod rebuild;
 mod rows;
 
+pub use forwarding::ForwardingRow;
 pub(crate) use rebuild::rebuild;
 pub use rows::*;
 
@@ -76,6 +78,7 @@ fn project(conn: &Connection, watch: &Watch, record: &EventRecord) -> Result<()>
     match record.stream {
         StreamId::Interaction(interaction) => {
             call::apply(conn, record, interaction)?;
+            forwarding::apply(conn, record)?;
             queue::apply(conn, watch, record)
         }
         StreamId::Agent(_) | StreamId::Phone(_) | StreamId::Trunk(_) => people::apply(conn, record),

@@ -16,6 +16,7 @@ pub(crate) const TABLES: &[&str] = &[
     "trunk_state",
     "queue_interval",
     "outbound_spend",
+    "forwarding",
 ];
 
 /// Records read at a time.

@@ -138,6 +138,10 @@ impl Store for SqliteStore {
             .with(|c| projection::outbound::spent(c, tenant))
     }
 
+    fn forwarding(&self) -> Result<Vec<projection::ForwardingRow>> {
+        self.readers.with(projection::forwarding::all)
+    }
+
     fn rebuild_projections(&self) -> Result<()> {
         self.write(|tx| projection::rebuild(tx.conn, tx.watch()))
     }

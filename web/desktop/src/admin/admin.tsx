@@ -7,10 +7,12 @@ import { CollectionPage } from "./collection";
 import { FirstSteps } from "./first-steps";
 import { Announced } from "./announced";
 import { Audit } from "./audit";
+import { CallIdentityPage } from "./call-identity";
 import { sectionShown } from "./sections";
 import { TenantPage } from "./tenant";
+import { Tenants } from "./tenants";
 import { specs } from "./specs";
-import { Bot, Building2, Cable, CalendarClock, Fingerprint, Hash, Headphones, KeyRound, ListChecks, Phone, PhoneIncoming, Rocket, ScrollText, Shield, Tags, Users, UsersRound } from "../ui/icons";
+import { Bot, Building2, Cable, CalendarClock, Fingerprint, Globe, Hash, Headphones, KeyRound, Landmark, ListChecks, Phone, PhoneIncoming, Rocket, ScrollText, Shield, ShieldCheck, Tags, Users, UsersRound } from "../ui/icons";
 
 interface Section {
   path: string;
@@ -31,15 +33,18 @@ function sections(): Section[] {
     of("queues", t("Queues"), ListChecks, "queues"),
     of("skills", t("Skills"), Tags, "skills"),
     of("numbers", t("Numbers"), Hash, "numbers"),
+    of("points", t("Communication points"), Globe, "points"),
     of("hours", t("Business hours"), CalendarClock, "schedules"),
     of("phones", t("Phones"), Phone, "phones"),
     of("trunks", t("Trunks"), Cable, "trunks"),
+    { path: "identity", name: t("Call identity"), icon: ShieldCheck, page: <CallIdentityPage /> },
     of("rooms", t("Conference rooms"), UsersRound, "conferences"),
     of("codes", t("Wrap-up codes"), Tags, "wrap-up-codes"),
     { path: "announced", name: t("Announced calls"), icon: PhoneIncoming, page: <Announced partners={s["caller-partners"]} /> },
     of("keys", t("API keys"), KeyRound, "api-keys"),
     of("clients", t("OAuth clients"), Bot, "oauth-clients"),
     of("providers", t("Identity providers"), Fingerprint, "identity-providers"),
+    { path: "tenants", name: t("Tenants"), icon: Landmark, page: <Tenants /> },
     { path: "audit", name: t("Audit"), icon: ScrollText, page: <Audit /> },
   ].filter((x) => sectionShown(x.path));
 }

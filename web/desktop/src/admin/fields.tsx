@@ -7,6 +7,7 @@ import { Checkbox, NumberField, Select, Switch, TextField } from "../ui/field";
 import { Plus, Trash2 } from "../ui/icons";
 import { DestinationField } from "./destination";
 import { WeekField, ExceptionsField } from "./hours-fields";
+import { TrunkAuth } from "./trunk-auth";
 import { PermissionsField } from "./permissions";
 
 export type Value = Record<string, unknown>;
@@ -19,7 +20,7 @@ export interface FieldSpec {
   /** Only when the row is made. */
   onlyNew?: boolean;
   kind:
-    | { is: "text"; type?: string; mono?: boolean; nullable?: boolean; placeholder?: string }
+    | { is: "text"; type?: string; mono?: boolean; nullable?: boolean; placeholder?: string; lines?: number }
     | { is: "number"; min?: number; max?: number; unit?: string; nullable?: boolean }
     /** Milliseconds, asked for in seconds. */
     | { is: "seconds"; min?: number; max?: number; nullable?: boolean }
@@ -33,6 +34,10 @@ export interface FieldSpec {
     | { is: "speech" }
     | { is: "list"; placeholder?: string }
     | { is: "networks" }
+    /** How the far side of a trunk proves itself. */
+    | { is: "trunk-auth" }
+    /** Some of the tenant's numbers, as they are dialled. */
+    | { is: "numbers" }
     | { is: "week" }
     | { is: "exceptions" }
     /** Words `resource:action`. */
@@ -43,7 +48,7 @@ export interface FieldSpec {
     | { is: "moment" };
 }
 
-interface Props {
+export interface Props {
   spec: FieldSpec;
   value: unknown;
   onChange: (value: unknown) => void;
@@ -58,7 +63,7 @@ export function Field(props: Props) {
   const common = { label, error, ...(spec.hint ? { hint: spec.hint } : {}), ...(spec.required ? { isRequired: true } : {}) };
   switch (kind.is) {
     case "text":
-      return <TextField {...common} value={String(value ?? "")} onChange={(v) => onChange(v === "" && kind.nullable ? null : v)} {...(kind.type ? { type: kind.type } : {})} {...(kind.placeholder ? { placeholder: kind.placeholder } : {})} {...(kind.mono ? { mono: true } : {})} autoComplete="off" />;
+      return <TextField {...common} value={String(value ?? "")} onChange={(v) => onChange(v === "" && kind.nullable ? null : v)} {...(kind.type ? { type: kind.type } : {})} {...(kind.placeholder ? { placeholder: kind.placeholder } : {})} {...(kind.mono ? { mono: true } : {})} {...(kind.lines ? { lines: kind.lines } : {})} autoComplete="off" />;
     case "number":
       return <NumberField {...common} value={(value as number | null) ?? null} onChange={(v) => onChange(v ?? (kind.nullable ? null : 0))} {...(kind.min !== undefined ? { min: kind.min } : {})} {...(kind.max !== undefined ? { max: kind.max } : {})} {...(kind.unit ? { unit: kind.unit } : {})} />;
     case "seconds":
@@ -83,6 +88,10 @@ export function Field(props: Props) {
       return <TextField {...common} lines={3} value={((value as string[] | undefined) ?? []).join("\n")} onChange={(v) => onChange(v.split("\n").map((l) => l.trim()).filter((l, n, all) => l !== "" || (all.length === 1 && n === 0 && false)))} hint={spec.hint ?? t("One in each line.")} />;
     case "networks":
       return <Networks {...props} />;
+    case "trunk-auth":
+      return <TrunkAuth {...props} />;
+    case "numbers":
+      return <Numbers {...props} />;
     case "week":
       return <WeekField label={label} value={value as never} onChange={onChange} error={error} />;
     case "exceptions":
@@ -133,6 +142,12 @@ function Many(props: { label: string; hint?: string; choices: { id: string; name
   );
 }
 
+function Numbers(props: Props) {
+  const rows = useRows("numbers").data ?? [];
+  const choices = rows.filter((r) => r.public).map((r) => ({ id: r.number, name: r.name ? `${r.number} · ${r.name}` : r.number }));
+  return <Many label={props.spec.label} {...(props.spec.hint ? { hint: props.spec.hint } : {})} choices={choices} value={(props.value as string[] | undefined) ?? []} onChange={props.onChange} error={props.error} />;
+}
+
 interface SkillLevel {
   skill: string;
   level: number;
@@ -177,7 +192,7 @@ interface Network {
   prefix: number;
 }
 
-function Networks(props: Props) {
+export function Networks(props: Props) {
   const value = (props.value as Network[] | undefined) ?? [];
   const edit = (n: number, text: string) => {
     const [addr = "", prefix] = text.split("/");

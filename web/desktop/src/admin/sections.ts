@@ -13,15 +13,18 @@ const RIGHTS: Record<string, [read: string, change: string]> = {
   queues: ["queues:read", "queues:write"],
   skills: ["skills:read", "skills:write"],
   numbers: ["numbers:read", "numbers:write"],
+  points: ["points:read", "points:write"],
   hours: ["numbers:read", "numbers:write"],
   phones: ["phones:read", "phones:write"],
   trunks: ["trunks:read", "trunks:write"],
+  identity: ["identity:read", "identity:write"],
   rooms: ["conferences:read", "conferences:write"],
   codes: ["wrap-up-codes:read", "wrap-up-codes:write"],
   announced: ["precalls:read", "precalls:send"],
   keys: ["api-keys:read", "api-keys:write"],
   clients: ["oauth-clients:read", "oauth-clients:write"],
   providers: ["identity-providers:read", "identity-providers:write"],
+  tenants: ["tenants:read", "tenants:read"],
   audit: ["audit:read", "audit:read"],
 };
 

@@ -13,12 +13,27 @@ import { accessSpecs } from "./access-specs";
 import type { AnyRow, CollectionSpec } from "./collection";
 import { destinationWord, type Destination } from "./destination";
 import { HoursTrial } from "./hours-trial";
+import { PointActions } from "./point-actions";
+import { modeWord, type Mode } from "../contacts/mode";
 import { dayName, DAYS, type DayHours, type Exception } from "./hours-fields";
 import { column, Name, Names, text, yes } from "./spec-parts";
 
 function Leads(props: { to: unknown }) {
   const names = { queues: useNames("queues"), agents: useNames("agents"), conferences: useNames("conferences"), phones: useNames("phones"), schedules: useNames("schedules") };
   return <>{destinationWord(props.to as Destination, (collection, id) => names[collection](id))}</>;
+}
+
+const pointKinds = () => [
+  { id: "page", name: t("Web page") },
+  { id: "app", name: t("App") },
+  { id: "link", name: t("Link") },
+  { id: "qr", name: t("QR code") },
+  { id: "email", name: t("E-mail signature") },
+];
+const modes = () => (["audio", "video", "chat"] as const).map((id) => ({ id, name: modeWord(id) }));
+
+function Modes(props: { modes: Mode[] }) {
+  return <span className="flex flex-wrap gap-1">{props.modes.length ? props.modes.map((m) => <Badge key={m} tone="good">{modeWord(m)}</Badge>) : <Badge tone="warn">{t("Only messages and callbacks")}</Badge>}</span>;
 }
 
 type Specs = Record<Collection, CollectionSpec>;
@@ -64,6 +79,20 @@ export function specs(): Specs {
       fields: [text("number", t("Number"), { required: true, hint: t("As +15551234567, an extension, or a name.") }), text("name", t("Name")), { name: "destination", label: t("Leads to"), kind: { is: "destination" } }, { name: "public", label: t("Can be called from outside"), hint: t("By trunks; else only by your own phones."), kind: { is: "switch" } }],
       fresh: { number: "", name: "", destination: { to: "echo" }, public: false },
     },
+    points: {
+      collection: "points", add: t("Add a communication point"), empty: t("A place where customers come in: a button on your page, a link, a QR code, a line beneath your e-mails."), title: name,
+      columns: [column(t("Name"), name), column(t("Kind"), (r) => pointKinds().find((k) => k.id === r.kind)?.name ?? String(r.kind)), column(t("Leads to"), (r) => <Leads to={r.destination} />), column(t("Taken now"), (r) => <Modes modes={(r.now ?? r.modes) as Mode[]} />), column(t("State"), (r) => (r.disabled ? <Badge>{t("Off")}</Badge> : <Badge tone="good">{t("On")}</Badge>))],
+      fields: [
+        text("name", t("Name"), { required: true }), { name: "kind", label: t("Kind"), kind: { is: "choice", choices: pointKinds() } }, { name: "destination", label: t("Leads to"), kind: { is: "destination" } },
+        { name: "modes", label: t("Offered at all"), kind: { is: "many", choices: modes() } }, { name: "now", label: t("Taken now"), hint: t("Whoever answers may switch this at any moment, under Contacts."), kind: { is: "many", choices: modes() } },
+        { name: "origins", label: t("Pages that may use it"), hint: t("One origin in each line, as https://shop.example. This server's own always may."), kind: { is: "list" } }, { name: "fields", label: t("Fields of the page that come along"), hint: t("One name in each line, as product."), kind: { is: "list" } },
+        text("title", t("Title above the choice")), text("consent", t("What the customer agrees to first"), { hint: t("Empty: our own sentence.") }),
+        { name: "numbers", label: t("Numbers to be lent or assigned"), hint: t("Each has to lead where this point's calls should lead."), kind: { is: "numbers" } },
+        { name: "number_ttl_s", label: t("A number is lent for"), kind: { is: "number", min: 60, max: 86_400, unit: t("seconds") } }, { name: "disabled", label: t("Switched off"), kind: { is: "switch" } },
+      ],
+      fresh: { name: "", kind: "page", destination: { to: "echo" }, modes: ["audio", "video", "chat"], now: ["audio", "video", "chat"], origins: [], fields: ["product"], title: "", consent: "", numbers: [], number_ttl_s: 1_800, disabled: false },
+      actions: (r) => <PointActions id={r.id} name={name(r)} numbers={(r.numbers as string[] | undefined)?.length ?? 0} />,
+    },
     schedules: {
       collection: "schedules", add: t("Add business hours"), empty: t("When you are open. A number can lead elsewhere while you are closed."), title: name,
       columns: [column(t("Name"), name), column(t("Time zone"), (r) => String(r.time_zone)), column(t("Week"), (r) => <Week week={r.week as DayHours[]} />), column(t("Special days"), (r) => String((r.special_days as Exception[]).length)), column(t("Now"), (r) => <OpenNow id={r.id} />)],
@@ -84,7 +113,8 @@ export function specs(): Specs {
       fields: [
         text("name", t("Name"), { required: true }), text("host", t("Host"), { hint: t("host or host:port calls leave to; empty for inbound only.") }),
         { name: "transport", label: t("Transport"), kind: { is: "choice", choices: ["udp", "tcp", "tls"].map((id) => ({ id, name: id.toUpperCase() })) } }, { name: "channels_max", label: t("Calls at a time"), hint: t("0: no limit."), kind: { is: "number", min: 0 } },
-        text("user", t("User")), { name: "password", label: t("Password"), hint: t("Left empty, it stays."), kind: { is: "text", type: "password" } }, { name: "register", label: t("Register there"), kind: { is: "switch" } },
+        { name: "auth", label: t("How its calls prove that they are of this trunk"), kind: { is: "trunk-auth" } },
+        text("user", t("User"), { hint: t("What we sign in there with.") }), { name: "password", label: t("Password"), hint: t("Left empty, it stays."), kind: { is: "text", type: "password" } }, { name: "register", label: t("Register there"), kind: { is: "switch" } },
         { name: "health_interval_s", label: t("Ask for health every"), hint: t("0: never."), kind: { is: "number", min: 0, unit: t("seconds") } }, { name: "srtp", label: t("Encrypted audio (SRTP) outbound"), kind: { is: "switch" } }, { name: "dial_prefixes", label: t("Numbers that may leave here begin with"), hint: t("One in each line, as +49."), kind: { is: "list" } },
       ],
       fresh: { name: "", host: "", transport: "udp", channels_max: 0, user: "", password: "", register: false, health_interval_s: 30, srtp: false, dial_prefixes: [], auth: { by: "address", networks: [] } },
@@ -98,6 +128,16 @@ export function specs(): Specs {
     "wrap-up-codes": {
       collection: "wrap-up-codes", add: t("Add a code"), empty: t("The results agents choose from after a call."), title: name,
       columns: [column(t("Name"), name)], fields: [text("name", t("Name"), { required: true })], fresh: { name: "" },
+    },
+    "identity/certificates": {
+      collection: "identity/certificates", add: t("Add a certificate"), empty: t("With a certificate for telephone numbers (RFC 8226), calls that leave are signed, and forwarded ones say who forwarded them."), title: name,
+      columns: [column(t("Name"), name), column(t("Fetched from"), (r) => <span dir="ltr">{String(r.url || t("this server"))}</span>)],
+      fields: [
+        text("name", t("Name"), { required: true }), text("url", t("Address"), { hint: t("Where verifiers fetch it. Empty: from this server.") }),
+        { name: "chain", label: t("Certificates (PEM)"), hint: t("The signing one first."), required: true, kind: { is: "text", mono: true, lines: 6 } },
+        { name: "key", label: t("Key (PKCS#8, PEM)"), hint: t("Left empty, it stays. It is never shown again."), kind: { is: "text", mono: true, lines: 4 } },
+      ],
+      fresh: { name: "", url: "", chain: "", key: "" },
     },
   };
 }

@@ -8,15 +8,19 @@ import { useHotkeys } from "../lib/hotkeys";
 import { t } from "../lib/i18n";
 import { useNames } from "../lib/names";
 import { useSession } from "../lib/session";
-import { Button } from "../ui/button";
+import { Button, ToolButton } from "../ui/button";
 import { Badge, Card } from "../ui/parts";
-import { ArrowRightLeft, CirclePause, Grid3x3, Mic, MicOff, Pause, PhoneOff, Play, Radio, Undo2, UserRound, UsersRound } from "../ui/icons";
+import { ArrowRightLeft, CircleParking, CirclePause, Grid3x3, Mic, MicOff, MonitorSmartphone, Pause, PhoneOff, Play, Radio, Undo2, UserRound, UsersRound, Video, VideoOff } from "../ui/icons";
+import { useFromPage } from "../contacts/in-call";
 import { Trail } from "../history/trail";
 import { backToCaller, completeTransfer, digits, hangUp, joinAll, park, toggleHold, toggleMute, toggleRecording, type MyCall } from "./commands";
+import { CardTexts, Picture } from "./ring-card";
+import { MovePanel } from "./move";
 import { Seats } from "../seats/seats";
 import { TransferPanel } from "./transfer";
+import { toggleVideo, VideoArea, videoState } from "./video";
 
-type Panel = "transfer" | "keypad" | null;
+type Panel = "transfer" | "keypad" | "move" | null;
 
 export function Call(props: { call: MyCall }) {
   const { call } = props;
@@ -24,6 +28,8 @@ export function Call(props: { call: MyCall }) {
   const toggle = (which: Panel) => setPanel((now) => (now === which ? null : which));
   useEffect(() => setPanel(null), [call.interaction.id]);
   const muted = call.leg.muted;
+  const { contact } = useFromPage(call.interaction.id);
+  const video = videoState(contact);
   useHotkeys([
     { key: "H", run: () => void toggleHold(call) },
     { key: "M", run: () => void toggleMute(call) },
@@ -31,37 +37,35 @@ export function Call(props: { call: MyCall }) {
     { key: "K", run: () => toggle("keypad") },
     { key: "P", run: () => void toggleRecording(call) },
     { key: "E", run: () => void hangUp(call) },
+    { key: "O", run: () => toggle("move") },
+    { key: "V", when: contact?.kind === "call" && video !== "asked", run: () => contact && void toggleVideo(contact) },
   ]);
-  const record = { on: t("Pause recording"), paused: t("Resume recording"), off: t("Record") }[call.interaction.recording];
+  const { recording } = call.interaction;
+  const record = { on: t("Pause recording"), paused: t("Resume recording"), off: t("Record") }[recording];
   return (
     <div className="flex flex-col gap-4">
       <Header call={call} />
-      <Toolbar aria-label={t("Call")} className="flex flex-wrap gap-2">
-        <Button look={call.held ? "on" : "plain"} busy="hold" hotkey="H" aria-pressed={call.held} icon={call.held ? <Play size={15} aria-hidden /> : <Pause size={15} aria-hidden />} onPress={() => void toggleHold(call)}>
-          {call.held ? t("Resume") : t("Hold")}
-        </Button>
-        <Button look={muted ? "on" : "plain"} busy="mute" hotkey="M" aria-pressed={muted} icon={muted ? <MicOff size={15} aria-hidden /> : <Mic size={15} aria-hidden />} onPress={() => void toggleMute(call)}>
-          {muted ? t("Unmute") : t("Mute")}
-        </Button>
-        <Button look={panel === "transfer" ? "on" : "plain"} hotkey="T" aria-expanded={panel === "transfer"} icon={<ArrowRightLeft size={15} aria-hidden />} onPress={() => toggle("transfer")}>
-          {t("Transfer")}
-        </Button>
-        <Button look={panel === "keypad" ? "on" : "plain"} hotkey="K" aria-expanded={panel === "keypad"} icon={<Grid3x3 size={15} aria-hidden />} onPress={() => toggle("keypad")}>
-          {t("Keypad")}
-        </Button>
-        <Button look={call.interaction.recording === "paused" ? "on" : "plain"} busy="record" hotkey="P" icon={call.interaction.recording === "on" ? <CirclePause size={15} aria-hidden /> : <Radio size={15} aria-hidden />} onPress={() => void toggleRecording(call)}>
-          {record}
-        </Button>
-        <Button busy="park" onPress={() => void park(call)}>
-          {t("Park")}
-        </Button>
-        <Button look="danger" busy="end" hotkey="E" icon={<PhoneOff size={15} aria-hidden />} onPress={() => void hangUp(call)} className="ms-auto">
-          {t("Hang up")}
-        </Button>
+      <Toolbar aria-label={t("Call")} className="flex flex-wrap gap-1">
+        <ToolButton name={call.held ? t("Resume") : t("Hold")} on={call.held} busy="hold" hotkey="H" icon={call.held ? <Play size={18} aria-hidden /> : <Pause size={18} aria-hidden />} onPress={() => void toggleHold(call)} />
+        <ToolButton name={muted ? t("Unmute") : t("Mute")} on={muted} busy="mute" hotkey="M" icon={muted ? <MicOff size={18} aria-hidden /> : <Mic size={18} aria-hidden />} onPress={() => void toggleMute(call)} />
+        <ToolButton name={t("Transfer")} open={panel === "transfer"} hotkey="T" icon={<ArrowRightLeft size={18} aria-hidden />} onPress={() => toggle("transfer")} />
+        <ToolButton name={t("Keypad")} open={panel === "keypad"} hotkey="K" icon={<Grid3x3 size={18} aria-hidden />} onPress={() => toggle("keypad")} />
+        <ToolButton name={record} short={{ on: t("Pause"), paused: t("Record"), off: t("Record") }[recording]} on={recording === "paused"} busy="record" hotkey="P" icon={recording === "on" ? <CirclePause size={18} aria-hidden /> : <Radio size={18} aria-hidden />} onPress={() => void toggleRecording(call)} />
+        <ToolButton name={t("Park")} busy="park" icon={<CircleParking size={18} aria-hidden />} onPress={() => void park(call)} />
+        <ToolButton name={t("Move to my other device")} short={t("Move")} open={panel === "move"} hotkey="O" icon={<MonitorSmartphone size={18} aria-hidden />} onPress={() => toggle("move")} />
+        {contact?.kind === "call" ? (
+          <ToolButton
+            name={{ off: t("Ask for video"), asked: t("Asked for video"), on: t("End video") }[video]} short={video === "asked" ? t("Asked") : t("Video")} on={video !== "off"} isDisabled={video === "asked"} busy={`mode ${contact.id}`} hotkey="V"
+            icon={video === "on" ? <VideoOff size={18} aria-hidden /> : <Video size={18} aria-hidden />} onPress={() => void toggleVideo(contact)}
+          />
+        ) : null}
+        <ToolButton name={t("Hang up")} look="danger" busy="end" hotkey="E" icon={<PhoneOff size={18} aria-hidden />} onPress={() => void hangUp(call)} className="ms-auto" />
       </Toolbar>
+      <VideoArea call={call} contact={contact} />
       {call.consulted ? <Consulting call={call} /> : null}
       {panel === "transfer" ? <TransferPanel call={call} onDone={() => setPanel(null)} /> : null}
       {panel === "keypad" ? <Keypad call={call} /> : null}
+      {panel === "move" ? <MovePanel call={call} onDone={() => setPanel(null)} /> : null}
       <Seats leg={call.leg.id} />
       <Parties call={call} />
       <Card title={t("What happened")}>
@@ -80,17 +84,22 @@ function Header(props: { call: MyCall }) {
   const name = customer(interaction);
   return (
     <header className="flex flex-wrap items-center gap-x-4 gap-y-2" data-call={interaction.id}>
-      <span className="flex size-12 items-center justify-center rounded-full bg-accent-soft text-accent">
-        <UserRound size={22} aria-hidden />
-      </span>
+      {interaction.card?.picture ? (
+        <Picture card={interaction.card} large />
+      ) : (
+        <span className="flex size-12 items-center justify-center rounded-full bg-accent-soft text-accent">
+          <UserRound size={22} aria-hidden />
+        </span>
+      )}
       <div className="min-w-0 flex-1">
-        <h1 className="truncate text-xl leading-7 font-semibold">{name}</h1>
+        <h1 dir="auto" className="truncate text-xl leading-7 font-semibold">{name}</h1>
         <p className="truncate text-muted">
           {name !== plain ? `${plain} · ` : ""}
           {interaction.queue ? queueName(interaction.queue) : interaction.direction === "outbound" ? t("Outbound") : t("Direct call")}
           {interaction.direction === "inbound" ? ` · ${t("called {number}", { number: address(interaction.to) })}` : ""}
         </p>
       </div>
+      <CardTexts card={interaction.card} link />
       <div className="flex items-center gap-2">
         {interaction.recording === "on" ? (
           <Badge tone="bad">
@@ -120,7 +129,7 @@ function Consulting(props: { call: MyCall }) {
   return (
     <section aria-label={t("Consultation")} className="flex flex-wrap items-center gap-2 rounded-lg border border-accent bg-accent-soft p-3">
       <p className="me-auto font-medium">
-        {ready ? t("You speak with {name}", { name }) : t("Calling {name}", { name })} <span className="ms-1 font-normal text-muted">{t("The caller hears music.")}</span>
+        {ready ? t("You speak with {name}", { name }) : consulted.status === "ringing" ? t("{name} is ringing", { name }) : t("Calling {name}", { name })} <span className="ms-1 font-normal text-muted">{t("The caller hears music.")}</span>
       </p>
       <Button look="primary" isDisabled={!ready} busy="complete" hotkey="C" icon={<ArrowRightLeft size={15} aria-hidden />} onPress={() => void completeTransfer(props.call)}>
         {t("Complete transfer")}

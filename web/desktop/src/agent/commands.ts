@@ -3,7 +3,7 @@
 import { act } from "../lib/action";
 import { api } from "../lib/api";
 import { t } from "../lib/i18n";
-import { live, reloadSoon } from "../lib/live";
+import { live } from "../lib/live";
 import type { LiveAgent, LiveInteraction, LiveLeg, LiveOffer, Presence } from "../lib/live-types";
 import { stopRinging } from "../lib/ring";
 import { session } from "../lib/session";
@@ -98,12 +98,7 @@ export const completeTransfer = (call: MyCall): Promise<boolean> => act("complet
 export const joinAll = (call: MyCall): Promise<boolean> => act("merge", () => api.POST("/v1/legs/{id}/merge", at(call.leg.id)));
 export const backToCaller = (call: MyCall): Promise<boolean> => act("cancel-consult", () => api.POST("/v1/legs/{id}/cancel-consult", at(call.leg.id)));
 
-export async function setPresence(agent: string, presence: Presence): Promise<boolean> {
-  const done = await act(`presence ${agent}`, () => api.PUT("/v1/agents/{id}/presence", { ...at(agent), body: { presence } }));
-  // The next status is in no event.
-  reloadSoon();
-  return done;
-}
+export const setPresence = (agent: string, presence: Presence): Promise<boolean> => act(`presence ${agent}`, () => api.PUT("/v1/agents/{id}/presence", { ...at(agent), body: { presence } }));
 
 export const noteWrapUp = (agent: string, interaction: string, code: string | null, note: string): Promise<boolean> =>
   act("note", () => api.POST("/v1/agents/{id}/wrap-up", { ...at(agent), body: { interaction, code, note: note.trim() || null } }));

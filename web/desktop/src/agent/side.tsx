@@ -14,6 +14,8 @@ import { History, UserRound } from "../ui/icons";
 import { reasonWord } from "../history/words";
 import { Proof } from "../history/proof";
 import { readTrail } from "../history/trail";
+import { useFromPage } from "../contacts/in-call";
+import { PageContext } from "../contacts/page-context";
 import { CustomerRecord } from "./record";
 import { WrapUp } from "./wrap-up";
 
@@ -71,6 +73,7 @@ export const useOne = (id: string) => useQuery({ queryKey: ["interaction", id], 
 function Customer(props: { interaction: string }) {
   const { data, error, refetch } = useOne(props.interaction);
   const queueName = useNames("queues");
+  const { context } = useFromPage(props.interaction);
   if (error) return <Failed error={error} retry={() => void refetch()} />;
   if (!data) return <p className="text-muted">{t("Loading …")}</p>;
   const far: Address = data.direction === "outbound" ? data.to : data.from;
@@ -81,6 +84,7 @@ function Customer(props: { interaction: string }) {
         <p className="text-muted" dir="ltr">{address(far)}</p>
       </div>
       <Proof interaction={props.interaction} />
+      <PageContext context={context} />
       <CustomerRecord interaction={props.interaction} over={Boolean(data.ended_at)} />
       <Definition
         items={[

@@ -75,6 +75,7 @@ const words: Record<string, (d: Data) => string> = {
   "park.returned": (d) => t("Back from {slot}", { slot: str(d, "slot") }),
   "park.retrieved": (d) => t("Picked up from {slot}", { slot: str(d, "slot") }),
   "recording.started": () => t("Recording begins"),
+  "recording.announced": () => t("Told of the recording"),
   "recording.paused": () => t("Recording paused"),
   "recording.resumed": () => t("Recording goes on"),
   "recording.ended": (d) => t("Recording ended, {length}", { length: ms(d, "duration_ms") }),

@@ -2,10 +2,13 @@
 // per event and not a new document. What events do not tell (estimates, shares) comes with the
 // document that is read again now and then.
 
-import type { Address, CallStatus, LegRole, LiveAgent, LiveDocument, LiveInteraction, LiveLeg, LivePhone, LiveQueue, LiveTrunk, Presence, RoutingState, StreamEvent, SuperviseMode } from "./live-types";
+import type { Address, CallStatus, LegRole, LiveAgent, LiveDocument, LiveInteraction, LiveLeg, LivePhone, LiveQueue, LiveTrunk, Presence, RingCard, RoutingState, StreamEvent, SuperviseMode } from "./live-types";
 
 export interface LiveState {
+  /** Of the document. */
   at: string;
+  /** How far into the trail of each interaction the document reaches: what it holds is not done twice. */
+  reached: Map<string, number>;
   agents: Map<string, LiveAgent>;
   queues: Map<string, LiveQueue>;
   interactions: Map<string, LiveInteraction>;
@@ -24,14 +27,15 @@ export interface Touched {
 }
 
 export function emptyState(): LiveState {
-  return { at: new Date(0).toISOString(), agents: new Map(), queues: new Map(), interactions: new Map(), phones: new Map(), trunks: new Map() };
+  return { at: new Date(0).toISOString(), reached: new Map(), agents: new Map(), queues: new Map(), interactions: new Map(), phones: new Map(), trunks: new Map() };
 }
 
 const byId = <T extends { id: string }>(rows: T[]): Map<string, T> => new Map(rows.map((r) => [r.id, r]));
 
 /** What is only wrapped up any more has no legs and is no live call. */
 export function fromDocument(doc: LiveDocument): LiveState {
-  return { at: doc.at, agents: byId(doc.agents), queues: byId(doc.queues), interactions: byId(doc.interactions.filter((i) => i.legs.length > 0)), phones: byId(doc.phones), trunks: byId(doc.trunks) };
+  const reached = new Map(doc.interactions.map((i) => [i.id, i.seq ?? 0]));
+  return { at: doc.at, reached, agents: byId(doc.agents), queues: byId(doc.queues), interactions: byId(doc.interactions.filter((i) => i.legs.length > 0)), phones: byId(doc.phones), trunks: byId(doc.trunks) };
 }
 
 type Apply = (state: LiveState, event: StreamEvent) => Touched;
@@ -66,7 +70,7 @@ const started: Apply = (state, event) => {
   const d = event.data as { direction: LiveInteraction["direction"]; from: Address; from_name?: string | null; to: Address };
   state.interactions.set(event.subject, {
     id: event.subject, direction: d.direction, from: d.from, from_name: d.from_name ?? null, to: d.to, started: event.time,
-    queue: null, waiting: false, waiting_since: null, priority: 0, recording: "off", slot: null, legs: [],
+    seq: event.sequence, queue: null, waiting: false, waiting_since: null, priority: 0, recording: "off", slot: null, legs: [],
   });
   return { interactions: true };
 };
@@ -126,7 +130,22 @@ const legAnswered: Apply = (state, event) => {
   return { ...touched, agents: true };
 };
 
+const cardDecoded: Apply = onInteraction((_, event) => {
+  const d = event.data as unknown as RingCard;
+  return { card: { proof: d.proof, by: d.by ?? null, name: d.name ?? null, reason: d.reason ?? null, picture: null, link: d.link ?? null, incentive: d.incentive ?? null, incentive_given: false } };
+});
+
+/** What came later, as far as it came. */
+const cardContent: Apply = onInteraction((row, event) => {
+  const d = event.data as Partial<RingCard> & { fault?: string | null };
+  if (!row.card || d.fault) return {};
+  return { card: { ...row.card, name: d.name ?? row.card.name ?? null, reason: d.reason ?? row.card.reason ?? null, picture: d.picture ?? row.card.picture ?? null } };
+});
+
 const rules: Record<string, Apply> = {
+  "card.decoded": cardDecoded,
+  "card.content": cardContent,
+  "card.incentive_given": onInteraction((row) => (row.card ? { card: { ...row.card, incentive_given: true } } : {})),
   "interaction.started": started,
   "interaction.ended": ended,
   "leg.added": addLeg("dialing"),
@@ -153,6 +172,7 @@ const rules: Record<string, Apply> = {
   "recording.resumed": onInteraction(() => ({ recording: "on" })),
   "recording.ended": onInteraction(() => ({ recording: "off" })),
   "agent.presence_changed": onAgent((_, e) => ({ presence: e.data.presence as Presence, next_presence: null, since: e.time })),
+  "agent.next_presence_set": onAgent((_, e) => ({ next_presence: (e.data.presence as Presence | null) ?? null })),
   "agent.state_changed": stateChanged,
   "agent.lease_lost": () => ({ stale: true }),
   "wrap_up.started": onAgent((_, e) => ({ wrap_up_until: text(e, "until") })),
@@ -176,5 +196,21 @@ const rules: Record<string, Apply> = {
 
 /** Changes the maps of `state` in place (each changed row is a new object) and says what it touched. */
 export function apply(state: LiveState, event: StreamEvent): Touched {
+  const reached = state.reached.get(event.subject);
+  if (reached !== undefined && event.sequence <= reached) return {};
+  // An interaction that the document does not know was over before it; or it began in that very moment, which the
+  // next document tells.
+  if (reached === undefined && event.subject.startsWith("int_") && Date.parse(event.time) < Date.parse(state.at)) return { stale: true };
   return rules[event.type]?.(state, event) ?? {};
+}
+
+/**
+ * A document with the events on top that are not in it. The document is made after its cursor was read: each event
+ * behind the cursor may be in it or not. What is in it is not done twice, what is not in it is not lost.
+ */
+export function onTop(doc: LiveDocument, events: StreamEvent[]): { state: LiveState; stale: boolean } {
+  const state = fromDocument(doc);
+  const from = Number(doc.cursor);
+  const stale = events.filter((e) => Number(e.cursor) > from).map((e) => Boolean(apply(state, e).stale));
+  return { state, stale: stale.includes(true) };
 }

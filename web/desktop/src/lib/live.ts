@@ -1,10 +1,10 @@
 // The live store: read once as a document, then moved on by events. Components follow the part
 // they draw; notices are gathered per frame, so that a burst of events is one rendering.
 
-import { useSyncExternalStore } from "react";
+import { useState, useSyncExternalStore } from "react";
 import { api, answer } from "./api";
 import { Emitter } from "./emitter";
-import { apply, emptyState, fromDocument, type LiveState, type Touched } from "./live-reduce";
+import { apply, emptyState, onTop, type LiveState, type Touched } from "./live-reduce";
 import type { LiveAgent, LiveDocument, LiveInteraction, StreamEvent } from "./live-types";
 import { session } from "./session";
 import { socket } from "./socket";
@@ -59,19 +59,24 @@ export const live = (): LiveState => state;
 let reloading: Promise<void> | null = null;
 let reloadTimer: ReturnType<typeof setTimeout> | undefined;
 let reloadedAt = 0;
+/** Whose document it is: what comes after somebody signed out is dropped. */
+let following = 0;
 /** Events that came while the document was on its way are applied to it again. */
-let sinceAsked: StreamEvent[] = [];
+let sinceAsked: StreamEvent[] | null = null;
+/** More than these while one document was on its way: another one is read. */
+const SINCE_ASKED_MAX = 5_000;
 
 async function readDocument(): Promise<string | null> {
-  sinceAsked = [];
+  const follower = following;
+  const since: StreamEvent[] = (sinceAsked = []);
   reloadedAt = Date.now();
   const doc = (await answer(api.GET("/v1/live"))) as unknown as LiveDocument;
+  if (follower !== following) return doc.cursor;
   skewMs = Date.parse(doc.at) - Date.now();
-  state = fromDocument(doc);
-  const from = Number(doc.cursor);
-  // The document holds what happened up to `at`; what came later is put on top of it.
-  const later = sinceAsked.filter((e) => Number(e.cursor) > from && Date.parse(e.time) >= Date.parse(doc.at));
-  if (later.map((e) => apply(state, e)).some((touched) => touched.stale)) setTimeout(reloadSoon);
+  const read = onTop(doc, since);
+  state = read.state;
+  if (read.stale || since.length >= SINCE_ASKED_MAX) setTimeout(reloadSoon);
+  if (sinceAsked === since) sinceAsked = null;
   loaded = true;
   touch({ agents: true, queues: true, interactions: true, phones: true, trunks: true });
   notices.loaded.emit();
@@ -101,8 +106,7 @@ const afterEvent = new Emitter<StreamEvent>();
 export const onEvent = afterEvent.on;
 
 socket.events.on((event) => {
-  sinceAsked.push(event);
-  if (sinceAsked.length > 5_000) sinceAsked.shift();
+  if (sinceAsked && sinceAsked.length < SINCE_ASKED_MAX) sinceAsked.push(event);
   const touched = apply(state, event);
   touch(touched);
   if (touched.stale) reloadSoon();
@@ -125,6 +129,7 @@ export async function follow(): Promise<void> {
 }
 
 export function unfollow(): void {
+  following += 1;
   socket.stop();
   clearInterval(resync);
   clearTimeout(reloadTimer);
@@ -143,6 +148,20 @@ export const useInteractions = () => usePart("interactions");
 export const usePhones = () => usePart("phones");
 export const useTrunks = () => usePart("trunks");
 export const useLoaded = (): boolean => useSyncExternalStore(notices.loaded.on, () => loaded);
+
+/** Something made of a part; drawn again only when it is not the same any more. */
+export function useMade<P extends Part, T>(part: P, make: (rows: LiveState[P]) => T, same: (a: T, b: T) => boolean): T {
+  const [last] = useState(() => ({ of: null as unknown, make, value: null as T }));
+  return useSyncExternalStore(notices[part].on, () => {
+    const of = snapshots[part];
+    if (last.of === of && last.make === make) return last.value;
+    const value = make(of);
+    const keep = last.of !== null && same(last.value, value);
+    Object.assign(last, { of, make, value: keep ? last.value : value });
+    return last.value;
+  });
+}
+export const sameList = <T>(a: readonly T[], b: readonly T[]): boolean => a.length === b.length && a.every((x, n) => x === b[n]);
 
 /** One row; drawn again only when that row changed. */
 export function useAgent(id: string | null | undefined): LiveAgent | undefined {

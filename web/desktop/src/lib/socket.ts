@@ -2,6 +2,7 @@
 // and with it one lease. It comes back by itself, where it left off.
 
 import { Emitter } from "./emitter";
+import { every } from "./beat";
 import type { StreamEvent } from "./live-types";
 
 export type Health = "connecting" | "connected" | "slow" | "lost";
@@ -25,6 +26,8 @@ const SLOW_MS = 1_500;
 /** Without an answer for this long the connection counts as lost and is made anew. */
 const SILENCE_MS_MAX = 12_000;
 const SIGNED_OUT = 4401;
+/** When a tab may have slept, or the network was away: it looks at once. */
+const WAKES: [EventTarget, string][] = [[window, "online"], [window, "focus"], [window, "pageshow"], [document, "visibilitychange"], [document, "resume"]];
 
 export class Socket {
   readonly events = new Emitter<StreamEvent>();
@@ -39,7 +42,7 @@ export class Socket {
   private cursor: string | null = null;
   private tries = 0;
   private retry: ReturnType<typeof setTimeout> | undefined;
-  private beat: ReturnType<typeof setInterval> | undefined;
+  private stopBeat: () => void = () => {};
   private beatAt = 0;
   private heardAt = 0;
   private wanted = false;
@@ -49,16 +52,14 @@ export class Socket {
     this.wanted = true;
     this.cursor = cursor;
     this.connect();
-    window.addEventListener("online", this.wake);
-    document.addEventListener("visibilitychange", this.wake);
+    for (const [target, kind] of WAKES) target.addEventListener(kind, this.wake);
   }
 
   stop(): void {
     this.wanted = false;
     clearTimeout(this.retry);
-    clearInterval(this.beat);
-    window.removeEventListener("online", this.wake);
-    document.removeEventListener("visibilitychange", this.wake);
+    this.stopBeat();
+    for (const [target, kind] of WAKES) target.removeEventListener(kind, this.wake);
     const ws = this.ws;
     this.ws = null;
     ws?.close(1000);
@@ -104,7 +105,7 @@ export class Socket {
     ws.onclose = (close) => {
       if (this.ws !== ws) return;
       this.ws = null;
-      clearInterval(this.beat);
+      this.stopBeat();
       if (close.code === SIGNED_OUT) {
         this.stop();
         this.signedOut.emit();
@@ -145,8 +146,8 @@ export class Socket {
     this.cursor = cursor;
     this.tries = 0;
     this.tell("connected");
-    clearInterval(this.beat);
-    this.beat = setInterval(() => this.heartbeat(), everyMs);
+    this.stopBeat();
+    this.stopBeat = every(everyMs, () => this.heartbeat());
     this.heartbeat();
     this.open.emit(resumed);
   }

@@ -4,7 +4,7 @@
 import { useSyncExternalStore } from "react";
 import { currentDevices, lookAtPermission, microphone } from "./devices";
 import { Emitter } from "./emitter";
-import type { Address } from "./live-types";
+import type { Address, RingCard } from "./live-types";
 import { serverNow } from "./live";
 import { session } from "./session";
 import { socket, type MediaFrame } from "./socket";
@@ -22,12 +22,17 @@ interface WireLeg {
   from_name?: string | null;
   auto_answer?: boolean;
   offer?: string | null;
+  card?: RingCard | null;
 }
 
 export interface SoftLeg extends WireLeg {
   media: "none" | "connecting" | "connected" | "disconnected";
   pc: RTCPeerConnection | null;
   remote: MediaStream | null;
+  /** This side's camera, while it is on. */
+  camera: MediaStream | null;
+  /** The far side's picture, while there is one. */
+  picture: MediaStream | null;
   /** Those who are heard, and from where. */
   stage: Stage | null;
   since: number;
@@ -69,6 +74,7 @@ function setLeg(leg: string, part: Partial<SoftLeg>): void {
 
 export const useSoftphone = (): Softphone => useSyncExternalStore(changed.on, () => phone);
 export const softphone = (): Softphone => phone;
+export const softphoneChanged = changed.on;
 export const softphoneWanted = (): boolean => localStorage.getItem(STORED) !== "off";
 
 class Refused extends Error {
@@ -210,7 +216,7 @@ export async function changeMicrophone(): Promise<void> {
 function hear(leg: WireLeg): SoftLeg {
   const found = phone.legs.find((l) => l.leg === leg.leg);
   if (found) return found;
-  const made: SoftLeg = { ...leg, media: "none", pc: null, remote: null, stage: null, since: serverNow() };
+  const made: SoftLeg = { ...leg, media: "none", pc: null, remote: null, camera: null, picture: null, stage: null, since: serverNow() };
   set({ legs: [...phone.legs, made] });
   return made;
 }
@@ -218,9 +224,11 @@ function hear(leg: WireLeg): SoftLeg {
 /** A peer connection for the leg and this browser's offer. */
 async function peer(leg: string): Promise<string> {
   const stream = await openMicrophone();
-  phone.legs.find((l) => l.leg === leg)?.pc?.close();
+  const before = phone.legs.find((l) => l.leg === leg);
+  before?.pc?.close();
   const pc = new RTCPeerConnection({ iceServers });
   for (const track of stream.getAudioTracks()) pc.addTrack(track, stream);
+  for (const track of before?.camera?.getTracks() ?? []) pc.addTrack(track, stream);
   follow(leg, pc);
   await pc.setLocalDescription();
   return pc.localDescription?.sdp ?? "";
@@ -232,7 +240,8 @@ function follow(leg: string, pc: RTCPeerConnection): void {
   const stage = new Stage();
   pc.ontrack = (event) => {
     const stream = new MediaStream([event.track]);
-    if (event.transceiver === pc.getTransceivers()[0]) setLeg(leg, { remote: stream });
+    if (event.track.kind === "video") setLeg(leg, { picture: stream });
+    else if (event.transceiver === pc.getTransceivers()[0]) setLeg(leg, { remote: stream });
     else stage.line(event.transceiver.mid ?? "", stream);
   };
   pc.onconnectionstatechange = () => {
@@ -255,6 +264,56 @@ async function addLines(leg: string, count: number): Promise<void> {
     return;
   }
   for (let n = 0; n < count; n++) pc.addTransceiver("audio", { direction: "recvonly" });
+  await pc.setLocalDescription();
+  await ask({ media: "offer", leg, sdp: pc.localDescription?.sdp });
+}
+
+/* Pictures. Who asks whom for them is the contact's matter (docs/context-to-call.md); here is the camera. */
+
+/** A camera's picture is not larger than what a call's window shows. */
+const PICTURE = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { max: 30 } };
+const filming = new Set<string>();
+
+/** Turns the camera on in a call; without one, the other side's picture is taken all the same. */
+export async function startVideo(leg: string): Promise<void> {
+  const pc = phone.legs.find((l) => l.leg === leg)?.pc;
+  if (!pc || filming.has(leg) || pc.getSenders().some((x) => x.track?.kind === "video")) return;
+  filming.add(leg);
+  try {
+    const camera = await navigator.mediaDevices.getUserMedia({ video: PICTURE }).catch(() => null);
+    const track = camera?.getVideoTracks()[0];
+    if (phone.legs.find((l) => l.leg === leg)?.pc !== pc) return track?.stop();
+    const asleep = pc.getTransceivers().find((x) => x.receiver.track.kind === "video" && !x.sender.track);
+    if (asleep) {
+      asleep.direction = track ? "sendrecv" : "recvonly";
+      await asleep.sender.replaceTrack(track ?? null);
+    } else if (track && local) pc.addTrack(track, local);
+    else pc.addTransceiver("video", { direction: "recvonly" });
+    setLeg(leg, { camera });
+    await reoffer(leg, pc);
+  } finally {
+    filming.delete(leg);
+  }
+}
+
+export async function stopVideo(leg: string): Promise<void> {
+  const found = phone.legs.find((l) => l.leg === leg);
+  if (!found?.pc || !found.pc.getTransceivers().some((x) => x.receiver.track.kind === "video" && x.direction !== "inactive")) return;
+  found.camera?.getTracks().forEach((x) => x.stop());
+  for (const line of found.pc.getTransceivers()) {
+    if (line.receiver.track.kind !== "video") continue;
+    await line.sender.replaceTrack(null);
+    line.direction = "inactive";
+  }
+  setLeg(leg, { camera: null, picture: null });
+  await reoffer(leg, found.pc);
+}
+
+async function reoffer(leg: string, pc: RTCPeerConnection): Promise<void> {
+  if (pc.signalingState !== "stable") {
+    pc.addEventListener("signalingstatechange", () => void reoffer(leg, pc).catch(() => {}), { once: true });
+    return;
+  }
   await pc.setLocalDescription();
   await ask({ media: "offer", leg, sdp: pc.localDescription?.sdp });
 }
@@ -320,6 +379,7 @@ const heard: Record<string, (frame: MediaFrame) => void> = {
     if (leg.auto_answer) void answerLeg(leg.leg).catch(() => {});
     else rings.emit(leg);
   },
+  card: (frame) => setLeg(String(frame.leg), { card: frame.card as unknown as RingCard }),
   auto_answer: (frame) => void answerLeg(String(frame.leg)).catch(() => {}),
   answer: (frame) => void describe(String(frame.leg), "answer", String(frame.sdp)),
   offer: (frame) => void describe(String(frame.leg), "offer", String(frame.sdp)),
@@ -340,6 +400,7 @@ const heard: Record<string, (frame: MediaFrame) => void> = {
     const over = phone.legs.find((l) => l.leg === leg);
     over?.pc?.close();
     over?.stage?.close();
+    over?.camera?.getTracks().forEach((x) => x.stop());
     set({ legs: phone.legs.filter((l) => l.leg !== leg), quality: null });
     if (!phone.legs.length && phone.muted) setMuted(false);
   },

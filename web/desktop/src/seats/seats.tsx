@@ -36,7 +36,8 @@ function Pictures(props: { stage: Stage }) {
     const box = area.current?.getBoundingClientRect();
     if (!box || !event.currentTarget.hasPointerCapture(event.pointerId)) return;
     const x = ((event.clientX - box.left) / box.width - 0.5) * 2.5;
-    stage.move(seat(x, 1 - ((event.clientY - box.top) / box.height - 0.05) / 0.66));
+    const top = event.clientY - event.currentTarget.offsetHeight / 2 - box.top;
+    stage.move(seat(x, 1 - (top / box.height - 0.05) / 0.66));
   };
   const keys = (event: KeyboardEvent) => {
     const step = KEYS[event.key];

@@ -4,7 +4,7 @@ import { lazy, type ComponentType } from "react";
 import { t } from "../lib/i18n";
 import { may, session } from "../lib/session";
 import { adminShown } from "../admin/sections";
-import { Building2, Headphones, History, LayoutDashboard, Monitor, BarChart3, SlidersHorizontal } from "../ui/icons";
+import { Building2, Headphones, Inbox, History, LayoutDashboard, Monitor, BarChart3, SlidersHorizontal } from "../ui/icons";
 import { Desk } from "../agent/desk";
 import { Interactions } from "../history/search";
 
@@ -16,6 +16,7 @@ export interface PageEntry {
   shown: boolean;
 }
 
+const Contacts = lazy(() => import("../contacts/contacts"));
 const Supervisor = lazy(() => import("../supervisor/supervisor"));
 const Wallboard = lazy(() => import("../supervisor/wallboard"));
 const Reports = lazy(() => import("../supervisor/reports"));
@@ -25,6 +26,7 @@ const Settings = lazy(() => import("./settings"));
 export function pages(): PageEntry[] {
   return [
     { path: "desk", name: t("Desk"), icon: Headphones, page: Desk, shown: Boolean(session()?.agent) },
+    { path: "contacts", name: t("Contacts"), icon: Inbox, page: Contacts, shown: may("contacts:read") },
     { path: "supervisor", name: t("Supervisor"), icon: LayoutDashboard, page: Supervisor, shown: may("live:read") },
     { path: "wallboard", name: t("Wallboard"), icon: Monitor, page: Wallboard, shown: may("live:read") },
     { path: "interactions", name: t("Interactions"), icon: History, page: Interactions, shown: may("interactions:read") || may("interactions:read-own") },

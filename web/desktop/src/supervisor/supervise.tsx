@@ -1,12 +1,13 @@
 // Listen, whisper, barge, take over: from the list, then in a bar that stays while it goes on.
 
+import { useCallback } from "react";
 import { act } from "../lib/action";
 import { api } from "../lib/api";
 import { Clock } from "../lib/clock";
 import { customer } from "../lib/format";
 import { t } from "../lib/i18n";
-import { useInteractions } from "../lib/live";
-import type { SuperviseMode } from "../lib/live-types";
+import { useMade } from "../lib/live";
+import type { LiveInteraction, SuperviseMode } from "../lib/live-types";
 import { may, session, useSession } from "../lib/session";
 import { useSoftphone } from "../lib/softphone";
 import { Seats } from "../seats/seats";
@@ -42,14 +43,20 @@ export function SuperviseButtons(props: { interaction: string; name: string }) {
   );
 }
 
+const legOf = (agent: string | null | undefined, i: LiveInteraction) => i.legs.find((l) => l.agent === agent && l.supervise && l.status !== "disconnected");
+
+function joinedBy(agent: string | null | undefined, rows: ReadonlyMap<string, LiveInteraction>): LiveInteraction | null {
+  if (agent) for (const i of rows.values()) if (legOf(agent, i)) return i;
+  return null;
+}
+
 /** The call this supervisor is in. */
 export function SuperviseBar() {
   const own = useSession()?.agent;
-  const interactions = useInteractions();
-  if (!own) return null;
-  for (const i of interactions.values()) {
-    const leg = i.legs.find((l) => l.agent === own && l.supervise && l.status !== "disconnected");
-    if (!leg) continue;
+  const joined = useMade("interactions", useCallback((rows: ReadonlyMap<string, LiveInteraction>) => joinedBy(own, rows), [own]), Object.is);
+  const leg = joined && legOf(own, joined);
+  if (joined && leg) {
+    const i = joined;
     const change = (mode: SuperviseMode) => void act("mode", () => api.POST("/v1/legs/{id}/supervise-mode", { params: { path: { id: leg.id } }, body: { mode } }));
     const modes: [SuperviseMode, string][] = [
       ["listen", t("Listen")],

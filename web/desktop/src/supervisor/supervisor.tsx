@@ -6,7 +6,7 @@ import { Button as AriaButton, Menu, MenuItem, MenuTrigger, Popover, Tab, TabLis
 import { Clock } from "../lib/clock";
 import { address, clock, customer, percent, presenceWord, stateWord, statusWord } from "../lib/format";
 import { t, tn } from "../lib/i18n";
-import { useAgents, useInteractions, useLoaded, useQueues } from "../lib/live";
+import { sameList, useAgent, useInteraction, useLoaded, useMade, useQueues } from "../lib/live";
 import type { LiveAgent, LiveInteraction, LiveQueue, SuperviseMode } from "../lib/live-types";
 import { useNames, useRows } from "../lib/names";
 import { go } from "../lib/router";
@@ -55,60 +55,60 @@ function FloorTab(props: { id: string; name: string }) {
   );
 }
 
-/** When the longest waiting came into its queue; null when nobody waits. */
-export function longestSince(queue: string, interactions: Iterable<LiveInteraction>): string | null {
-  let oldest: string | null = null;
-  for (const i of interactions) {
-    if (!i.waiting || i.queue !== queue) continue;
-    const since = i.waiting_since ?? i.started;
-    if (!oldest || since < oldest) oldest = since;
-  }
-  return oldest;
+interface Waiting {
+  count: number;
+  since: string;
 }
+
+function waitingOf(interactions: ReadonlyMap<string, LiveInteraction>): Map<string, Waiting> {
+  const found = new Map<string, Waiting>();
+  for (const i of interactions.values()) {
+    if (!i.waiting || !i.queue) continue;
+    const since = i.waiting_since ?? i.started;
+    const before = found.get(i.queue);
+    found.set(i.queue, { count: (before?.count ?? 0) + 1, since: before && before.since < since ? before.since : since });
+  }
+  return found;
+}
+
+const sameWaiting = (a: Map<string, Waiting>, b: Map<string, Waiting>): boolean => a.size === b.size && [...a].every(([id, w]) => b.get(id)?.count === w.count && b.get(id)?.since === w.since);
 
 /** Waiting per queue, counted from the calls themselves so that it moves with each event. */
-export function useWaiting(): Map<string, { count: number; since: string }> {
-  const interactions = useInteractions();
-  return useMemo(() => {
-    const found = new Map<string, { count: number; since: string }>();
-    for (const i of interactions.values()) {
-      if (!i.waiting || !i.queue) continue;
-      const since = i.waiting_since ?? i.started;
-      const before = found.get(i.queue);
-      found.set(i.queue, { count: (before?.count ?? 0) + 1, since: before && before.since < since ? before.since : since });
-    }
-    return found;
-  }, [interactions]);
-}
+export const useWaiting = (): Map<string, Waiting> => useMade("interactions", waitingOf, sameWaiting);
 
-function Totals() {
-  const agents = useAgents();
-  const interactions = useInteractions();
-  const waiting = useWaiting();
-  const floor = useMemo(() => {
-    const all = [...agents.values()].filter((a) => a.presence !== "offline");
-    return {
-      signedIn: all.length,
-      free: all.filter((a) => a.presence === "available" && a.state === "idle").length,
-      busy: all.filter((a) => a.state === "interacting").length,
-      wrap: all.filter((a) => a.state === "wrap_up").length,
-      away: all.filter((a) => a.presence !== "available").length,
-    };
-  }, [agents]);
-  const waits = [...waiting.values()];
+/** Signed in, free, in a call, in wrap-up, away. */
+function floorOf(agents: ReadonlyMap<string, LiveAgent>): number[] {
+  const count = [0, 0, 0, 0, 0];
+  const add = (at: number, yes: boolean) => (count[at]! += yes ? 1 : 0);
+  for (const a of agents.values()) {
+    if (a.presence === "offline") continue;
+    add(0, true);
+    add(1, a.presence === "available" && a.state === "idle");
+    add(2, a.state === "interacting");
+    add(3, a.state === "wrap_up");
+    add(4, a.presence !== "available");
+  }
+  return count;
+}
+const sizeOf = (rows: ReadonlyMap<string, unknown>): number => rows.size;
+
+const Totals = memo(function Totals() {
+  const [, free = 0, busy = 0, wrap = 0, away = 0] = useMade("agents", floorOf, sameList);
+  const calls = useMade("interactions", sizeOf, Object.is);
+  const waits = [...useWaiting().values()];
   const oldest = waits.map((w) => w.since).sort()[0];
   return (
     <dl className="grid grid-cols-[repeat(auto-fit,minmax(8.5rem,1fr))] gap-3">
       <Figure name={t("Waiting")} value={String(waits.reduce((n, w) => n + w.count, 0))} tone={waits.length ? "warn" : "plain"} />
       <Figure name={t("Longest wait")} value={oldest ? <Clock since={oldest} /> : "–"} />
-      <Figure name={t("Live calls")} value={String(interactions.size)} />
-      <Figure name={t("Free agents")} value={String(floor.free)} tone={floor.free ? "good" : "bad"} />
-      <Figure name={t("In a call")} value={String(floor.busy)} />
-      <Figure name={t("Wrap-up")} value={String(floor.wrap)} />
-      <Figure name={t("Away")} value={String(floor.away)} />
+      <Figure name={t("Live calls")} value={String(calls)} />
+      <Figure name={t("Free agents")} value={String(free)} tone={free ? "good" : "bad"} />
+      <Figure name={t("In a call")} value={String(busy)} />
+      <Figure name={t("Wrap-up")} value={String(wrap)} />
+      <Figure name={t("Away")} value={String(away)} />
     </dl>
   );
-}
+});
 
 function Figure(props: { name: string; value: React.ReactNode; tone?: Tone }) {
   const colour = { good: "text-good", warn: "text-warn", bad: "text-bad", info: "text-info", plain: "text-ink" }[props.tone ?? "plain"];
@@ -174,9 +174,12 @@ const agentOrder = (a: LiveAgent): number => (a.presence === "offline" ? 9 : a.p
 const ALL = "all";
 const ROW_PX = 48;
 
+/** How agents are ordered, as one text per agent: what the order is made of and no more. */
+const orderOf = (agents: ReadonlyMap<string, LiveAgent>): Map<string, number> => new Map([...agents.values()].map((a) => [a.id, agentOrder(a)]));
+const sameOrder = (a: Map<string, number>, b: Map<string, number>): boolean => a.size === b.size && [...a].every(([id, n]) => b.get(id) === n);
+
 function AgentTable() {
-  const agents = useAgents();
-  const interactions = useInteractions();
+  const order = useMade("agents", orderOf, sameOrder);
   const rows = useRows("agents").data;
   const queues = useRows("queues").data ?? [];
   const [search, setSearch] = useState("");
@@ -187,11 +190,10 @@ function AgentTable() {
     () =>
       (rows ?? [])
         .filter((r) => (!wanted || r.name.toLowerCase().includes(wanted) || r.extension.includes(wanted)) && (queue === ALL || r.queues.includes(queue)))
-        .map((r) => ({ row: r, live: agents.get(r.id) }))
-        .sort((a, b) => (a.live ? agentOrder(a.live) : 10) - (b.live ? agentOrder(b.live) : 10) || a.row.name.localeCompare(b.row.name)),
-    [rows, agents, wanted, queue],
+        .sort((a, b) => (order.get(a.id) ?? 10) - (order.get(b.id) ?? 10) || a.name.localeCompare(b.name)),
+    [rows, order, wanted, queue],
   );
-  const virtual = useVirtualizer({ count: shown.length, getScrollElement: () => scroll.current, estimateSize: () => ROW_PX, overscan: 6, getItemKey: (n) => shown[n]?.row.id ?? n });
+  const virtual = useVirtualizer({ count: shown.length, getScrollElement: () => scroll.current, estimateSize: () => ROW_PX, overscan: 6, getItemKey: (n) => shown[n]?.id ?? n });
   return (
     <div className="flex flex-col gap-3">
       <div className="flex flex-wrap items-end gap-3">
@@ -211,10 +213,10 @@ function AgentTable() {
         </div>
         <div role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((item) => {
-            const { row, live } = shown[item.index]!;
+            const row = shown[item.index]!;
             return (
               <div key={item.key} role="row" aria-rowindex={item.index + 2} data-agent={row.id} className={`${agentGrid} absolute inset-x-0 top-0 border-b border-line`} style={{ transform: `translateY(${item.start}px)`, height: ROW_PX }}>
-                <AgentCells name={row.name} extension={row.extension} live={live} work={live?.interaction ? interactions.get(live.interaction) : undefined} />
+                <AgentCells id={row.id} name={row.name} extension={row.extension} />
               </div>
             );
           })}
@@ -227,8 +229,10 @@ function AgentTable() {
 
 const agentGrid = "grid min-w-[58rem] grid-cols-[minmax(9rem,1.3fr)_minmax(9rem,1fr)_6rem_minmax(11rem,1.6fr)_6.5rem_16rem] items-center";
 
-const AgentCells = memo(function AgentCells(props: { name: string; extension: string; live: LiveAgent | undefined; work: LiveInteraction | undefined }) {
-  const { live, work } = props;
+/** Follows its own agent and that one's work: a change elsewhere on the floor does not draw it again. */
+const AgentCells = memo(function AgentCells(props: { id: string; name: string; extension: string }) {
+  const live = useAgent(props.id);
+  const work = useInteraction(live?.interaction);
   const offline = !live || live.presence === "offline";
   const word = !live ? t("Offline") : live.presence === "available" ? stateWord(live.state) : live.state === "idle" ? presenceWord(live.presence) : `${presenceWord(live.presence)}, ${stateWord(live.state)}`;
   return (
@@ -285,13 +289,12 @@ function ForcePresence(props: { agent: LiveAgent; name: string }) {
 
 const callGrid = "grid min-w-[54rem] grid-cols-[minmax(10rem,1.5fr)_minmax(7rem,1fr)_minmax(8rem,1fr)_7rem_6rem_15rem] items-center";
 
+const callOrder = (rows: ReadonlyMap<string, LiveInteraction>): string[] => [...rows.values()].sort((a, b) => Number(b.waiting) - Number(a.waiting) || (a.started < b.started ? -1 : a.started > b.started ? 1 : 0)).map((i) => i.id);
+
 function CallTable() {
-  const interactions = useInteractions();
+  const calls = useMade("interactions", callOrder, sameList);
   const scroll = useRef<HTMLDivElement>(null);
-  const agentName = useNames("agents");
-  const queueName = useNames("queues");
-  const calls = useMemo(() => [...interactions.values()].sort((a, b) => Number(b.waiting) - Number(a.waiting) || a.started.localeCompare(b.started)), [interactions]);
-  const virtual = useVirtualizer({ count: calls.length, getScrollElement: () => scroll.current, estimateSize: () => ROW_PX, overscan: 6, getItemKey: (n) => calls[n]?.id ?? n });
+  const virtual = useVirtualizer({ count: calls.length, getScrollElement: () => scroll.current, estimateSize: () => ROW_PX, overscan: 6, getItemKey: (n) => calls[n] ?? n });
   return (
     <div ref={scroll} role="table" aria-label={t("Calls")} aria-rowcount={calls.length + 1} className="max-h-[28rem] overflow-auto rounded-lg border border-line bg-surface">
       <div role="row" className={`${callGrid} sticky top-0 z-10 border-b border-line bg-surface`}>
@@ -303,11 +306,10 @@ function CallTable() {
       </div>
       <div role="rowgroup" className="relative" style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map((item) => {
-          const i = calls[item.index]!;
-          const agents = i.legs.filter((l) => l.agent && l.role !== "supervisor").map((l) => agentName(l.agent));
+          const id = calls[item.index]!;
           return (
-            <div key={item.key} role="row" aria-rowindex={item.index + 2} data-live-call={i.id} className={`${callGrid} absolute inset-x-0 top-0 border-b border-line`} style={{ transform: `translateY(${item.start}px)`, height: ROW_PX }}>
-              <CallCells call={i} queue={i.queue ? queueName(i.queue) : address(i.to)} agents={agents.join(", ") || "–"} />
+            <div key={item.key} role="row" aria-rowindex={item.index + 2} data-live-call={id} className={`${callGrid} absolute inset-x-0 top-0 border-b border-line`} style={{ transform: `translateY(${item.start}px)`, height: ROW_PX }}>
+              <CallCells id={id} />
             </div>
           );
         })}
@@ -325,8 +327,12 @@ function callState(i: LiveInteraction): [string, Tone] {
   return talking ? [t("Connected"), "good"] : [statusWord(i.legs.at(-1)?.status ?? "dialing"), "info"];
 }
 
-const CallCells = memo(function CallCells(props: { call: LiveInteraction; queue: string; agents: string }) {
-  const { call } = props;
+const CallCells = memo(function CallCells(props: { id: string }) {
+  const call = useInteraction(props.id);
+  const agentName = useNames("agents");
+  const queueName = useNames("queues");
+  if (!call) return null;
+  const agents = call.legs.filter((l) => l.agent && l.role !== "supervisor").map((l) => agentName(l.agent));
   const [word, tone] = callState(call);
   const talking = call.legs.some((l) => l.role === "agent" && l.status === "connected");
   return (
@@ -336,8 +342,8 @@ const CallCells = memo(function CallCells(props: { call: LiveInteraction; queue:
           {customer(call)}
         </button>
       </span>
-      <span role="cell" className="truncate px-3">{props.queue}</span>
-      <span role="cell" className="truncate px-3">{props.agents}</span>
+      <span role="cell" className="truncate px-3">{call.queue ? queueName(call.queue) : address(call.to)}</span>
+      <span role="cell" className="truncate px-3">{agents.join(", ") || "–"}</span>
       <span role="cell" className="px-3">
         <Badge tone={tone}>{word}</Badge>
       </span>

@@ -60,3 +60,40 @@ export function IconButton(props: Omit<Props, "children" | "hotkey"> & { label: 
     </TooltipTrigger>
   );
 }
+
+interface ToolProps extends Omit<ButtonProps, "children" | "className"> {
+  /** What it does; said, and shown with its key when it is pointed at. */
+  name: string;
+  /** The word below the picture, when the name is too long for it. */
+  short?: string;
+  icon: ReactNode;
+  look?: "plain" | "danger";
+  /** Pressed in. */
+  on?: boolean;
+  /** Whether what it opens is open. */
+  open?: boolean;
+  busy?: string;
+  hotkey?: string;
+  className?: string;
+}
+
+/** A tool of a bar: a picture with a word below it, all of one width. */
+export function ToolButton(props: ToolProps) {
+  const { name, short, icon, look = "plain", on, open, busy, hotkey, className, isDisabled, ...rest } = props;
+  const running = useBusy(busy ?? "");
+  return (
+    <TooltipTrigger delay={500}>
+      <AriaButton
+        {...rest} aria-label={name} {...(on === undefined ? {} : { "aria-pressed": on })} {...(open === undefined ? {} : { "aria-expanded": open })}
+        isDisabled={isDisabled || (Boolean(busy) && running)}
+        className={`flex h-13 w-14.5 shrink-0 cursor-default flex-col items-center justify-center gap-1 rounded-md border text-[0.6875rem] leading-none font-medium transition-colors select-none disabled:opacity-45 ${looks[on || open ? "on" : look]} ${className ?? ""}`}
+      >
+        {icon}
+        <span className="max-w-full truncate px-0.5">{short ?? name}</span>
+      </AriaButton>
+      <Tooltip offset={6} className="rounded bg-ink px-2 py-1 text-xs text-surface shadow-md">
+        {hotkey ? `${name} · ${keyName(hotkey)}` : name}
+      </Tooltip>
+    </TooltipTrigger>
+  );
+}

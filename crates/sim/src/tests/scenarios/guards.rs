@@ -145,3 +145,69 @@ fn a_live_house_reaches_help_whatever_is_broken_and_help_calls_back() {
     );
     assert!(told.contains("cp -> far    INVITE (SDP)"), "{told}");
 }
+
+/// A recording in a house that tells of it; alice is a trunk's caller from `+4930...`, abroad.
+fn told_of(policy: RecordingPolicy, announcement: &str, text: &str, story: Expect) {
+    let consent = RecordingConsent {
+        policy,
+        home: "US-NY".into(),
+        announcement: announcement.into(),
+    };
+    let told = play_in(text, false, |house, s| ours(house, s).recording = consent);
+    let of_recording = |l: &&str| l.contains("record") || l.contains("bridged");
+    let lines: Vec<&str> = told.lines().filter(of_recording).map(str::trim).collect();
+    story.assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn everybody_on_a_recorded_call_is_told_once() {
+    use RecordingPolicy::*;
+    let called = "phones alice bob eve; call alice -> bob-direct; wait 3s; alice and bob talk;";
+    let spoken = "This call is recorded.";
+    told_of(
+        Announce,
+        spoken,
+        &format!(
+            "{called} bob: record; wait 1s; alice and bob talk; bob: stop recording; wait 1s; bob: record; wait 1s"
+        ),
+        expect![[r#"
+            3.804 call 1 bridged alice, bob
+            6.000 call 1 recording alice, bob
+            6.000 call 1 alice is told of the recording
+            6.000 call 1 bob is told of the recording
+            7.051 call 1 recording over
+            8.100 call 1 recording alice, bob"#]],
+    );
+    // Who comes later is told then; who waits hears it when they are back.
+    told_of(
+        Announce,
+        "",
+        &format!(
+            "{called} bob: consult 1002; wait 3s; bob: record; wait 1s; bob: merge; wait 1s; alice and eve talk"
+        ),
+        expect![[r#"
+            3.804 call 1 bridged alice, bob
+            9.050 call 1 recording alice, bob
+            9.050 call 1 bob is beeped of the recording
+            10.100 call 1 alice is beeped of the recording
+            10.100 call 1 eve is beeped of the recording"#]],
+    );
+    told_of(
+        ByPlace,
+        spoken,
+        &format!("{called} bob: record; wait 1s"),
+        expect![[r#"
+        3.804 call 1 bridged alice, bob
+        6.000 call 1 recording alice, bob
+        6.000 call 1 alice is told of the recording
+        6.000 call 1 bob is told of the recording"#]],
+    );
+    told_of(
+        Silent,
+        spoken,
+        &format!("{called} bob: record; wait 1s"),
+        expect![[r#"
+        3.804 call 1 bridged alice, bob
+        6.000 call 1 recording alice, bob"#]],
+    );
+}

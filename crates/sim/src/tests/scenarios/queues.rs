@@ -95,6 +95,29 @@ fn accepting_on_the_desktop_makes_the_phone_answer() {
 }
 
 #[test]
+fn a_phone_of_one_line_takes_the_second_ring_of_an_accepted_offer() {
+    holds(
+        "phones alice bob; bob has one line; bob never answers; call alice -> queue; wait 2s; bob answers after 0s; bob: accept; wait 2s; alice and bob talk; bob: accept = offer_gone",
+    );
+}
+
+#[test]
+fn picked_up_in_the_moment_it_is_accepted_on_the_desktop() {
+    // He picks up some 2,003 ms after the call began. Accepted before, the first ring is taken back in time;
+    // accepted then, his 200 crosses the CANCEL: it stands, and the second ring is taken back.
+    for ms in 1_997..=2_003 {
+        let told = play(&format!(
+            "phones alice bob; bob answers after 2s; call alice -> queue; wait {ms}ms; bob never answers; bob: accept; wait 1s"
+        ));
+        let bridged = told.contains("bridged alice, bob");
+        assert_eq!(bridged, ms >= 2_001, "accepted after {ms} ms:\n{told}");
+    }
+    holds(
+        "phones alice bob; bob answers after 2s; call alice -> queue; wait 2002ms; bob: accept; wait 1s; alice and bob talk; wait 9s; alice and bob talk; alice hangs up; wait 1s; bob is free",
+    );
+}
+
+#[test]
 fn two_phones_answer_one_offer_and_one_wins() {
     check(
         "phones alice bob bob2; bob answers after 900ms; bob2 answers after 900ms; call alice -> queue; wait 5s; alice hangs up; wait 10s; bob is free; bob2 is free",
