@@ -371,7 +371,10 @@ fn a_code_of_the_app_is_keyed_at_the_gate_and_a_further_one_said_to_the_agent() 
         person.as_str().expect("an id")
     );
     let app = change(&server, "POST", &path, &json!({"method": "totp"}), 201);
-    let app = app["otpauth"].as_str().expect("what the app scans").to_string();
+    let app = app["otpauth"]
+        .as_str()
+        .expect("what the app scans")
+        .to_string();
     let mut ann = agent("1001", &server);
     let mut cara = Setup::new("1003").tone(600).start(&server);
     cara.dial(&server.uri("support"));
@@ -412,7 +415,10 @@ fn one_who_is_moved_to_a_queue_that_wants_proof_is_asked_there() {
     let waits = server.wait_trail("a place in the queue", |t| t.has("queue.entered"));
     assert!(!waits.has("collect.started"));
     let to = json!({"queue": server.id_of("queues", "name", "support")});
-    server.command(&format!("/v1/interactions/{}/queue", waits.interaction), &to);
+    server.command(
+        &format!("/v1/interactions/{}/queue", waits.interaction),
+        &to,
+    );
     let trail = server.wait_trail("a question", |t| t.has("collect.started"));
     assert!(!trail.has("offer.made"), "{:?}", trail.kinds());
     assert!(!ann.has_seen("CALL_INCOMING"));
