@@ -36,6 +36,11 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
+    /// A picture that came with a call, by the SHA-256 of its bytes in hex.
+    fn picture(&self, _digest: &str) -> Option<Vec<u8>> {
+        None
+    }
+
     /// What asks identity providers; `None` where nothing outside is reachable.
     fn outside(&self) -> Option<&dyn Outside> {
         None

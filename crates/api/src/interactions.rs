@@ -57,6 +57,8 @@ pub(crate) struct InteractionView {
     legs: Option<Value>,
     /// How well it is proven who calls. Only when one interaction is read.
     trust: Option<crate::identity::TrustView>,
+    /// What it shows while it rings. Only when one interaction is read.
+    card: Option<crate::card::CardView>,
 }
 
 /// Why offers went where they went.
@@ -202,6 +204,7 @@ async fn read(State(state): State<ApiState>, caller: Caller, Id(id): Id<Interact
             let mut body = view(&row);
             body["legs"] = legs.iter().map(view).collect();
             body["trust"] = crate::identity::trust(store, caller.tenant, id, now)?;
+            body["card"] = crate::card::card(store, caller.tenant, id)?;
             Ok(body)
         })
         .await?;

@@ -9,6 +9,7 @@ pub mod auth;
 mod backend;
 mod bans;
 mod call;
+mod card;
 mod contact;
 mod crud;
 mod extract;

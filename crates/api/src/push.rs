@@ -13,7 +13,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use cp_store::PushRow;
-use cp_vocab::{Code, Pii, PushId, UserId};
+use cp_vocab::command::Actor;
+use cp_vocab::{Code, Command, Pii, PushId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -100,7 +101,8 @@ pub(crate) fn add(api: &mut Api) {
             "Let this browser ring when no tab is open",
         )
         .describe(
-            "The same endpoint again replaces what was kept. A person has eight at most; a ninth drops \
+            "From then on the person is rung by direct calls though no tab is open: the push tells the \
+             browser, which opens one to answer. The same endpoint again replaces what was kept. A person has eight at most; a ninth drops \
              the oldest. An endpoint that leads to an address inside the house is refused.",
         )
         .body::<PushInput>()
@@ -171,6 +173,18 @@ async fn key(State(state): State<ApiState>, _caller: Caller) -> Reply {
     Ok(Json(KeyView { public_key }).into_response())
 }
 
+/// From now on the person's agent is rung though no tab is open, or no more.
+async fn rings(state: &ApiState, caller: &Caller, on: bool) -> Result<(), Problem> {
+    let Some(agent) = caller.agent else {
+        return Ok(());
+    };
+    let command = Command::Pushed { agent, on };
+    state
+        .command(caller.tenant, Actor::System, command)
+        .await
+        .map(|_| ())
+}
+
 async fn list(State(state): State<ApiState>, caller: Caller) -> Reply {
     let (tenant, user) = (caller.tenant, person(&caller)?);
     let rows = state
@@ -198,6 +212,7 @@ async fn create(
     pusher(&state)?.check(&row).await?;
     let body = serde_json::to_value(view(&row)).expect("a view of texts serialises");
     state.store(move |s| s.push_subscribe(row)).await?;
+    rings(&state, &caller, true).await?;
     Ok(crud::made("/v1/push-subscriptions", body))
 }
 
@@ -208,6 +223,12 @@ async fn remove(State(state): State<ApiState>, caller: Caller, Id(id): Id<PushId
         .await?;
     if !there {
         return Err(Problem::not_found("push subscription"));
+    }
+    let left = state
+        .store(move |s| s.push_subscriptions(tenant, user))
+        .await?;
+    if left.is_empty() {
+        rings(&state, &caller, false).await?;
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -161,10 +161,13 @@ impl Engine {
         };
         self.take_in(now, call, leg, id, worker, &arrival, offer)?;
         let call_id = invite.call_id().to_string();
+        let name = arrival.from_name.clone();
         let input = self.arrived(id, leg, worker, arrival, joins, call_id);
         self.work.push_back((id, input));
         if joins.is_none() {
-            for event in known.events(leg) {
+            // Decoded before anybody is rung: what rings first looks here.
+            let card = self.decode_card(id, leg, name.as_deref(), invite, &known);
+            for event in known.events(leg).into_iter().chain(card) {
                 self.work.push_back((id, IxInput::Noted(event)));
             }
             self.identity.known.insert(id, known);

@@ -45,6 +45,7 @@ impl Engine {
                 Ok(CommandReply::default())
             }
             Command::Drain { on } => self.drain(on),
+            Command::Pushed { agent, on } => self.pushed(tenant, actor, agent, on),
             command @ (Command::IdentityForwarding { .. }
             | Command::Live
             | Command::Bans
@@ -125,6 +126,27 @@ impl Engine {
             Command::OutboundUsage => self.outbound_usage(now, tenant),
             _ => self.live(now, tenant),
         }
+    }
+
+    /// A browser of the agent is told by a push from now on, or no more.
+    fn pushed(
+        &mut self,
+        tenant: TenantId,
+        actor: Actor,
+        agent: AgentId,
+        on: bool,
+    ) -> CommandResult {
+        let known = self.index.agent(agent).filter(|a| a.tenant == tenant);
+        if known.is_none() || actor != Actor::System {
+            let detail = "Only the house says who is reached by a push.";
+            return Err(Refusal::new(Code::Forbidden, detail));
+        }
+        if on {
+            self.web.pushed.insert(agent);
+        } else {
+            self.web.pushed.remove(&agent);
+        }
+        Ok(CommandReply::default())
     }
 
     fn drain(&mut self, on: bool) -> CommandResult {

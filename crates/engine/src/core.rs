@@ -126,6 +126,7 @@ pub struct Engine {
     pub(crate) unconfirmed: rustc_hash::FxHashSet<CallRef>,
     pub(crate) recent: crate::recent::Recent,
     pub(crate) identity: crate::identity::Identity,
+    pub(crate) cards: crate::card::Cards,
     /// The next input of each of these panics.
     #[cfg(test)]
     pub(crate) panic_in: Vec<InteractionId>,
@@ -177,6 +178,7 @@ impl Engine {
             unconfirmed: rustc_hash::FxHashSet::default(),
             recent: crate::recent::Recent::default(),
             identity,
+            cards: crate::card::Cards::default(),
             #[cfg(test)]
             panic_in: Vec::new(),
             draining: false,

@@ -9,7 +9,7 @@ use cp_interaction::{Input as IxInput, LegEvent};
 use cp_routing::{LeaseEnd, LeaseKind, RouterInput};
 use cp_sip::sdp::SrtpPolicy;
 use cp_vocab::command::{Actor, CommandReply, CommandResult};
-use cp_vocab::event::{Endpoint, EventRecord, StreamId};
+use cp_vocab::event::Endpoint;
 use cp_vocab::model::{Destination, DialTarget};
 use cp_vocab::web::*;
 use cp_vocab::*;
@@ -223,6 +223,11 @@ impl Engine {
             let answered = entry.answered || entry.inbound;
             if let Some(web) = entry.web.as_mut().filter(|w| w.device == Some(device)) {
                 web.device = None;
+                // Rings on where a push told of it: another tab may be opened.
+                let pushed = web.agent.is_some_and(|a| self.web.pushed.contains(&a));
+                if pushed && !answered {
+                    continue;
+                }
                 away.push((*id, if answered { RESUME } else { RETURN }));
             }
         }
@@ -302,7 +307,7 @@ impl Engine {
         let input = self.arrived(id, leg, worker, arrival, joins, String::new());
         self.step(now, id, input);
         if let Some(context) = context {
-            self.tell_context(now, tenant, id, leg, context);
+            self.tell_context(now, id, leg, context);
         }
         Ok(CommandReply {
             interaction: Some(id),
@@ -326,7 +331,7 @@ impl Engine {
         let leg = state.live_legs().next().map(|l| l.id);
         let page = Some(context);
         let context = Context { subject, page };
-        self.tell_context(now, tenant, id, leg.ok_or_else(missing)?, context);
+        self.tell_context(now, id, leg.ok_or_else(missing)?, context);
         Ok(CommandReply {
             interaction: Some(id),
             ..Default::default()
@@ -337,28 +342,16 @@ impl Engine {
     pub(crate) fn tell_context(
         &mut self,
         now: Timestamp,
-        tenant: TenantId,
         id: InteractionId,
         leg: LegId,
         context: Context,
     ) {
-        let at = self.wall(now);
-        let Some(entry) = self.interactions.get_mut(&id) else {
-            return;
+        let told = Event::CustomerContext {
+            leg,
+            subject: context.subject,
+            context: context.page.map(Pii),
         };
-        entry.seq += 1;
-        let seq = entry.seq;
-        self.append(EventRecord {
-            stream: StreamId::Interaction(id),
-            seq,
-            at,
-            tenant,
-            event: Event::CustomerContext {
-                leg,
-                subject: context.subject,
-                context: context.page.map(Pii),
-            },
-        });
+        self.step(now, id, IxInput::Noted(told));
     }
 
     fn customer_call(

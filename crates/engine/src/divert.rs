@@ -186,6 +186,7 @@ impl Engine {
             parked: &self.parked,
             outbound: &self.outbound,
             browsers: &self.web.holders,
+            pushed: &self.web.pushed,
             wall,
             emergency_live: false,
         };

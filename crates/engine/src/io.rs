@@ -59,6 +59,10 @@ pub struct Restore {
     pub presence: Vec<(AgentId, Presence, bool)>,
     /// Spent on outgoing calls by tenant and day (`20261120`), oldest first: this month's at least.
     pub spent: Vec<(TenantId, u32, u64)>,
+    /// Incentives given out, by brand.
+    pub incentives: Vec<(BrandId, u64)>,
+    /// Agents who are told by a push that they are called while no tab of theirs is open.
+    pub pushed: Vec<AgentId>,
     /// How often numbers forward, those called last first.
     pub forwarding: Vec<Forwarded>,
 }

@@ -5,6 +5,7 @@
 mod arrival;
 mod attempt;
 mod calls;
+mod card;
 mod command;
 mod core;
 mod device;

@@ -2,6 +2,7 @@
 
 use crate::core::Engine;
 use cp_interaction::{Leg, Room, State};
+use cp_vocab::card::RingCard;
 use cp_vocab::command::CommandReply;
 use cp_vocab::event::Endpoint;
 use cp_vocab::live::*;
@@ -46,7 +47,10 @@ impl Engine {
                 .map(|q| self.live_queue(now, q))
                 .collect(),
             interactions: interactions
-                .map(|e| live_interaction(e.interaction.state(), e.seq))
+                .map(|e| {
+                    let state = e.interaction.state();
+                    live_interaction(state, e.seq, self.cards.shown.get(&state.id))
+                })
                 .collect(),
             phones: s
                 .phones
@@ -106,7 +110,8 @@ impl Engine {
             phone_reachable: a
                 .phone
                 .is_some_and(|p| self.ua.contacts(p).next().is_some())
-                || self.web.holders.contains_key(&a.id),
+                || self.web.holders.contains_key(&a.id)
+                || self.web.pushed.contains(&a.id),
             desktop: view.as_ref().is_some_and(|v| v.desktop_until.is_some()),
             offers: offer.into_iter().collect(),
             interaction,
@@ -181,7 +186,7 @@ fn transport_of(target: &cp_vocab::net::Target) -> cp_vocab::net::Transport {
     }
 }
 
-fn live_interaction(state: &State, seq: u64) -> LiveInteraction {
+fn live_interaction(state: &State, seq: u64, card: Option<&RingCard>) -> LiveInteraction {
     let slot = state.live_legs().find_map(|l| match &l.room {
         Room::Parked(slot) => Some(slot.clone()),
         _ => None,
@@ -205,6 +210,7 @@ fn live_interaction(state: &State, seq: u64) -> LiveInteraction {
         },
         slot,
         legs: state.live_legs().map(|l| live_leg(state, l)).collect(),
+        card: card.cloned(),
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Lookup<'a> {
     pub index: &'a Index,
     pub ua: &'a UserAgent,
     pub browsers: &'a FxHashMap<AgentId, crate::web::Holder>,
+    /// Agents who open a tab when a push tells them to.
+    pub pushed: &'a rustc_hash::FxHashSet<AgentId>,
     pub router: &'a cp_routing::Router,
     pub rooms: &'a FxHashMap<ConferenceId, u32>,
     pub parked: &'a FxHashMap<(TenantId, String), InteractionId>,
@@ -83,15 +85,23 @@ impl Lookup<'_> {
                 dial: a.extension.clone(),
             });
         }
+        let pushed = self.pushed.contains(&agent);
         let bound = self.index.snapshot.phones.iter();
         let bound = bound.filter(|p| p.agent == Some(agent) && p.tenant == tenant);
         let there = |p: &PhoneId| self.ua.contacts(*p).next().is_some();
         let phone = a
             .phone
             .filter(there)
-            .or_else(|| bound.map(|p| p.id).find(there))
-            .or(a.phone)
-            .ok_or(EndReason::Unavailable)?;
+            .or_else(|| bound.map(|p| p.id).find(there));
+        if phone.is_none() && pushed {
+            return Ok(Resolved {
+                endpoint: Endpoint::Browser,
+                address: Address::Extension(a.extension.clone()),
+                agent: Some(agent),
+                dial: a.extension.clone(),
+            });
+        }
+        let phone = phone.or(a.phone).ok_or(EndReason::Unavailable)?;
         let mut r = self.phone(tenant, phone)?;
         r.agent = Some(agent);
         r.address = Address::Extension(a.extension.clone());

@@ -2,7 +2,7 @@
 
 use crate::core::{Engine, ring_time};
 use crate::guard;
-use crate::leg::FORKS_MAX;
+use crate::leg::{Dialled, FORKS_MAX};
 use crate::web::is_websocket;
 use cp_interaction::Resolved;
 use cp_sip::sdp;
@@ -31,6 +31,7 @@ impl Engine {
         let Some(dialled) = self.legs.get_mut(&leg).and_then(|l| l.dialled.take()) else {
             return;
         };
+        let brand = self.brand_name(id, &dialled);
         let mut headers = self.identity_headers(now, id, leg, &dialled);
         let Some(entry) = self.legs.get_mut(&leg) else {
             return;
@@ -58,7 +59,7 @@ impl Engine {
         let tenant = self.interactions.get(&id).map(|e| e.tenant);
         let host = self.own_host(tenant);
         let from = NameAddrOwned {
-            display: d.caller_name.clone(),
+            display: self.name_shown(id, d, brand),
             uri: dress
                 .as_ref()
                 .map_or_else(|| caller_uri(&d.caller, &host), |e| e.from.clone()),
@@ -118,6 +119,15 @@ impl Engine {
         if let Some(entry) = self.legs.get_mut(&leg) {
             entry.calls = calls;
         }
+    }
+
+    /// The name beside the caller's number: that of the call's card, or of our brand.
+    fn name_shown(&self, id: InteractionId, d: &Dialled, brand: Option<String>) -> Option<String> {
+        let name = match d.to.endpoint {
+            Endpoint::Phone(_) => self.card_name(id),
+            _ => brand,
+        };
+        name.or_else(|| d.caller_name.clone())
     }
 
     /// Where a call goes: each contact of a phone, or one address.

@@ -16,12 +16,16 @@ impl Engine {
             bindings,
             presence,
             spent,
+            incentives,
+            pushed,
             forwarding,
         } = restore;
         self.configure(now, snapshot);
         for (tenant, day, micros) in spent {
             self.outbound.restore(tenant, day, micros);
         }
+        self.cards.restore(incentives);
+        self.web.pushed.extend(pushed);
         // Those called last come first, and are to be the last to go.
         for f in forwarding.into_iter().rev() {
             let counters = (f.kept, f.hits, f.misses);

@@ -104,6 +104,7 @@ impl Engine {
             index: &self.index,
             ua: &self.ua,
             browsers: &self.web.holders,
+            pushed: &self.web.pushed,
             router: &self.router,
             rooms: &self.rooms,
             parked: &self.parked,
@@ -217,6 +218,7 @@ impl Engine {
 
     /// Keeps the engine-wide counts that interactions ask for.
     fn note_event(&mut self, id: InteractionId, tenant: TenantId, event: &Event) {
+        self.card_event(id, event);
         match event {
             Event::Started { .. } => {
                 self.stats.started += 1;

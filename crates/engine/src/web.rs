@@ -36,6 +36,8 @@ pub(crate) enum Timer {
 #[derive(Default)]
 pub(crate) struct Web {
     pub holders: FxHashMap<AgentId, Holder>,
+    /// Agents with a browser that is told by a push: they ring without a tab, and open one.
+    pub pushed: FxHashSet<AgentId>,
     /// Agents whose tab was lost and has not attached since.
     pub lost: FxHashSet<AgentId>,
     timers: BinaryHeap<Reverse<(Timestamp, Timer)>>,
@@ -225,7 +227,9 @@ impl Engine {
     ) {
         let agent = dialled.to.agent;
         let holder = agent.and_then(|a| self.web.holders.get(&a));
-        let (Some(agent), Some(device)) = (agent, holder.map(|h| h.device)) else {
+        let pushed = agent.is_some_and(|a| self.web.pushed.contains(&a));
+        let device = holder.map(|h| h.device).or(pushed.then_some(None));
+        let (Some(agent), Some(device)) = (agent, device) else {
             return self.fail(id, leg, EndReason::Unavailable);
         };
         let Some(interaction) = self.interactions.get(&id) else {
@@ -249,6 +253,8 @@ impl Engine {
                 let leg = Box::new(ring);
                 self.signal(device, Signal::Ring { leg });
             }
+            // Told by a push: a tab is opened by who answers, as long as it rings.
+            (None, _) if pushed => {}
             // The tab is being loaded again: it finds the leg when it attaches, or it is given up.
             _ => self.web.at(now + crate::device::RETURN, Timer::Away(leg)),
         }
@@ -304,6 +310,7 @@ impl Engine {
             offer: offer.map(|o| o.offer),
             subject: context.subject,
             context: page,
+            card: self.cards.shown.get(&entry.interaction).cloned(),
         })
     }
 

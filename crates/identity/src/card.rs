@@ -4,7 +4,13 @@
 //! Nothing is fetched here. A device rings at once with the plain caller id; what this module lets
 //! through may be added while it rings.
 
-use crate::canonical::{Region, canonical};
+pub mod call_info;
+mod claims;
+pub mod vcard;
+
+pub use claims::{Rich, made, of_header};
+
+use crate::canonical::{Identifier, Region, canonical, is_canonical_number};
 use crate::json::{Object, Value};
 use crate::rcd::{self, RcdFault};
 
@@ -74,13 +80,24 @@ pub struct Incentive {
     pub text: String,
 }
 
+/// Something to be fetched.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Content {
+    pub address: String,
+    /// What its bytes must have; a signer always gives one.
+    pub digest: Option<String>,
+}
+
 /// What may be shown while it rings. All texts are one line of plain text.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Card {
     pub name: Option<String>,
     pub reason: Option<String>,
-    /// Address of a picture with the digest that its bytes must have.
-    pub picture: Option<(String, String)>,
+    pub picture: Option<Content>,
+    /// A business card that lies elsewhere.
+    pub details: Option<Content>,
+    /// JSON pointer into the details, and the digest of what the address there leads to.
+    pub details_digests: Vec<(String, String)>,
     /// Filled for this call; activating it brings further content.
     pub link: Option<String>,
     pub incentive: Option<Incentive>,
@@ -99,38 +116,92 @@ pub fn judge(claims: &Object, call: &Call<'_>) -> Result<Card, Plain> {
     if says_nothing && link.is_none() && incentive.is_none() {
         return Err(Plain::None);
     }
-    let one = |text: &str| canonical(text, call.region);
-    let source = claims.get("orig").and_then(party).and_then(one);
-    if let Some(shown) = &data.presented
-        && (source.is_none() || one(shown) != source)
-    {
-        return Err(Plain::CallerNotSource);
+    let one = |text: &str| number(text, call.region);
+    // Claims are in canonical form, which a region would read anew.
+    let source = claims.get("orig").and_then(party).and_then(claimed);
+    let inline = data.card.as_ref().map(vcard::jcard);
+    let inline = match inline {
+        Some(None) => return Err(Plain::Malformed(RcdFault::Card)),
+        Some(found) => found,
+        None => None,
+    };
+    let numbers = inline.iter().flat_map(|c| &c.numbers);
+    let numbers: Vec<_> = numbers.map(|n| one(n)).collect();
+    let shown = data.presented.as_deref().map(one);
+    let strange = shown.is_some_and(|s| s.is_none() || s != source);
+    if source.is_none() || strange || !(numbers.is_empty() || numbers.contains(&source)) {
+        let none = source.is_none() && !strange;
+        return Err(if none {
+            Plain::SourceNotCaller
+        } else {
+            Plain::CallerNotSource
+        });
     }
-    if source.is_none() || source != one(call.caller) {
+    if source != one(call.caller) {
         return Err(Plain::SourceNotCaller);
     }
     let called = one(call.called);
     let meant = claims.get("dest").is_some_and(|dest| {
         let mut parties = parties(dest);
-        parties.any(|p| called.is_some() && one(p) == called)
+        parties.any(|p| called.is_some() && claimed(p) == called)
     });
     if !meant {
         return Err(Plain::OtherCall);
     }
-    let picture = data.icon.clone().and_then(|address| {
-        let digest = data.digests.iter().find(|(pointer, _)| pointer == "/icn");
-        digest.map(|(_, digest)| (address, digest.clone()))
-    });
     Ok(Card {
+        picture: picture(&data, inline.as_ref()),
+        details: data.card_address.clone().map(|address| Content {
+            address,
+            digest: data.digest("/jcl").map(str::to_string),
+        }),
+        details_digests: details_digests(&data),
         name: data.name,
         reason: data.reason,
-        picture,
         link: match link {
             None => None,
             Some(v) => Some(fill(v.as_text().ok_or(Plain::Link)?, call)?),
         },
         incentive: incentive.map(read_incentive).transpose()?,
     })
+}
+
+/// The picture of the token itself, else the first of the business card in it.
+fn picture(data: &rcd::RichCallData, card: Option<&vcard::BusinessCard>) -> Option<Content> {
+    let of = |address: &str, pointer: &str| {
+        let digest = data.digest(pointer)?.to_string();
+        let address = address.to_string();
+        Some(Content {
+            address,
+            digest: Some(digest),
+        })
+    };
+    let own = data.icon.as_deref().and_then(|a| of(a, "/icn"));
+    own.or_else(|| {
+        let (address, pointer) = card?.picture.as_ref()?;
+        of(address, &format!("/jcd{pointer}"))
+    })
+}
+
+fn details_digests(data: &rcd::RichCallData) -> Vec<(String, String)> {
+    let inside = |(pointer, digest): &(String, String)| {
+        let pointer = pointer.strip_prefix("/jcl")?;
+        (!pointer.is_empty()).then(|| (pointer.to_string(), digest.clone()))
+    };
+    data.digests.iter().filter_map(inside).collect()
+}
+
+/// A party of the call or a number that is shown, in canonical form.
+fn number(text: &str, region: Option<&Region>) -> Option<Identifier> {
+    canonical(text, region).or_else(|| claimed(text))
+}
+
+/// A party as claims name it.
+fn claimed(text: &str) -> Option<Identifier> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    match is_canonical_number(digits) {
+        true => Some(Identifier::Number(digits.into())),
+        false => canonical(text, None),
+    }
 }
 
 /// `{"tn": "…"}` or `{"uri": "…"}`.
@@ -178,6 +249,9 @@ fn read_incentive(v: &Value) -> Result<Incentive, Plain> {
 /// `Link` for anything but https with a host, an unknown or unclosed field, a field in the host, or
 /// a result beyond [`LINK_BYTES_MAX`].
 pub fn fill(template: &str, call: &Call<'_>) -> Result<String, Plain> {
+    // Who keeps to RFC 3986 has the braces escaped.
+    let template = template.replace("%7B", "{").replace("%7b", "{");
+    let template = template.replace("%7D", "}").replace("%7d", "}");
     let rest = template.strip_prefix("https://").ok_or(Plain::Link)?;
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let sound = !host.is_empty()
@@ -187,7 +261,7 @@ pub fn fill(template: &str, call: &Call<'_>) -> Result<String, Plain> {
         return Err(Plain::Link);
     }
     let mut out = String::with_capacity(template.len() + 64);
-    let mut left = template;
+    let mut left = template.as_str();
     while let Some((before, field)) = left.split_once('{') {
         let (name, after) = field.split_once('}').ok_or(Plain::Link)?;
         out.push_str(before);

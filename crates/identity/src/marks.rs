@@ -170,7 +170,7 @@ fn is_rich(value: &str) -> bool {
 }
 
 /// Splits at commas outside of quotes and angle brackets.
-fn split_values(value: &str) -> Vec<&str> {
+pub(crate) fn split_values(value: &str) -> Vec<&str> {
     let (mut out, mut start) = (Vec::new(), 0);
     let (mut quoted, mut bracket, mut escaped) = (false, false, false);
     for (i, b) in value.bytes().enumerate() {

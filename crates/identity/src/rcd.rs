@@ -40,12 +40,21 @@ pub struct RichCallData {
     pub digests: Vec<(String, String)>,
 }
 
+impl RichCallData {
+    /// The digest that `rcdi` has for this JSON pointer.
+    pub fn digest(&self, pointer: &str) -> Option<&str> {
+        let found = self.digests.iter().find(|(p, _)| p == pointer);
+        found.map(|(_, digest)| digest.as_str())
+    }
+}
+
 /// Reads `rcd`, `crn` and `rcdi`. On any fault none of it may be used (RFC 9795 8).
 pub fn read(claims: &Object) -> Result<RichCallData, RcdFault> {
     let mut found = RichCallData::default();
     if let Some(reason) = claims.get("crn") {
         let reason = reason.as_text().ok_or(RcdFault::Reason)?;
-        found.reason = Some(inert(reason, REASON_CHARS_MAX));
+        let reason = inert(reason.trim(), REASON_CHARS_MAX);
+        found.reason = Some(reason).filter(|r| !r.trim().is_empty());
     }
     let Some(rcd) = claims.get("rcd") else {
         return Ok(found);
@@ -72,6 +81,11 @@ pub fn read(claims: &Object) -> Result<RichCallData, RcdFault> {
                 .as_text()
                 .filter(|d| d.starts_with("sha256-"))
                 .ok_or(RcdFault::Digest)?;
+            // What lies in a card elsewhere is checked when that is fetched.
+            if pointer.starts_with("/jcl/") && found.card_address.is_some() {
+                found.digests.push((pointer.clone(), digest.to_string()));
+                continue;
+            }
             // What is inside the token can be checked now.
             let at = resolve(rcd, pointer).ok_or(RcdFault::Digest)?;
             let external = at.as_text().is_some_and(|t| t.starts_with("https://"));
@@ -81,20 +95,14 @@ pub fn read(claims: &Object) -> Result<RichCallData, RcdFault> {
             found.digests.push((pointer.clone(), digest.to_string()));
         }
     }
-    for (pointer, present) in [
-        ("/icn", found.icon.is_some()),
-        ("/jcl", found.card_address.is_some()),
-    ] {
-        if present && !found.digests.iter().any(|(p, _)| p == pointer) {
-            return Err(RcdFault::Undigested);
-        }
-    }
+    let mut outside = Vec::new();
+    outside.extend(found.icon.iter().map(|_| "/icn".to_string()));
+    outside.extend(found.card_address.iter().map(|_| "/jcl".to_string()));
     if let Some(card) = &found.card {
-        for pointer in referenced(card)? {
-            if !found.digests.iter().any(|(p, _)| *p == pointer) {
-                return Err(RcdFault::Undigested);
-            }
-        }
+        outside.extend(referenced(card)?);
+    }
+    if !outside.iter().all(|o| found.digest(o).is_some()) {
+        return Err(RcdFault::Undigested);
     }
     Ok(found)
 }
@@ -131,6 +139,13 @@ pub fn digest_of(content: &[u8]) -> String {
     format!("sha256-{}", STANDARD_NO_PAD.encode(digest.as_ref()))
 }
 
+/// The same from a digest in hex.
+pub fn digest_of_hex(hex: &str) -> Option<String> {
+    let byte = |i: usize| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(byte).collect();
+    Some(format!("sha256-{}", STANDARD_NO_PAD.encode(bytes?)))
+}
+
 fn address(v: Option<&Value>) -> Result<Option<String>, RcdFault> {
     match v {
         None => Ok(None),
@@ -158,7 +173,8 @@ fn resolve<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
 /// Text of a stranger as one line: control characters and direction overrides become spaces.
 pub fn inert(text: &str, chars_max: usize) -> String {
     let plain = |c: char| {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
+        // What has no width hides text as well as it turns it; the joiners belong to writing.
+        let turns = matches!(c, '\u{061c}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{e0000}'..='\u{e007f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
         if c.is_control() || turns { ' ' } else { c }
     };
     text.chars().take(chars_max).map(plain).collect()

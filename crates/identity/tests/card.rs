@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use cp_identity::canonical::Region;
-use cp_identity::card::{Call, Card, Incentive, Plain, fill, judge, picture_is};
+use cp_identity::card::{Call, Card, Content, Incentive, Plain, fill, judge, picture_is};
 use cp_identity::json::Value;
 use cp_identity::rcd::digest_of;
 
@@ -40,7 +40,12 @@ fn metadata_of_this_call_is_shown_with_its_link_filled() {
         Card {
             name: Some("Example Bank".into()),
             reason: Some("Your card".into()),
-            picture: Some(("https://brand.example/i.png".into(), digest.clone())),
+            picture: Some(Content {
+                address: "https://brand.example/i.png".into(),
+                digest: Some(digest.clone()),
+            }),
+            details: None,
+            details_digests: vec![],
             link: Some("https://brand.example/ring?c=%2B12025550147&r=leg_01&l=en".into()),
             incentive: Some(Incentive {
                 id: "coffee".into(),

@@ -42,6 +42,11 @@ fn what_is_taken() {
             None,
         ),
         (
+            "card elsewhere, with what it names",
+            r#"{"rcd":{"nam":"Q","jcl":"https://e.example/c"},"rcdi":{"/jcl":"sha256-x","/jcl/1/3/3":"sha256-y"}}"#.into(),
+            None,
+        ),
+        (
             "card whose pictures have no digests",
             format!(r#"{{"rcd":{{"nam":"Q","jcd":{CARD}}},"rcdi":{{"/jcd":"{digest}"}}}}"#),
             Some(RcdFault::Undigested),

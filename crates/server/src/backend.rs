@@ -1,5 +1,6 @@
 //! What the API asks of this process.
 
+use crate::card::Pictures;
 use crate::drive::{Handle, Message};
 use crate::metrics::Sources;
 use crate::outside::Fetching;
@@ -25,16 +26,23 @@ pub struct ServerBackend {
     sources: Arc<Sources>,
     push: Arc<Push>,
     outside: Fetching,
+    pictures: Arc<Pictures>,
 }
 
 impl ServerBackend {
-    pub fn new(sources: Arc<Sources>, push: Arc<Push>, client: cp_fetch::Client) -> Self {
+    pub fn new(
+        sources: Arc<Sources>,
+        push: Arc<Push>,
+        client: cp_fetch::Client,
+        pictures: Arc<Pictures>,
+    ) -> Self {
         Self {
             handle: sources.handle.clone(),
             store: sources.store.clone(),
             sources,
             push,
             outside: Fetching(client),
+            pictures,
         }
     }
 
@@ -107,6 +115,10 @@ impl Backend for ServerBackend {
 
     fn pusher(&self) -> Option<&dyn Pusher> {
         Some(self.push.as_ref())
+    }
+
+    fn picture(&self, digest: &str) -> Option<Vec<u8>> {
+        self.pictures.find(digest).map(|b| b.to_vec())
     }
 
     fn command(&self, envelope: CommandEnvelope) -> BoxFuture<'_, CommandResult> {

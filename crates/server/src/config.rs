@@ -111,6 +111,7 @@ pub struct Config {
     pub identity_revocations_url: String,
     pub identity_revocations_signer: Option<PathBuf>,
     pub identity_public_url: String,
+    pub card_content_ms_max: u64,
     pub identity_freshness_s: u64,
     pub identity_wait_ms_max: u64,
     pub identity_forward_threshold_pct: f64,
@@ -332,6 +333,7 @@ impl Config {
             identity_revocations_url: r.text("identity.revocations_url").to_string(),
             identity_revocations_signer: r.file("identity.revocations_signer"),
             identity_public_url: r.text("identity.public_url").to_string(),
+            card_content_ms_max: r.bounded("card.content_ms_max", 800, 0..=10_000),
             identity_freshness_s: r.bounded("identity.freshness_s", 60, 15..=300),
             identity_wait_ms_max: r.bounded("identity.wait_ms_max", 1_500, 0..=2_000),
             identity_forward_threshold_pct: r.parse(

@@ -36,8 +36,15 @@ pub fn engine_config(config: &Config) -> Result<IdentityConfig> {
             ..ForwardLimits::default()
         },
         public_url: config.identity_public_url.clone(),
+        pictures_url: pictures_url(config),
         ..IdentityConfig::default()
     })
+}
+
+/// Where others reach our pictures: where customers reach us, else where verifiers do.
+fn pictures_url(config: &Config) -> String {
+    let public = config.public_url.clone();
+    public.unwrap_or_else(|| config.identity_public_url.clone())
 }
 
 /// Roots, and the policy administrator's list of what was revoked, when it is a file.

@@ -1,10 +1,12 @@
 //! The server: configuration, wiring, and the thread that drives the engine.
 
 pub mod backend;
+pub mod card;
 pub mod config;
 pub mod customers;
 pub mod demo;
 pub mod drive;
+mod followers;
 pub mod identity;
 pub mod lent;
 pub mod metrics;

@@ -46,5 +46,6 @@ pub(crate) fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
             misses: row.misses,
         });
     }
+    crate::followers::restore(store, &mut restore)?;
     Ok(restore)
 }

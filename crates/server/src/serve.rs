@@ -5,10 +5,9 @@ use crate::config::{Config, WEBRTC_PORT, WebRtcPort};
 use crate::drive::{self, Driver, Handle, Message};
 use crate::identity::Certificates;
 use crate::metrics::Sources;
-use crate::push::{self, Push};
 use crate::revocations::Believed;
 use crate::sounds::Sounds;
-use crate::{customers, lent, provision, secrets, telemetry, traces};
+use crate::{customers, followers, provision, secrets, telemetry, traces};
 use anyhow::{Context, Result};
 use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{BrowserConfig, EventSource, MediaConfig, MediaWorkers, event_queue};
@@ -134,19 +133,10 @@ pub fn start(config: Config) -> Result<Running> {
         .context("cannot start the engine thread")?;
     handle.send_waiting(Message::Restore(Box::new(restore)));
 
-    let push = Arc::new(Push::open(
-        &config.data,
-        client.clone(),
-        store.clone(),
-        clock,
-    )?);
-    push::follow::start(push.clone(), &handle, runtime.handle())
-        .context("the log cannot be read for pushes")?;
-    let lent_ids = IdSource::from_seed(random_seed()?);
-    lent::start(store.clone(), &handle, lent_ids, runtime.handle())
-        .context("the log cannot be read for lent numbers")?;
+    let (push, pictures) =
+        followers::start(&config, &client, &store, &handle, runtime.handle(), clock)?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let backend = ServerBackend::new(sources.clone(), push, client);
+    let backend = ServerBackend::new(sources.clone(), push, client, pictures);
     let (http, state) = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
     let proofs = customers::start(&config, http, &store, &handle, runtime.handle(), clock)?;
     state.set_proofs(proofs);

@@ -99,7 +99,7 @@ impl Media {
             MediaCommand::SendDigits { .. }
             | MediaCommand::PauseRecording { .. }
             | MediaCommand::Seats { .. } => {}
-            MediaCommand::Peer { leg, ask } => return self.peer(leg, ask),
+            MediaCommand::Peer { leg, ask } => return self.peer(worker, leg, ask),
             MediaCommand::Record {
                 recording, left, ..
             } => {
@@ -113,7 +113,16 @@ impl Media {
     }
 
     /// A browser's peer connection that always comes about.
-    fn peer(&mut self, leg: LegId, ask: PeerAsk) -> Vec<(Duration, MediaEvent)> {
+    fn peer(&mut self, worker: u16, leg: LegId, ask: PeerAsk) -> Vec<(Duration, MediaEvent)> {
+        let opens = matches!(ask, PeerAsk::TakeOffer { .. } | PeerAsk::MakeOffer);
+        if !opens && !self.legs.contains_key(&leg) {
+            let said = PeerSaid::Refused {
+                code: "wrong_state",
+                detail: "no such leg".into(),
+                open: false,
+            };
+            return vec![(Duration::from_millis(1), MediaEvent::Peer { leg, said })];
+        }
         let agreed = PeerAgreed {
             codec: Codec::Opus,
             send: true,
@@ -127,7 +136,10 @@ impl Media {
             PeerAsk::TakeAnswer { .. } => PeerSaid::Agreed(agreed),
             PeerAsk::Candidate { .. } | PeerAsk::Press { .. } => return vec![],
         };
-        self.legs.entry(leg).or_default();
+        self.legs.entry(leg).or_insert_with(|| MediaLeg {
+            worker,
+            ..MediaLeg::default()
+        });
         let connected = PeerSaid::Connection(Connection::Connected);
         vec![
             (Duration::from_millis(1), MediaEvent::Peer { leg, said }),

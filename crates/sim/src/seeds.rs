@@ -1,12 +1,15 @@
 //! Random runs: people with random habits, random commands, bad networks, slow and failing disks,
 //! restarts with a clock that jumps. One seed gives one run, always the same.
 
+mod browsers;
+
 use crate::check::{Invariant, check_invariants, check_replay};
 use crate::house::{House, PASSWORD};
 use crate::network::Quality;
 use crate::phone::Answer;
 use crate::story::Story;
 use crate::world::{Fault, START, World};
+use browsers::Browsers;
 use cp_vocab::command::{Actor, Command, Device, SuperviseMode};
 use cp_vocab::media::Sound;
 use cp_vocab::model::{Destination, DialTarget, Presence};
@@ -87,6 +90,7 @@ struct Play {
     /// Phones that were off at some time: a goodbye to them may have been lost.
     was_dead: Vec<String>,
     disk_fails: bool,
+    browsers: Browsers,
 }
 
 /// One run.
@@ -169,6 +173,7 @@ impl Play {
             broken: vec![],
             was_dead: vec![],
             disk_fails: false,
+            browsers: Browsers::default(),
         };
         for name in play.names.clone() {
             play.change_habit(name);
@@ -214,6 +219,7 @@ impl Play {
     }
 
     fn act(&mut self) {
+        self.hear_signals();
         let who = self.someone();
         if self.disk_fails && self.rng.random_bool(0.3) {
             self.disk_fails = false;
@@ -268,6 +274,7 @@ impl Play {
                 self.world.dead(who, dead);
             }
             49..=52 => self.fault(),
+            53..=64 => self.act_in_a_browser(),
             _ => self.command(),
         }
     }
@@ -422,7 +429,11 @@ impl Play {
     }
 
     fn command_of_media(&mut self, leg: LegId, interaction: InteractionId) -> Command {
-        match self.rng.random_range(0u32..8) {
+        match self.rng.random_range(0u32..9) {
+            8 => Command::Seats {
+                leg,
+                seats: browsers::seats_of(leg),
+            },
             0 => Command::Mute { leg, muted: true },
             1 => Command::Play {
                 leg,
@@ -542,6 +553,7 @@ impl Play {
         }
         // What was on its way still arrives before the phones are put down.
         w.run(Duration::from_secs(1));
+        self.close_browsers();
         if self.rng.random_bool(0.5) {
             self.end_at_the_server();
         }

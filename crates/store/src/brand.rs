@@ -4,8 +4,8 @@ use crate::error::Result;
 use crate::log::codec::{blob, micros};
 use crate::sqlite::SqliteStore;
 use crate::sqlite::connect::failed;
-use cp_vocab::{BrandId, InteractionId, TenantId, Timestamp};
-use rusqlite::{OptionalExtension, params};
+use cp_vocab::{BrandId, Event, EventRecord, InteractionId};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// The part of [`crate::Store`] that keeps what brands show and give.
 pub trait BrandStore: Send + Sync {
@@ -17,17 +17,6 @@ pub trait BrandStore: Send + Sync {
 
     /// How many of a brand's incentives were given out.
     fn incentives_used(&self, brand: BrandId) -> Result<u64>;
-
-    /// Gives one out for a call that was accepted, unless `stock` are; once per call. Returns
-    /// whether this call has one.
-    fn incentive_use(
-        &self,
-        tenant: TenantId,
-        brand: BrandId,
-        interaction: InteractionId,
-        stock: Option<u32>,
-        at: Timestamp,
-    ) -> Result<bool>;
 }
 
 impl BrandStore for SqliteStore {
@@ -60,33 +49,28 @@ impl BrandStore for SqliteStore {
                 .map_err(failed)
         })
     }
+}
 
-    fn incentive_use(
-        &self,
-        tenant: TenantId,
-        brand: BrandId,
-        interaction: InteractionId,
-        stock: Option<u32>,
-        at: Timestamp,
-    ) -> Result<bool> {
-        self.write(move |tx| {
-            // One statement, so that the last one is given out once.
-            tx.conn
-                .execute(
-                    "INSERT INTO incentive_use (brand, interaction, tenant, at)
-                     SELECT ?1, ?2, ?3, ?4
-                     WHERE ?5 IS NULL OR (SELECT count(*) FROM incentive_use WHERE brand = ?1) < ?5
-                     ON CONFLICT DO NOTHING",
-                    params![blob(brand), blob(interaction), blob(tenant), micros(at), stock],
-                )
-                .map_err(failed)?;
-            tx.conn
-                .query_row(
-                    "SELECT EXISTS (SELECT 1 FROM incentive_use WHERE brand = ?1 AND interaction = ?2)",
-                    params![blob(brand), blob(interaction)],
-                    |r| r.get(0),
-                )
-                .map_err(failed)
-        })
-    }
+/// What a call of ours gave: in the transaction of the event that tells it, once for a call.
+pub(crate) fn given(conn: &Connection, record: &EventRecord, id: InteractionId) -> Result<()> {
+    let Event::CardIncentiveGiven {
+        brand: Some(brand), ..
+    } = &record.event
+    else {
+        return Ok(());
+    };
+    conn.prepare_cached(
+        "INSERT INTO incentive_use (brand, interaction, tenant, at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO NOTHING",
+    )
+    .and_then(|mut s| {
+        s.execute(params![
+            blob(*brand),
+            blob(id),
+            blob(record.tenant),
+            micros(record.at)
+        ])
+    })
+    .map(|_| ())
+    .map_err(failed)
 }

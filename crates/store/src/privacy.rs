@@ -328,10 +328,17 @@ fn beside(conn: &Connection, interaction: InteractionId) -> Result<()> {
         "DELETE FROM proof WHERE interaction = ?1",
         "DELETE FROM ticket WHERE interaction = ?1",
         "DELETE FROM precall WHERE interaction = ?1",
+        "DELETE FROM incentive_use WHERE interaction = ?1",
     ] {
         run(conn, sql, [blob(interaction)])?;
     }
-    Ok(())
+    // What the customer's page asked for and told of itself.
+    run(
+        conn,
+        "DELETE FROM contact WHERE json_extract(body, '$.interaction') = ?1",
+        [interaction.to_string()],
+    )
+    .map(drop)
 }
 
 pub(crate) fn erase_persons(
@@ -359,6 +366,9 @@ pub(crate) fn erase_persons(
             "DELETE FROM precall WHERE tenant = ?1 AND identifier = ?2",
             "DELETE FROM consent WHERE tenant = ?1 AND identifier = ?2",
             "DELETE FROM tries WHERE tenant = ?1 AND subject LIKE '%' || ?2 || '%'",
+            // Callbacks, messages and numbers lent, of whom never a call came about too.
+            "DELETE FROM contact WHERE tenant = ?1 AND instr(body, ?2) > 0",
+            "DELETE FROM number_lease WHERE tenant = ?1 AND instr(body, ?2) > 0",
             "DELETE FROM forwarding WHERE tenant = ?1 AND number = ltrim(?2, '+')",
             // Answers kept for repetitions may name the person.
             "DELETE FROM idempotency WHERE tenant = ?1 AND instr(CAST(body AS TEXT), ?2) > 0",

@@ -285,6 +285,12 @@ pub enum Command {
         device: DeviceId,
         ask: Box<DeviceAsk>,
     },
+    /// Whether a browser of the agent is told by a push when no tab is open. Of the house itself.
+    #[serde(skip)]
+    Pushed {
+        agent: AgentId,
+        on: bool,
+    },
     /// Refuse new calls, let running ones end.
     Drain {
         on: bool,

@@ -358,6 +358,40 @@ events! {
         /// The call whose identity it is, when it is another one.
         original: Option<InteractionId>,
     }
+    /// The metadata that came with the call, decoded and found to be of this call (S3.1): what it
+    /// shows, and where further content of it is. Addresses are those of the sender; screens show
+    /// our own copies.
+    CardDecoded = "card.decoded" {
+        leg: LegId,
+        proof: crate::card::CardProof,
+        by: Option<String>,
+        name: Option<Pii<String>>,
+        reason: Option<Pii<String>>,
+        picture: Option<Pii<String>>,
+        picture_digest: Option<String>,
+        details: Option<Pii<String>>,
+        /// JSON pointer into the details, empty for the whole, and the digest of what is there.
+        details_digests: Vec<(String, String)>,
+        /// Filled for this call.
+        link: Option<Pii<String>>,
+        incentive: Option<crate::card::CardIncentive>,
+    }
+    /// The call came with metadata that is not shown, and why: it rings with its caller id alone.
+    CardRefused = "card.refused" { leg: LegId, why: String }
+    /// Content of a card came, or did not.
+    CardContent = "card.content" {
+        of: crate::card::ContentOf,
+        name: Option<Pii<String>>,
+        reason: Option<Pii<String>>,
+        /// Path of our copy.
+        picture: Option<String>,
+        fault: Option<crate::card::ContentFault>,
+        after_ms: u64,
+    }
+    /// An outgoing leg shows a brand of ours.
+    CardSent = "card.sent" { leg: LegId, brand: BrandId, incentive: Option<crate::card::CardIncentive> }
+    /// The call was accepted, so what was offered is given: once for a call. `brand`: it was ours.
+    CardIncentiveGiven = "card.incentive_given" { leg: LegId, incentive: crate::card::CardIncentive, brand: Option<BrandId> }
     CommandTaken = "command.taken" { command: CommandId, actor: Actor, what: String }
     Ended = "interaction.ended" { reason: EndReason, by: Option<LegId>, detail: Option<String> }
 
@@ -409,7 +443,7 @@ events! {
 impl Event {
     /// Events that features beside the call may write into an interaction's log.
     pub fn is_aside(&self) -> bool {
-        matches!(self, Self::ProofChanged { .. })
+        matches!(self, Self::ProofChanged { .. } | Self::CardContent { .. })
     }
 }
 

@@ -5,6 +5,7 @@
 //! from an [`id::IdSource`] that the caller seeds.
 
 pub mod brand;
+pub mod card;
 pub mod command;
 pub mod dialling;
 pub mod end;

@@ -115,6 +115,9 @@ pub struct LiveInteraction {
     pub slot: Option<String>,
     #[serde(default)]
     pub legs: Vec<LiveLeg>,
+    /// What is shown of the caller while it rings.
+    #[serde(default)]
+    pub card: Option<crate::card::RingCard>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

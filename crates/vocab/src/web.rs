@@ -112,6 +112,8 @@ pub struct DeviceLeg {
     /// Of a customer's page: the mark in its token, and what it said of itself (data, not markup).
     pub subject: Option<String>,
     pub context: Option<serde_json::Value>,
+    /// What is shown of the caller, as far as it is there yet; [`Signal::Card`] brings what comes later.
+    pub card: Option<crate::card::RingCard>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -128,6 +130,11 @@ pub enum DeviceLegState {
 pub enum Signal {
     Ring {
         leg: Box<DeviceLeg>,
+    },
+    /// Content of the card of a ringing leg came.
+    Card {
+        leg: LegId,
+        card: Box<crate::card::RingCard>,
     },
     AutoAnswer {
         leg: LegId,

@@ -1,9 +1,11 @@
 //! Real clients against the real program. One binary, a module per kind of thing.
 
 mod calls;
+mod card;
 mod clients;
 mod devices;
 mod emergency;
+mod far;
 mod identity;
 mod limits;
 mod parking;

@@ -3161,7 +3161,7 @@ export interface paths {
         put?: never;
         /**
          * Let this browser ring when no tab is open
-         * @description The same endpoint again replaces what was kept. A person has eight at most; a ninth drops the oldest. An endpoint that leads to an address inside the house is refused.
+         * @description From then on the person is rung by direct calls though no tab is open: the push tells the browser, which opens one to answer. The same endpoint again replaces what was kept. A person has eight at most; a ninth drops the oldest. An endpoint that leads to an address inside the house is refused.
          */
         post: operations["createPushSubscription"];
         delete?: never;
@@ -4186,6 +4186,7 @@ export interface components {
             /** @description Rises with each change; the `ETag` without quotes. */
             version: number;
         };
+        BrandId: string;
         BrandInput: {
             disabled?: boolean;
             incentive?: null | components["schemas"]["IncentiveInput"];
@@ -4834,7 +4835,7 @@ export interface components {
         FieldError: {
             /**
              * @description Stable: `required`, `type`, `unknown_field`, `too_small`, `too_large`, `too_short`,
-             *     `too_long`, `format`, `not_one_of`, `missing_reference`, `taken`, `conflict`.
+             *     `too_long`, `too_weak`, `format`, `not_one_of`, `missing_reference`, `taken`, `conflict`.
              */
             code: string;
             /** @description One sentence for a person. */
@@ -5072,6 +5073,7 @@ export interface components {
             /** @description Agents who answered, in order. */
             agents: components["schemas"]["AgentId"][];
             answered_at?: string | null;
+            card?: null | components["schemas"]["RingCard"];
             direction: components["schemas"]["Direction"];
             end_reason?: string | null;
             ended_at?: string | null;
@@ -6235,6 +6237,36 @@ export interface components {
         };
         RetrieveInput: {
             agent?: null | components["schemas"]["AgentId"];
+        };
+        /** @description What a call shows while it rings. */
+        RingCard: {
+            brand?: null | components["schemas"]["BrandId"];
+            /** @description Who vouches: the provider's code, the trunk's name. */
+            by?: string | null;
+            /** @description What was to be fetched, and how it went. */
+            content: Record<string, never>[];
+            incentive?: null | components["schemas"]["RingIncentive"];
+            /** @description Filled for this call. */
+            link?: string | null;
+            name?: string | null;
+            /** @description Path of our own copy of the picture. */
+            picture?: string | null;
+            /** @description `signed`: by a token that was verified; `trunk`: by the word of a trunk that is trusted. */
+            proof?: string | null;
+            reason?: string | null;
+            /** @description Otherwise it rings with its caller id alone, and `why` says why. */
+            shown: boolean;
+            /**
+             * @description `no_metadata`, `not_trusted`, `not_verified`, `metadata_malformed`, `caller_is_not_source`,
+             *     `source_is_not_caller`, `metadata_of_another_call`, `link_refused`, `incentive_refused`.
+             */
+            why?: string | null;
+        };
+        RingIncentive: {
+            /** @description The call was accepted, so it counts. */
+            given: boolean;
+            id: string;
+            text: string;
         };
         /** @enum {string} */
         Role: "agent" | "supervisor" | "administrator" | "operator";

@@ -8,3 +8,4 @@ export * from "./tone.js";
 export * from "./wait.js";
 export * from "./shot.js";
 export * from "./axe.js";
+export * from "./sip-caller.js";

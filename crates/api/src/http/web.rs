@@ -28,12 +28,12 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
 pub(crate) fn routes() -> Router<ApiState> {
-    let desktop = || get(|h: HeaderMap| async move { desktop("index.html", &h) });
+    let index = || get(|h: HeaderMap| async move { desktop("index.html", &h) });
     Router::new()
-        .route("/", desktop())
+        .route("/", index())
         // Pages of the desktop have addresses of their own; the script reads them.
-        .route("/app", desktop())
-        .route("/app/{*path}", desktop())
+        .route("/app", index())
+        .route("/app/{*path}", index())
         .route(
             "/docs",
             get(|h: HeaderMap| async move { page("docs.html", &h) }),
@@ -50,6 +50,15 @@ pub(crate) fn routes() -> Router<ApiState> {
         .route(
             "/icon.svg",
             get(|h: HeaderMap| async move { page("icon.svg", &h) }),
+        )
+        // What shows calls while no tab is open, and what makes an app of the page.
+        .route(
+            "/sw.js",
+            get(|h: HeaderMap| async move { desktop("sw.js", &h) }),
+        )
+        .route(
+            "/manifest.webmanifest",
+            get(|h: HeaderMap| async move { desktop("manifest.webmanifest", &h) }),
         )
         .route("/assets/{*path}", get(asset))
         .route(

@@ -303,7 +303,10 @@ async fn show(
 ) -> Reply {
     let tag = HeaderValue::from_str(&format!("\"{digest}\""))
         .map_err(|_| Problem::not_found("picture"))?;
-    let bytes = state.store(move |s| s.picture_bytes(&digest)).await?;
+    let bytes = match state.0.backend.picture(&digest) {
+        Some(bytes) => Some(bytes),
+        None => state.store(move |s| s.picture_bytes(&digest)).await?,
+    };
     let bytes = bytes.ok_or_else(|| Problem::not_found("picture"))?;
     if none_match(&headers, &tag) {
         return Ok(not_modified(tag));

@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::world::{Rows, World};
+use cp_store::ContactStore as _;
 use cp_store::{PageRequest, PrivacyStore, Store};
 use cp_vocab::event::{Direction, Endpoint, LegRole};
 use cp_vocab::id::TypedId;
@@ -125,6 +126,22 @@ async fn a_person_is_erased_over_all_merged_identities_and_nothing_of_it_is_foun
         .expect(200);
     let consent = json!({ "identifier": ANN, "what": "recording", "how": "said yes" });
     admin.post("/v1/consents", consent).await.expect(201);
+    // A callback that never became a call, the page of a call, and somebody else's.
+    let asked = |n: u128, number: &str, interaction| {
+        let mut asked = crate::world::contact(&w.alpha);
+        let id = cp_vocab::ContactId::from_u128(asked.id.as_u128() + n);
+        (asked.id, asked.number, asked.interaction) = (id, Some(Pii(number.into())), interaction);
+        let told = Event::ContactCame {
+            contact: id,
+            point: asked.point,
+            what: "callback".into(),
+            mode: None,
+        };
+        w.store.contact_create(asked, told).unwrap();
+        id
+    };
+    let gone = [asked(1, ANN, None), asked(2, "+1999", Some(by_mobile))];
+    let kept = asked(3, BEN, None);
     assert!(holds(&bytes_of_the_database(&w), ANN));
     let before = w.store.replay(by_phone).unwrap();
 
@@ -138,6 +155,10 @@ async fn a_person_is_erased_over_all_merged_identities_and_nothing_of_it_is_foun
     );
 
     assert!(!file.exists() && bens_file.exists());
+    for id in gone {
+        assert!(w.store.contact(w.alpha.tenant, id).is_err(), "{id}");
+    }
+    assert!(w.store.contact(w.alpha.tenant, kept).is_ok());
     admin.get(&path).await.problem(404);
     for id in [by_phone, by_mobile] {
         let row = admin.get(&format!("/v1/interactions/{id}")).await.text();

@@ -157,6 +157,7 @@ impl Double {
                 muted: false,
                 supervise: None,
             }],
+            card: None,
         };
         LiveDocument {
             at: Timestamp::from_secs(1_767_000_000),
@@ -475,7 +476,7 @@ fn rows(name: &'static str, n: u128) -> Rows {
     }
 }
 
-fn contact(r: &Rows) -> cp_store::Contact {
+pub(crate) fn contact(r: &Rows) -> cp_store::Contact {
     cp_store::Contact {
         id: r.by_prefix["ctc"].parse().unwrap(),
         tenant: r.tenant,

@@ -37,6 +37,9 @@ pub enum Message {
         url: String,
         /// Milliseconds since 1970 after which nobody answers any more.
         until_ms: u64,
+        /// It rings already, and shows more now: without a further sound.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        renewed: bool,
     },
     RingEnded {
         ring: String,

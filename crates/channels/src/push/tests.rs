@@ -209,6 +209,7 @@ fn ring(body: &str) -> Message {
         picture: None,
         url: "/ring/leg_1".into(),
         until_ms: 30_000,
+        renewed: false,
     }
 }
 

@@ -14,6 +14,7 @@ use cp_identity::passport::Attestation;
 use cp_identity::passport::sign::{NewPassport, Signed};
 use cp_interaction::Input as IxInput;
 use cp_sip::ua::Principal;
+use cp_vocab::brand::Brand;
 use cp_vocab::event::Endpoint;
 use cp_vocab::model::{DivertedBy, KeepIdentity, Trunk};
 use cp_vocab::*;
@@ -69,6 +70,7 @@ impl Engine {
             let uri = cp_identity::marks::with_verstat(orig, verdict);
             headers.push(("P-Asserted-Identity".to_string(), format!("<{uri}>")));
         }
+        headers.extend(self.card_to_phone(id));
         headers
     }
 
@@ -200,10 +202,17 @@ impl Engine {
         }
         match sent {
             Some(sent) => headers.extend(self.divert(now, id, leg, trunk, sent, &dest)),
-            None if trunk.identity.sign => {
-                headers.extend(self.sign_own(now, id, leg, caller.as_ref(), &dest));
+            None => {
+                let brand = caller.as_ref().and_then(|c| self.brand_shown(id, c));
+                if trunk.identity.sign {
+                    let signed =
+                        self.sign_own(now, id, leg, caller.as_ref(), &dest, brand.as_ref());
+                    headers.extend(signed);
+                }
+                if let (Some(brand), Some(caller)) = (&brand, &caller) {
+                    headers.extend(self.brand_headers(id, leg, brand, caller, &dest));
+                }
             }
-            None => {}
         }
         headers
     }
@@ -288,6 +297,7 @@ impl Engine {
         leg: LegId,
         caller: Option<&Identifier>,
         dest: &Identifier,
+        brand: Option<&Brand>,
     ) -> Vec<Header> {
         let (Some(caller), Some(tenant)) = (caller, self.interactions.get(&id).map(|e| e.tenant))
         else {
@@ -296,13 +306,18 @@ impl Engine {
         let attest = self.attestation(id, tenant, caller);
         let origid = uuid(self.ids.random(), self.ids.random());
         let wall = self.wall(now);
+        if self.identity.signer(tenant, caller.as_str()).is_none() {
+            return Vec::new();
+        }
+        let rich = brand.map(|b| self.brand_claims(now, leg, b));
         let identity = &self.identity;
         let Some(signer) = identity.signer(tenant, caller.as_str()) else {
             return Vec::new();
         };
         let iat = (wall.as_micros() / 1_000_000) as i64;
         let dests = [dest.clone()];
-        let new = NewPassport::shaken(caller, &dests, iat, attest, &origid);
+        let mut new = NewPassport::shaken(caller, &dests, iat, attest, &origid);
+        new.more.extend(rich.into_iter().flatten());
         let (step, detail, headers) = match signer.sign(&new, &identity.rng) {
             Ok(signed) => {
                 let date = ("Date".to_string(), wall.to_sip_date());
@@ -317,6 +332,22 @@ impl Engine {
         };
         self.note_step(id, Some(leg), step, detail, None, None);
         headers
+    }
+
+    /// The brand that a call shows: of a number of ours, and placed by us (attestation A).
+    fn brand_shown(&self, id: InteractionId, caller: &Identifier) -> Option<Brand> {
+        let tenant = self.interactions.get(&id).map(|e| e.tenant)?;
+        let brand = self.brand_of(tenant, caller)?;
+        (self.attestation(id, tenant, caller) == Attestation::A).then_some(brand)
+    }
+
+    /// The name that an outgoing call shows beside its number.
+    pub(crate) fn brand_name(&self, id: InteractionId, d: &Dialled) -> Option<String> {
+        if !matches!(d.to.endpoint, Endpoint::Trunk(_)) || crate::guard::is_emergency(&d.to.dial) {
+            return None;
+        }
+        let caller = marks::of_address(&d.caller)?;
+        self.brand_shown(id, &caller).map(|b| b.name)
     }
 
     /// A: a customer of ours with a number of theirs. B: a customer of ours with another number.

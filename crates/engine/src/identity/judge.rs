@@ -3,11 +3,12 @@
 use super::{customer, marks};
 use crate::core::Engine;
 use cp_identity::canonical::Identifier;
+use cp_identity::card::{self, Rich};
 use cp_identity::fetch::Cache;
 use cp_identity::forward::{CallKey, Diverted, Matched, Step};
 use cp_identity::marks::{ReasonForm, reason};
 use cp_identity::passport::Attestation;
-use cp_identity::verify::{Call, Directory, Lookup, Report, verify};
+use cp_identity::verify::{Call, Directory, HEADERS_MAX, Lookup, Policy, Report, verify};
 use cp_identity::{Fault, Verdict};
 use cp_sip::header::HeaderName;
 use cp_sip::message::Message;
@@ -28,7 +29,8 @@ pub(crate) struct CallIdentity {
     fault: Option<Fault>,
     attestation: Option<Attestation>,
     origid: Option<String>,
-    diversions: Vec<String>,
+    /// Where it was sent on, first to last.
+    pub(crate) diversions: Vec<String>,
     trust: Trust,
     /// Identity header values as they came.
     pub(crate) headers: Vec<Arc<str>>,
@@ -45,6 +47,10 @@ pub(crate) struct CallIdentity {
     pub(crate) attached: Option<Attached>,
     /// Under this key it went to a device that may send it back.
     pub(crate) device: Option<Device>,
+    /// Rich call data of its tokens, for the card that is shown while it rings.
+    pub(crate) rich: Vec<RichData>,
+    /// A token that another call has shown before.
+    pub(crate) replayed: bool,
     /// Steps taken before the interaction began.
     steps: Vec<Event>,
 }
@@ -116,8 +122,11 @@ impl Engine {
             diverting,
             attached: None,
             device: None,
+            rich: Vec::new(),
+            replayed: false,
             steps: Vec::new(),
         };
+        found.rich = rich_of(&found.headers, &self.identity.config.policy);
         if let Some(trunk) = trunk.filter(|t| t.identity.verify) {
             self.verify(now, wall, invite, &trunk, &mut found);
             let emergency = crate::guard::is_emergency(invite.uri());
@@ -179,6 +188,7 @@ impl Engine {
             .as_ref()
             .and_then(|(_, x5u)| signer_of(cache, x5u, now));
         let diverted = !report.diversions.is_empty() || found.diverting.is_some();
+        let holds: Vec<bool> = report.headers.iter().map(|h| h.outcome.is_ok()).collect();
         // A forwarded call shows the token of the call that was forwarded; that is no replay.
         let mut replayed = false;
         if report.verdict == Verdict::Valid && !diverted {
@@ -188,6 +198,14 @@ impl Engine {
             }
         }
         found.take(report, by, wall);
+        found.replayed = replayed;
+        if found.verdict == Some(Verdict::Valid) {
+            for data in &mut found.rich {
+                let fresh = !data.rich.third_party || is_fresh(data.rich.iat, wall, &policy);
+                data.holds = fresh && holds.get(data.header).copied().unwrap_or(false);
+                data.by = signer_of(cache, &data.rich.x5u, now);
+            }
+        }
         if replayed {
             found.was_replayed(trunk.identity.refuse_replayed);
         }
@@ -275,6 +293,39 @@ impl Engine {
             });
         }
     }
+}
+
+/// Rich call data of one header.
+pub(crate) struct RichData {
+    pub(crate) rich: Rich,
+    /// Which header of the request.
+    header: usize,
+    /// Its token was verified, beside one that speaks for the number.
+    pub(crate) holds: bool,
+    /// The name its signer's certificate gives.
+    pub(crate) by: Option<String>,
+}
+
+/// What the tokens say; none of it holds before it is verified. Of a header that is there twice
+/// the first counts.
+fn rich_of(headers: &[Arc<str>], policy: &Policy) -> Vec<RichData> {
+    let first = |(i, value): &(usize, &Arc<str>)| !headers[..*i].contains(value);
+    let each = headers.iter().enumerate().take(HEADERS_MAX).filter(first);
+    each.filter_map(|(header, value)| {
+        Some(RichData {
+            rich: card::of_header(value, policy.leniency)?,
+            header,
+            holds: false,
+            by: None,
+        })
+    })
+    .collect()
+}
+
+/// What a third party signed is in no chain of which the age was looked at.
+fn is_fresh(iat: i64, wall: Timestamp, policy: &Policy) -> bool {
+    let now_s = (wall.as_micros() / 1_000_000) as i64;
+    now_s.saturating_sub(iat).saturating_abs() <= policy.freshness.as_secs() as i64
 }
 
 /// The name a certificate gives its owner.

@@ -39,7 +39,7 @@ pub(super) fn kept_word(kept: Kept) -> &'static str {
 }
 
 /// A URI as an identifier: by the trunk's rules when they make a number of it.
-pub(super) fn identifier(uri: &str, rules: &NumberRules) -> Option<Identifier> {
+pub(crate) fn identifier(uri: &str, rules: &NumberRules) -> Option<Identifier> {
     let user = match SipUri::parse(uri) {
         Some(u) if u.is_sip() => u.user_decoded().into_owned(),
         _ => match uri.split_once(':') {

@@ -12,7 +12,7 @@ mod replay;
 
 pub(crate) use door::Pending;
 pub(crate) use judge::CallIdentity;
-pub(crate) use marks::{asserted, of_address as identifier_of};
+pub(crate) use marks::{asserted, identifier, of_address as identifier_of};
 
 use aws_lc_rs::rand::SystemRandom;
 use cp_identity::certificate::Trust;
@@ -45,6 +45,8 @@ pub struct IdentityConfig {
     pub forwarding: ForwardLimits,
     /// Where verifiers reach our certificates: `https://host[:8443]`; empty: nowhere.
     pub public_url: String,
+    /// Where phones and verifiers reach pictures; empty: nowhere, so none is shown to them.
+    pub pictures_url: String,
 }
 
 impl Default for IdentityConfig {
@@ -56,6 +58,7 @@ impl Default for IdentityConfig {
             cache: CacheLimits::default(),
             forwarding: ForwardLimits::default(),
             public_url: String::new(),
+            pictures_url: String::new(),
         }
     }
 }

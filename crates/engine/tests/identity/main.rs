@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod card;
 mod forwarding;
 mod incoming;
 mod outgoing;

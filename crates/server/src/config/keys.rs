@@ -179,6 +179,11 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "starttls",
         "tls, starttls, or none (to a server on this machine only)",
     ),
+    (
+        "mail.ca",
+        "",
+        "file with the certificate (PEM) that signed the mail server's; empty: those the system trusts",
+    ),
     ("mail.user", "", "name to sign in with; empty: none"),
     ("mail.password", "", "password to sign in with"),
     ("mail.from", "", "address our mail comes from"),
@@ -249,5 +254,10 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "identity.forward_retention_s",
         "120",
         "how long an identity is kept for its call to come back, 10 to 10800 seconds",
+    ),
+    (
+        "card.content_ms_max",
+        "800",
+        "how long after a call came in pictures and texts from elsewhere are still added to its ring card; 0: never",
     ),
 ];

@@ -200,8 +200,9 @@ impl Pusher for Push {
                 title: "Crosspoint".into(),
                 body: Some("This browser rings when a call comes in.".into()),
                 picture: None,
-                url: "/".into(),
+                url: "/app/".into(),
                 until_ms: self.clock.now().as_millis() + 60_000,
+                renewed: false,
             };
             let sent = self.send(&row, &message, 60).await;
             sent.map_err(|e| PushRefused {

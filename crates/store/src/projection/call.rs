@@ -108,6 +108,7 @@ pub(super) fn apply(conn: &Connection, record: &EventRecord, id: InteractionId) 
              WHERE tenant = ?1 AND id = ?2",
             params![tenant, key, maybe(*code)],
         ),
+        Event::CardIncentiveGiven { .. } => crate::brand::given(conn, record, id),
         _ => leg(conn, record, id),
     }
 }

@@ -17,6 +17,7 @@ pub struct PushRow {
     /// Who has it can send: never shown again after it was given.
     pub endpoint: Pii<String>,
     pub p256dh: Pii<String>,
+    /// Sealed in the database: with it others could make messages that the browser believes.
     pub auth: Pii<String>,
     /// What the person calls the browser.
     pub label: String,
@@ -37,4 +38,7 @@ pub trait PushStore: Send + Sync {
 
     /// Forgets a subscription that the push service no longer knows.
     fn push_gone(&self, id: PushId) -> Result<()>;
+
+    /// Everybody who has one.
+    fn push_users(&self) -> Result<Vec<(TenantId, UserId)>>;
 }

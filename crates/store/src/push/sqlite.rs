@@ -29,6 +29,10 @@ impl PushStore for SqliteStore {
         })
     }
 
+    fn push_users(&self) -> Result<Vec<(TenantId, UserId)>> {
+        self.readers.with(users)
+    }
+
     fn push_gone(&self, push: PushId) -> Result<()> {
         self.write(move |tx| {
             tx.conn
@@ -37,6 +41,16 @@ impl PushStore for SqliteStore {
                 .map_err(failed)
         })
     }
+}
+
+fn users(conn: &Connection) -> Result<Vec<(TenantId, UserId)>> {
+    let mut statement = conn
+        .prepare_cached("SELECT DISTINCT tenant, user FROM push_subscription")
+        .map_err(failed)?;
+    let rows = statement
+        .query_map([], |r| Ok((id(r.get(0)?), id(r.get(1)?))))
+        .map_err(failed)?;
+    rows.collect::<rusqlite::Result<_>>().map_err(failed)
 }
 
 fn subscribe(conn: &Connection, row: &PushRow) -> Result<()> {
@@ -48,7 +62,7 @@ fn subscribe(conn: &Connection, row: &PushRow) -> Result<()> {
     .map_err(failed)?;
     conn.execute(
         "INSERT INTO push_subscription (id, tenant, user, endpoint, p256dh, auth, label, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+         VALUES (?1, ?2, ?3, ?4, ?5, cp_seal(4000, ?1, ?6), ?7, ?8)",
         params![
             blob(row.id),
             blob(row.tenant),
@@ -74,7 +88,7 @@ fn subscribe(conn: &Connection, row: &PushRow) -> Result<()> {
 fn of(conn: &Connection, tenant: TenantId, user: UserId) -> Result<Vec<PushRow>> {
     let mut statement = conn
         .prepare_cached(
-            "SELECT id, endpoint, p256dh, auth, label, created_at FROM push_subscription
+            "SELECT id, endpoint, p256dh, cp_open(4000, id, auth), label, created_at FROM push_subscription
              WHERE tenant = ?1 AND user = ?2 ORDER BY created_at, id",
         )
         .map_err(failed)?;

@@ -74,7 +74,7 @@ struct Place {
     id: &'static str,
 }
 
-const PLACES: [Place; 4] = [
+const PLACES: [Place; 5] = [
     Place {
         table: "config_row",
         column: "body",
@@ -94,6 +94,13 @@ const PLACES: [Place; 4] = [
         column: "body",
         text: "body",
         kind: "2000",
+        id: "id",
+    },
+    Place {
+        table: "push_subscription",
+        column: "auth",
+        text: "auth",
+        kind: "4000",
         id: "id",
     },
     // Bytes, sealed as their hex digits.

@@ -14,6 +14,7 @@ import { ArrowRightLeft, CircleParking, CirclePause, Grid3x3, Mic, MicOff, Monit
 import { useFromPage } from "../contacts/in-call";
 import { Trail } from "../history/trail";
 import { backToCaller, completeTransfer, digits, hangUp, joinAll, park, toggleHold, toggleMute, toggleRecording, type MyCall } from "./commands";
+import { CardTexts, Picture } from "./ring-card";
 import { MovePanel } from "./move";
 import { Seats } from "../seats/seats";
 import { TransferPanel } from "./transfer";
@@ -83,17 +84,22 @@ function Header(props: { call: MyCall }) {
   const name = customer(interaction);
   return (
     <header className="flex flex-wrap items-center gap-x-4 gap-y-2" data-call={interaction.id}>
-      <span className="flex size-12 items-center justify-center rounded-full bg-accent-soft text-accent">
-        <UserRound size={22} aria-hidden />
-      </span>
+      {interaction.card?.picture ? (
+        <Picture card={interaction.card} large />
+      ) : (
+        <span className="flex size-12 items-center justify-center rounded-full bg-accent-soft text-accent">
+          <UserRound size={22} aria-hidden />
+        </span>
+      )}
       <div className="min-w-0 flex-1">
-        <h1 className="truncate text-xl leading-7 font-semibold">{name}</h1>
+        <h1 dir="auto" className="truncate text-xl leading-7 font-semibold">{name}</h1>
         <p className="truncate text-muted">
           {name !== plain ? `${plain} · ` : ""}
           {interaction.queue ? queueName(interaction.queue) : interaction.direction === "outbound" ? t("Outbound") : t("Direct call")}
           {interaction.direction === "inbound" ? ` · ${t("called {number}", { number: address(interaction.to) })}` : ""}
         </p>
       </div>
+      <CardTexts card={interaction.card} link />
       <div className="flex items-center gap-2">
         {interaction.recording === "on" ? (
           <Badge tone="bad">

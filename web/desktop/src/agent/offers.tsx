@@ -9,6 +9,8 @@ import { live, serverNow, useAgent, useInteractions } from "../lib/live";
 import type { LiveOffer } from "../lib/live-types";
 import { nameOf, useRows } from "../lib/names";
 import { ring, stopRinging } from "../lib/ring";
+import { answerWhenItRings } from "../lib/push";
+import { useParam } from "../lib/router";
 import { useSession } from "../lib/session";
 import { useSoftphone, type SoftLeg } from "../lib/softphone";
 import { say } from "../lib/tell";
@@ -28,7 +30,7 @@ export function ringingLegs(legs: SoftLeg[], offers: LiveOffer[]): SoftLeg[] {
   return legs.filter((l) => l.state === "ringing" && !l.auto_answer && !offers.some((o) => o.id === l.offer || o.interaction === l.interaction));
 }
 
-export const legCaller = (leg: SoftLeg): string => leg.from_name || (typeof leg.from === "string" ? leg.from : "value" in leg.from ? leg.from.value : t("Anonymous"));
+export const legCaller = (leg: SoftLeg): string => leg.card?.name || leg.from_name || (typeof leg.from === "string" ? leg.from : "value" in leg.from ? leg.from.value : t("Anonymous"));
 
 /** How long an offer rings before it is announced without a name. */
 const NAME_MS_MAX = 1_000;
@@ -64,7 +66,9 @@ export function OfferWatch() {
       told.current.add(id);
       const offer = now.offers.find((o) => o.id === id);
       const leg = now.legs.find((l) => l.leg === id);
-      const who = offer ? offerCaller(offer) : leg ? legCaller(leg) : "";
+      const card = leg?.card ?? live().interactions.get(offer?.interaction ?? "")?.card;
+      const name = offer ? offerCaller(offer) : leg ? legCaller(leg) : "";
+      const who = card?.reason ? `${name} · ${card.reason}` : name;
       const queue = offer?.queue ? nameOf("queues", offer.queue) : "";
       ring(t("Incoming call"), queue ? `${who} · ${queue}` : who, currentDevices().output || undefined);
       say(queue ? t("Incoming call from {who}, queue {queue}. Alt A accepts, Alt R rejects.", { who, queue }) : t("Incoming call from {who}. Alt A accepts, Alt R rejects.", { who }), true);
@@ -76,6 +80,13 @@ export function OfferWatch() {
     return () => clearTimeout(late);
   }, [waiting, unknown]);
   useEffect(() => stopRinging, []);
+  // The notification of a call was touched: this page was opened to answer it.
+  const answering = useParam("answer");
+  useEffect(() => {
+    if (!answering) return;
+    history.replaceState(null, "", location.pathname);
+    answerWhenItRings(answering);
+  }, [answering]);
 
   const first = () => latest.current;
   useHotkeys([

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { api } from "../lib/api";
 import { Clock, Countdown } from "../lib/clock";
-import { customer, when } from "../lib/format";
+import { customer, plainAddress, when } from "../lib/format";
 import { t } from "../lib/i18n";
 import { onEvent, useAgent, useInteraction, useInteractions } from "../lib/live";
 import type { LiveOffer } from "../lib/live-types";
@@ -13,8 +13,11 @@ import { useSession } from "../lib/session";
 import { useSoftphone, type SoftLeg } from "../lib/softphone";
 import { Button } from "../ui/button";
 import { Badge } from "../ui/parts";
-import { Check, PhoneIncoming, PhoneOff, X } from "../ui/icons";
+import { useFromPage } from "../contacts/in-call";
+import { PageContext } from "../contacts/page-context";
+import { Check, PhoneOff, X } from "../ui/icons";
 import { accept, callOf, decline, pickUp, reject } from "./commands";
+import { CardTexts, Picture } from "./ring-card";
 import { legCaller, offerSeenAt, ringingLegs } from "./offers";
 
 const RECENT = 12;
@@ -122,11 +125,10 @@ function OfferCard(props: { offer: LiveOffer }) {
   return (
     <section aria-label={t("Incoming call")} data-offer={offer.id} className="flex flex-col gap-3 rounded-lg border-2 border-accent bg-raised p-3 shadow-md">
       <div className="flex items-start gap-3">
-        <span className="flex size-9 shrink-0 items-center justify-center rounded-full bg-accent-soft text-accent motion-safe:animate-pulse">
-          <PhoneIncoming size={18} aria-hidden />
-        </span>
+        <Picture card={i?.card} />
         <div className="min-w-0 flex-1">
-          <p className="truncate text-base font-semibold">{i ? customer(i) : t("Caller")}</p>
+          <p dir="auto" className="truncate text-base font-semibold">{i ? customer(i) : t("Caller")}</p>
+          {i?.card?.name ? <p className="truncate text-xs text-muted">{plainAddress(i.from)}</p> : null}
           <p className="truncate text-xs text-muted">{offer.queue ? queueName(offer.queue) : t("Direct call")}</p>
           {i ? (
             <p className="text-xs text-muted">
@@ -136,7 +138,9 @@ function OfferCard(props: { offer: LiveOffer }) {
         </div>
         <Clock until={offer.deadline} className="text-lg font-semibold" />
       </div>
+      <CardTexts card={i?.card} />
       <Countdown from={offerSeenAt(offer)} until={offer.deadline} />
+      <FromPage interaction={offer.interaction} />
       <div className="grid grid-cols-2 gap-2">
         <Button look="good" size="large" className="px-2!" busy={`offer ${offer.id}`} hotkey="A" icon={<Check size={16} aria-hidden />} onPress={() => void accept(offer)}>
           {t("Accept")}
@@ -149,12 +153,30 @@ function OfferCard(props: { offer: LiveOffer }) {
   );
 }
 
+/** What the customer looks at, before anybody answers. */
+function FromPage(props: { interaction: string }) {
+  const { context, contact } = useFromPage(props.interaction);
+  return (
+    <>
+      {contact?.mode === "video" ? <Badge tone="info">{t("Video")}</Badge> : null}
+      <PageContext context={context} />
+    </>
+  );
+}
+
 /** A call that rings here without an offer: a colleague, a consultation. */
 function RingCard(props: { leg: SoftLeg }) {
   const { leg } = props;
   return (
     <section aria-label={t("Incoming call")} className="flex flex-col gap-3 rounded-lg border-2 border-accent bg-raised p-3 shadow-md">
-      <p className="truncate text-base font-semibold">{legCaller(leg)}</p>
+      <div className="flex items-center gap-3">
+        <Picture card={leg.card} />
+        <div className="min-w-0 flex-1">
+          <p dir="auto" className="truncate text-base font-semibold">{legCaller(leg)}</p>
+          {leg.card?.name ? <p className="truncate text-xs text-muted">{typeof leg.from === "string" ? leg.from : plainAddress(leg.from)}</p> : null}
+        </div>
+      </div>
+      <CardTexts card={leg.card} />
       <div className="grid grid-cols-2 gap-2">
         <Button look="good" size="large" busy={`leg ${leg.leg}`} hotkey="A" icon={<Check size={16} aria-hidden />} onPress={() => void pickUp(leg)}>
           {t("Answer")}

@@ -10,8 +10,8 @@ export function address(a: Address | undefined, name?: string | null): string {
 export const plainAddress = (a: Address | undefined): string => address(a);
 
 /** Who the interaction is about, as the agent would say it. */
-export function customer(i: Pick<LiveInteraction, "direction" | "from" | "from_name" | "to">): string {
-  return i.direction === "outbound" ? address(i.to) : address(i.from, i.from_name);
+export function customer(i: Pick<LiveInteraction, "direction" | "from" | "from_name" | "to"> & { card?: { name?: string | null } | null }): string {
+  return i.direction === "outbound" ? address(i.to) : address(i.from, i.card?.name ?? i.from_name);
 }
 
 export function presenceWord(p: Presence | null | undefined): string {

@@ -2,7 +2,7 @@
 // per event and not a new document. What events do not tell (estimates, shares) comes with the
 // document that is read again now and then.
 
-import type { Address, CallStatus, LegRole, LiveAgent, LiveDocument, LiveInteraction, LiveLeg, LivePhone, LiveQueue, LiveTrunk, Presence, RoutingState, StreamEvent, SuperviseMode } from "./live-types";
+import type { Address, CallStatus, LegRole, LiveAgent, LiveDocument, LiveInteraction, LiveLeg, LivePhone, LiveQueue, LiveTrunk, Presence, RingCard, RoutingState, StreamEvent, SuperviseMode } from "./live-types";
 
 export interface LiveState {
   /** Of the document. */
@@ -130,7 +130,22 @@ const legAnswered: Apply = (state, event) => {
   return { ...touched, agents: true };
 };
 
+const cardDecoded: Apply = onInteraction((_, event) => {
+  const d = event.data as unknown as RingCard;
+  return { card: { proof: d.proof, by: d.by ?? null, name: d.name ?? null, reason: d.reason ?? null, picture: null, link: d.link ?? null, incentive: d.incentive ?? null, incentive_given: false } };
+});
+
+/** What came later, as far as it came. */
+const cardContent: Apply = onInteraction((row, event) => {
+  const d = event.data as Partial<RingCard> & { fault?: string | null };
+  if (!row.card || d.fault) return {};
+  return { card: { ...row.card, name: d.name ?? row.card.name ?? null, reason: d.reason ?? row.card.reason ?? null, picture: d.picture ?? row.card.picture ?? null } };
+});
+
 const rules: Record<string, Apply> = {
+  "card.decoded": cardDecoded,
+  "card.content": cardContent,
+  "card.incentive_given": onInteraction((row) => (row.card ? { card: { ...row.card, incentive_given: true } } : {})),
   "interaction.started": started,
   "interaction.ended": ended,
   "leg.added": addLeg("dialing"),

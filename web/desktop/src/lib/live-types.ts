@@ -55,6 +55,19 @@ export interface LiveLeg {
   supervise?: SuperviseMode | null;
 }
 
+/** What is shown of a call while it rings. */
+export interface RingCard {
+  proof: "signed" | "trunk";
+  by?: string | null;
+  name?: string | null;
+  reason?: string | null;
+  /** A path of this server. */
+  picture?: string | null;
+  link?: string | null;
+  incentive?: { id: string; text: string } | null;
+  incentive_given: boolean;
+}
+
 export interface LiveInteraction {
   id: string;
   /** `sequence` of the newest event of its trail that is in it. */
@@ -72,6 +85,7 @@ export interface LiveInteraction {
   recording: "off" | "on" | "paused";
   slot?: string | null;
   legs: LiveLeg[];
+  card?: RingCard | null;
 }
 
 export interface LivePhone {

@@ -4,7 +4,7 @@
 import { useSyncExternalStore } from "react";
 import { currentDevices, lookAtPermission, microphone } from "./devices";
 import { Emitter } from "./emitter";
-import type { Address } from "./live-types";
+import type { Address, RingCard } from "./live-types";
 import { serverNow } from "./live";
 import { session } from "./session";
 import { socket, type MediaFrame } from "./socket";
@@ -22,6 +22,7 @@ interface WireLeg {
   from_name?: string | null;
   auto_answer?: boolean;
   offer?: string | null;
+  card?: RingCard | null;
 }
 
 export interface SoftLeg extends WireLeg {
@@ -73,6 +74,7 @@ function setLeg(leg: string, part: Partial<SoftLeg>): void {
 
 export const useSoftphone = (): Softphone => useSyncExternalStore(changed.on, () => phone);
 export const softphone = (): Softphone => phone;
+export const softphoneChanged = changed.on;
 export const softphoneWanted = (): boolean => localStorage.getItem(STORED) !== "off";
 
 class Refused extends Error {
@@ -377,6 +379,7 @@ const heard: Record<string, (frame: MediaFrame) => void> = {
     if (leg.auto_answer) void answerLeg(leg.leg).catch(() => {});
     else rings.emit(leg);
   },
+  card: (frame) => setLeg(String(frame.leg), { card: frame.card as unknown as RingCard }),
   auto_answer: (frame) => void answerLeg(String(frame.leg)).catch(() => {}),
   answer: (frame) => void describe(String(frame.leg), "answer", String(frame.sdp)),
   offer: (frame) => void describe(String(frame.leg), "offer", String(frame.sdp)),

@@ -12,6 +12,7 @@ import { Select, TextField } from "../ui/field";
 import { Card, Page } from "../ui/parts";
 import { keyName } from "../lib/hotkeys";
 import { PhonePanel } from "./health";
+import { PushPanel } from "./push-panel";
 import { MySessions, SignInSafety } from "./sign-in-safety";
 
 export default function Settings() {
@@ -28,6 +29,11 @@ export default function Settings() {
             <div className="flex flex-col gap-4 p-4">
               <PhonePanel />
             </div>
+          </Card>
+        ) : null}
+        {session()?.agent ? (
+          <Card title={t("Calls while no tab is open")}>
+            <PushPanel />
           </Card>
         ) : null}
         <Card title={t("Password")}>
