@@ -162,10 +162,14 @@ async fn sign_in(
     let Some(user) = known.clone().filter(|_| right) else {
         state.0.meters.sign_ins_failed.add(1);
         tracing::warn!("a sign-in failed");
-        if let Some(user) = &known {
-            visitor
-                .note(&state, user, "session.refused", "password")
-                .await;
+        if let Some(user) = known {
+            // Not waited for: the time a commit takes would tell that the name is known.
+            let state = state.clone();
+            tokio::spawn(async move {
+                visitor
+                    .note(&state, &user, "session.refused", "password")
+                    .await;
+            });
         }
         let detail = "Wrong name or password. Check both; if your organisation shares this server, give its domain too.";
         return Err(Problem::new(Code::Unauthenticated, detail));
