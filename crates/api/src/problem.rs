@@ -16,7 +16,7 @@ pub struct FieldError {
     /// JSON pointer (RFC 6901) into the body, or the name of the parameter.
     pub pointer: String,
     /// Stable: `required`, `type`, `unknown_field`, `too_small`, `too_large`, `too_short`,
-    /// `too_long`, `format`, `not_one_of`, `missing_reference`, `taken`, `conflict`.
+    /// `too_long`, `too_weak`, `format`, `not_one_of`, `missing_reference`, `taken`, `conflict`.
     pub code: String,
     /// One sentence for a person.
     pub detail: String,

@@ -162,10 +162,14 @@ async fn sign_in(
     let Some(user) = known.clone().filter(|_| right) else {
         state.0.meters.sign_ins_failed.add(1);
         tracing::warn!("a sign-in failed");
-        if let Some(user) = &known {
-            visitor
-                .note(&state, user, "session.refused", "password")
-                .await;
+        if let Some(user) = known {
+            // Not waited for: the time a commit takes would tell that the name is known.
+            let state = state.clone();
+            tokio::spawn(async move {
+                visitor
+                    .note(&state, &user, "session.refused", "password")
+                    .await;
+            });
         }
         let detail = "Wrong name or password. Check both; if your organisation shares this server, give its domain too.";
         return Err(Problem::new(Code::Unauthenticated, detail));
@@ -452,6 +456,11 @@ async fn change_password(
 ) -> Reply {
     let (_, _, user, _) = shown(&state, &headers).await?;
     let login = user.login.expose().clone();
+    // Before anything is counted as a guess.
+    if password::is_weak(&input.new, &[&login, user.name.expose()]) {
+        let fault = FieldError::new("/new", "too_weak", password::WEAK);
+        return Err(Problem::invalid(vec![fault]));
+    }
     begin(&state, &login, None)?;
     let _turn = state.password_check_turn().await?;
     let (tenant, id, now) = (user.tenant, user.id, state.now());

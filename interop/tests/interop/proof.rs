@@ -6,7 +6,7 @@ use cp_interop::process::Process;
 use cp_interop::server::{number, phone, tenant, trunk};
 use cp_interop::{Phone, Server, Sipp, ports, wait};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const PIN: &str = "2580";
@@ -205,17 +205,36 @@ struct MailServer {
 
 impl MailServer {
     fn start() -> Self {
+        Self::start_with(|_| vec![])
+    }
+
+    /// It takes mail by STARTTLS alone, with a certificate of the house's own; `ca.pem` in its folder signed that.
+    fn start_tls() -> Self {
+        Self::start_with(|folder| {
+            let key = rcgen::KeyPair::generate().expect("a key");
+            let params = rcgen::CertificateParams::new(vec!["localhost".into()]);
+            let signed = params.expect("names").self_signed(&key).expect("signed");
+            let file = |name: &str, text: String| {
+                let path = folder.join(name);
+                std::fs::write(&path, text).expect("a file of our own");
+                path.display().to_string()
+            };
+            let certificate = file("ca.pem", signed.pem());
+            let key = file("key.pem", key.serialize_pem());
+            ["--tlscert", &certificate, "--tlskey", &key]
+                .map(str::to_string)
+                .to_vec()
+        })
+    }
+
+    fn start_with(more: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = ports::one();
         let mut command = Command::new("aiosmtpd");
         command
-            .args([
-                "-n",
-                "-l",
-                &format!("127.0.0.1:{port}"),
-                "-c",
-                "aiosmtpd.handlers.Mailbox",
-            ])
+            .args(["-n", "-l", &format!("127.0.0.1:{port}")])
+            .args(more(folder.path()))
+            .args(["-c", "aiosmtpd.handlers.Mailbox"])
             .arg(folder.path().join("mail"));
         let process = Process::start("aiosmtpd", folder.path(), &mut command);
         wait::until("a mail server", || {
@@ -283,6 +302,130 @@ fn a_code_sent_by_mail_is_keyed_on_the_phone() {
     let shown = customer(&server, &trail.interaction);
     assert_eq!(shown["proof"]["methods"], json!(["code"]), "{shown}");
     assert!(!format!("{:?}", trail.events).contains(&code));
+}
+
+#[test]
+fn mail_goes_by_tls_to_a_server_whose_certificate_holds_and_to_no_other() {
+    let mail = MailServer::start_tls();
+    let address = format!("localhost:{}", mail.port);
+    let ca = mail.folder.path().join("ca.pem").display().to_string();
+    for (trusted, ca) in [(true, ca.as_str()), (false, "")] {
+        let settings = [
+            ("CROSSPOINT_MAIL_SERVER", address.as_str()),
+            ("CROSSPOINT_MAIL_SECURITY", "starttls"),
+            ("CROSSPOINT_MAIL_CA", ca),
+            ("CROSSPOINT_MAIL_FROM", "calls@house.test"),
+        ];
+        let server = Server::start_with(&house(), &settings);
+        let wish = json!({"from": "+18005550100", "to": "+15550100", "reason": "your order",
+            "send_to": {"by": "email", "address": "cara@customer.test"}});
+        let answer = server.post("/v1/precall-notices", &wish);
+        if trusted {
+            assert_eq!(answer.status, 201, "{}", answer.text());
+            assert_eq!(answer.json()["sent"], true);
+            let message = mail.message();
+            assert!(message.contains("To: cara@customer.test"), "{message}");
+            std::fs::remove_dir_all(mail.folder.path().join("mail/new")).expect("read");
+        } else {
+            assert!(answer.status >= 400, "{}", answer.text());
+            assert!(!mail.folder.path().join("mail/new").exists());
+        }
+    }
+}
+
+/// What an authenticator app shows (RFC 6238), so many steps from now.
+fn totp(otpauth: &str, steps: u64) -> String {
+    let secret = otpauth.split("secret=").nth(1).expect("a secret");
+    let secret = secret.split('&').next().expect("its end");
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bits: Vec<u8> = secret
+        .chars()
+        .flat_map(|c| {
+            let v = alphabet.find(c).expect("base 32");
+            (0..5).rev().map(move |i| (v >> i & 1) as u8)
+        })
+        .collect();
+    let seed: Vec<u8> = bits
+        .chunks_exact(8)
+        .map(|b| b.iter().fold(0, |n, bit| n << 1 | bit))
+        .collect();
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let step = since.expect("after 1970").as_secs() / 30 + steps;
+    use aws_lc_rs::hmac;
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &seed);
+    let mac = hmac::sign(&key, &step.to_be_bytes());
+    let mac = mac.as_ref();
+    let at = usize::from(mac[19] & 15);
+    let number = u32::from_be_bytes(mac[at..at + 4].try_into().expect("four bytes"));
+    format!("{:06}", (number & 0x7fff_ffff) % 1_000_000)
+}
+
+#[test]
+fn a_code_of_the_app_is_keyed_at_the_gate_and_a_further_one_said_to_the_agent() {
+    let World { server, .. } = world(&[], json!({"to": "reject", "status": 603}));
+    let rules = json!({"phone_methods": ["totp"], "intents": {"transfer": 2}});
+    change(&server, "PUT", "/v1/proof-policy", &rules, 200);
+    let person = server.get("/v1/persons")["items"][0]["id"].clone();
+    let path = format!(
+        "/v1/persons/{}/credentials",
+        person.as_str().expect("an id")
+    );
+    let app = change(&server, "POST", &path, &json!({"method": "totp"}), 201);
+    let app = app["otpauth"]
+        .as_str()
+        .expect("what the app scans")
+        .to_string();
+    let mut ann = agent("1001", &server);
+    let mut cara = Setup::new("1003").tone(600).start(&server);
+    cara.dial(&server.uri("support"));
+    cara.expect("CALL_ESTABLISHED");
+    server.wait_trail("a question", |t| t.has("collect.started"));
+    let first = totp(&app, 0);
+    cara.digits(&first);
+    ann.expect("CALL_INCOMING");
+    ann.accept();
+    ann.hears(600.0);
+    let trail = server.wait_trail("a bridge", |t| t.has("call.bridged"));
+    let shown = customer(&server, &trail.interaction);
+    assert_eq!(shown["proof"]["methods"], json!(["totp"]), "{shown}");
+    // Said to the agent: what was keyed before is used up, the next one is good, once.
+    let path = format!("/v1/interactions/{}/proof", trail.interaction);
+    let next = totp(&app, 1);
+    for (code, status) in [(&first, 403), (&next, 204), (&next, 403)] {
+        let said = json!({"totp": code, "intent": "transfer"});
+        let answer = server.post(&path, &said);
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+    let trail = server.trail(&trail.interaction);
+    assert!(!format!("{:?}", trail.events).contains(&first));
+    assert!(!server.log().contains(&next));
+}
+
+#[test]
+fn one_who_is_moved_to_a_queue_that_wants_proof_is_asked_there() {
+    let World { server, .. } = world(&[], Value::Null);
+    // Where it waits first, nothing is asked, and nobody is there.
+    let open = change(&server, "POST", "/v1/queues", &json!({"name": "open"}), 201);
+    let to = json!({"to": "queue", "queue": open["id"]});
+    let body = json!({"number": "open", "name": "open", "public": true, "destination": to});
+    change(&server, "POST", "/v1/numbers", &body, 201);
+    let mut ann = agent("1001", &server);
+    let mut cara = Setup::new("1003").tone(600).start(&server);
+    cara.dial(&server.uri("open"));
+    let waits = server.wait_trail("a place in the queue", |t| t.has("queue.entered"));
+    assert!(!waits.has("collect.started"));
+    let to = json!({"queue": server.id_of("queues", "name", "support")});
+    server.command(
+        &format!("/v1/interactions/{}/queue", waits.interaction),
+        &to,
+    );
+    let trail = server.wait_trail("a question", |t| t.has("collect.started"));
+    assert!(!trail.has("offer.made"), "{:?}", trail.kinds());
+    assert!(!ann.has_seen("CALL_INCOMING"));
+    cara.digits(&format!("{PIN}#"));
+    ann.expect("CALL_INCOMING");
+    ann.accept();
+    ann.hears(600.0);
 }
 
 /// A token as a partner makes it, by a tool of its own.

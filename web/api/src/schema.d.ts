@@ -4835,7 +4835,7 @@ export interface components {
         FieldError: {
             /**
              * @description Stable: `required`, `type`, `unknown_field`, `too_small`, `too_large`, `too_short`,
-             *     `too_long`, `format`, `not_one_of`, `missing_reference`, `taken`, `conflict`.
+             *     `too_long`, `too_weak`, `format`, `not_one_of`, `missing_reference`, `taken`, `conflict`.
              */
             code: string;
             /** @description One sentence for a person. */

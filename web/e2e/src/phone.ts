@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { freeBlock, freePort } from "./ports.js";
 import { Program } from "./process.js";
 import { DOMAIN, OUTSIDE, type Person, type Server } from "./server.js";
-import { toneShare, wavSamples } from "./tone.js";
+import { toneLevel, toneShare, wavSamples } from "./tone.js";
 import { until } from "./wait.js";
 
 const RTP_PORTS = 20;
@@ -165,6 +165,19 @@ export class Phone {
     const length = Math.round((rate * EAR_MS) / 1000);
     if (samples.length < length) return 0;
     return toneShare(samples.subarray(samples.length - length), rate, hz);
+  }
+
+  /** Level in dB of a tone in the left and the right ear, lately; `null` while it hears in mono. */
+  ears(hz: number): [number, number] | null {
+    const name = readdirSync(this.folder).filter((f) => f.endsWith("-dec.wav")).sort().at(-1);
+    if (!name) return null;
+    const file = readFileSync(join(this.folder, name));
+    const levels = [0, 1].map((channel) => {
+      const { samples, rate, channels } = wavSamples(file, channel);
+      return channels === 2 ? toneLevel(samples.subarray(-Math.round((rate * EAR_MS) / 1000)), rate, hz) : null;
+    });
+    const [left, right] = levels;
+    return left == null || right == null ? null : [left, right];
   }
 
   async stop(): Promise<void> {

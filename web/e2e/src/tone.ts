@@ -22,15 +22,23 @@ export function writeTone(path: string, hz: number, seconds = 2, rate = 48_000):
   writeFileSync(path, data);
 }
 
-/** Samples (first channel, -1 to 1) of a WAV, also one that is still being written. */
-export function wavSamples(file: Buffer): { samples: Float32Array; rate: number } {
+/** Samples (-1 to 1) of one channel of a WAV, also one that is still being written. */
+export function wavSamples(file: Buffer, channel = 0): { samples: Float32Array; rate: number; channels: number } {
   const channels = file.readUInt16LE(22);
   const rate = file.readUInt32LE(24);
   const at = file.indexOf("data") + 8;
   const frames = Math.max(0, Math.floor((file.length - at) / (2 * channels)));
   const samples = new Float32Array(frames);
-  for (let i = 0; i < frames; i++) samples[i] = file.readInt16LE(at + i * 2 * channels) / 32_768;
-  return { samples, rate };
+  for (let i = 0; i < frames; i++) samples[i] = file.readInt16LE(at + (i * channels + channel) * 2) / 32_768;
+  return { samples, rate, channels };
+}
+
+/** Level in dB of what is at `hz`. */
+export function toneLevel(samples: Float32Array, rate: number, hz: number): number {
+  const k = 2 * Math.cos((2 * Math.PI * hz) / rate);
+  let [a, b] = [0, 0];
+  for (const x of samples) [a, b] = [x + k * a - b, a];
+  return 10 * Math.log10((a * a + b * b - k * a * b) / (samples.length * samples.length) + 1e-12);
 }
 
 /** Share (0 to 1) of the energy that is at `hz` (Goertzel); 0 for silence. */

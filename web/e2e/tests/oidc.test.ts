@@ -127,13 +127,15 @@ test("forged answers and a provider that is gone open nothing", async () => {
   await page.locator('input[name="login"]').waitFor();
   await page.goto("/v1/oidc/callback?code=made-up&state=made-up");
   await refused(page).getByText("oidc_state").waitFor();
-  // Our own state, with somebody's made-up code.
-  const begun = page.waitForRequest((r) => r.url().startsWith(provider.issuer) && r.url().includes("state="));
-  await page.goto(`/v1/oidc/${id}/start?return=/`);
-  const state = new URL((await begun).url()).searchParams.get("state")!;
-  await page.goto(`/v1/oidc/callback?code=made-up&state=${state}&iss=${encodeURIComponent(provider.issuer)}`);
-  await refused(page).waitFor();
-  expect(answers).toHaveLength(2);
+  // Our own state, with somebody's made-up code; and as the answer of another provider (RFC 9207).
+  for (const [issuer, code] of [[provider.issuer, "oidc_code_refused"], ["https://evil.example", "oidc_issuer_mismatch"]] as const) {
+    const begun = page.waitForRequest((r) => r.url().startsWith(provider.issuer) && r.url().includes("state="));
+    await page.goto(`/v1/oidc/${id}/start?return=/`);
+    const state = new URL((await begun).url()).searchParams.get("state")!;
+    await page.goto(`/v1/oidc/callback?code=made-up&state=${state}&iss=${encodeURIComponent(issuer)}`);
+    await refused(page).getByText(code).waitFor();
+  }
+  expect(answers).toHaveLength(3);
   // Back to a page of another site is not where one goes.
   const away = await fetch(`${server.url}/v1/oidc/${id}/start?return=https://evil.example/`, { redirect: "manual" });
   expect([302, 303, 400]).toContain(away.status);

@@ -47,7 +47,7 @@ async function phone(made: Promise<Phone>): Promise<Phone> {
   opened.push(p);
   return p;
 }
-const desk = () => phone(Phone.ofPerson(server, server.person("Ben"), { autoAnswer: true, toneHz: BEN_HZ }));
+const desk = (codecs = "PCMU") => phone(Phone.ofPerson(server, server.person("Ben"), { autoAnswer: true, toneHz: BEN_HZ, codecs }));
 
 interface Call {
   caller: Phone;
@@ -83,8 +83,8 @@ async function post(path: string, id: string, body: object = {}): Promise<Record
 }
 
 /** Ben's desk phone is rung by Anna, and answers. */
-async function consult(call: Call): Promise<Phone> {
-  const ben = await desk();
+async function consult(call: Call, codecs?: string): Promise<Phone> {
+  const ben = await desk(codecs);
   await post("/v1/legs/{id}/consult", call.leg, { target: { kind: "extension", extension: "1002" } });
   await ben.expect("CALL_ESTABLISHED");
   await call.anna.hears(BEN_HZ);
@@ -146,11 +146,42 @@ test("three talk; then each voice has a line of its own in the browser, until on
   await misses(call.anna, CALLER_HZ);
   await call.anna.expect("who speaks", (m) => m.media === "speaking" && (m.parties as string[]).length === 2);
 
+  // What is beside the room, or of somebody else, is refused.
+  const refused = async (seats: object) => (await call.anna.run((d, m) => d.ask(m), { media: "seats", leg: call.leg, ...seats })).code;
+  expect(await refused({ seats: [{ leg: call.leg, x: 3, y: 0 }] })).toBe("bad_request");
+  expect(await refused({ select: call.leg, near_ms: 0 })).toBe("bad_request");
+  expect(await refused({ seats: Array.from({ length: 65 }, () => ({ leg: call.leg, x: 0, y: 0 })) })).toBe("bad_request");
+  expect(await refused({ seats: "left" })).toBe("bad_message");
+  expect(await refused({ leg: party("customer"), tracks: true })).toBe("no_such_leg");
+
   ben.hangUp();
   await call.anna.hears(CALLER_HZ);
   await hearsAt(call.caller, ANNA_HZ, 0.6);
   call.caller.hangUp();
   await call.anna.expectMedia("ended", call.leg);
+});
+
+test("a desk phone that plays stereo hears the customer from the left", async () => {
+  const call = await talking();
+  const ben = await consult(call, "opus/48000/2");
+  await post("/v1/legs/{id}/merge", call.leg);
+  const side = (hz: number) => {
+    const [left, right] = ben.ears(hz) ?? [0, 0];
+    return left - right;
+  };
+  await until("the customer at the left", () => side(CALLER_HZ) > 3);
+  await until("Anna nearer the middle", () => side(ANNA_HZ) < side(CALLER_HZ) - 2 && (ben.ears(ANNA_HZ)?.[0] ?? -120) > -50);
+  // Moved by hand, over the API: the customer to the right.
+  const api = (await server.as("Sofia")) as unknown as {
+    GET: (path: string, o: object) => Promise<{ data: { legs: { id: string; role: string; agent: string | null }[] } }>;
+  };
+  const { data } = await api.GET("/v1/interactions/{id}", { params: { path: { id: call.interaction } } });
+  const customer = data.legs.find((l) => l.role === "customer")?.id;
+  const atBen = data.legs.filter((l) => l.role !== "customer" && l.id !== call.leg).at(-1)?.id ?? "";
+  await post("/v1/legs/{id}/seats", atBen, { seats: [{ leg: customer, x: 0.9, y: 0.2 }] });
+  await until("the customer at the right", () => side(CALLER_HZ) < -3);
+  call.caller.hangUp();
+  ben.hangUp();
 });
 
 test("the customer is parked and picked up again, handed to a desk phone, and both sides are in the recording", async () => {

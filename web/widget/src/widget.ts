@@ -262,23 +262,29 @@ export class Widget {
     if (status.asked && !status.asked.by_customer) {
       if (question.dataset.asked === status.asked.mode) return;
       question.dataset.asked = status.asked.mode;
-      const answer = (yes: boolean) => {
+      const answer = async (yes: boolean) => {
         question.replaceChildren();
         delete question.dataset.asked;
-        if (this.contact) void this.api.answerMode(this.contact, yes).catch(() => undefined);
-        if (yes) void this.call?.addVideo();
+        const kept = this.contact && (await this.api.answerMode(this.contact, yes).then(() => true, () => false));
+        if (yes && kept) await this.call?.addVideo();
       };
       question.replaceChildren(
         el("p", {}, text.videoAsk),
         el(
           "div",
           { class: "row" },
-          el("button", { class: "main", type: "button", "data-do": "yes", click: () => answer(true) }, text.yes),
-          el("button", { type: "button", "data-do": "no", click: () => answer(false) }, text.no),
+          el("button", { class: "main", type: "button", "data-do": "yes", click: () => void answer(true) }, text.yes),
+          el("button", { type: "button", "data-do": "no", click: () => void answer(false) }, text.no),
         ),
       );
       return this.say(text.videoAsk);
     }
+    if (!status.asked && question.dataset.asked) {
+      question.replaceChildren();
+      delete question.dataset.asked;
+    }
+    // The other side went back to voice: the camera goes off, whoever turned it on.
+    if (status.mode === "audio" && !status.asked && !camera.disabled && this.call.hasVideo()) return this.call.dropVideo();
     if (!camera.disabled || status.asked) return;
     camera.disabled = false;
     question.replaceChildren();

@@ -10,6 +10,11 @@ use std::sync::LazyLock;
 pub const PASSWORD_CHARS_MIN: usize = 8;
 /// Longest; argon2 itself would take any length, and hashing megabytes is a way to be slowed down.
 pub const PASSWORD_BYTES_MAX: usize = 256;
+/// New passwords have to resist a million guesses of somebody who knows the common ones, keyboards, dates
+/// and the words about the person (NIST SP 800-63B 3.1.1.2, ASVS 6.2.4, 6.2.11).
+const SCORE_MIN: zxcvbn::Score = zxcvbn::Score::Two;
+/// What `too_weak` says.
+pub const WEAK: &str = "this password is among the first that are guessed; take several words, or let a password manager make one";
 /// Argon2id cost: 19 MiB, two passes, one lane (the OWASP minimum, about 20 ms here).
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
@@ -18,6 +23,20 @@ const LANES: u32 = 1;
 fn hasher() -> Argon2<'static> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("constant parameters");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+/// Whether a new password is easily guessed. `own` are words that everybody connects with the person: the
+/// sign-in name, the name, the house's.
+pub fn is_weak(password: &str, own: &[&str]) -> bool {
+    let parts = own.iter().flat_map(|w| w.split(['@', '.', ' ', '-', '_']));
+    let words: Vec<&str> = own
+        .iter()
+        .copied()
+        .chain(parts)
+        .chain(["crosspoint"])
+        .filter(|w| w.len() > 2)
+        .collect();
+    zxcvbn::zxcvbn(password, &words).score() < SCORE_MIN
 }
 
 /// A PHC string for a new password. Takes tens of milliseconds: call it where blocking is allowed.

@@ -9,12 +9,15 @@ use std::sync::Mutex;
 pub(crate) const PER_ADDRESS_MAX: u32 = 30;
 /// Requests at one point in a minute from everywhere.
 pub(crate) const PER_POINT_MAX: u32 = 600;
+/// Looks of one address at what became of its requests in a minute; a page in a call looks every few
+/// seconds, and many customers may sit behind one address.
+pub(crate) const LOOKS_PER_ADDRESS_MAX: u32 = 1_200;
 /// Addresses remembered; at the limit all begin anew.
 const ENTRIES_MAX: usize = 20_000;
 const WINDOW_S: u64 = 60;
 
-/// Of one address at a point, or of all.
-type Key = (PointId, Option<IpAddr>);
+/// Of one address at a point, or of all; whether they are looks alone.
+type Key = (PointId, Option<IpAddr>, bool);
 /// Which minute, and how many in it.
 type Count = (u64, u32);
 
@@ -22,8 +25,15 @@ type Count = (u64, u32);
 pub(crate) struct Taps(Mutex<HashMap<Key, Count>>);
 
 impl Taps {
-    /// Counts a request; false when it is one too many.
-    pub(crate) fn pass(&self, now: Timestamp, point: PointId, from: Option<IpAddr>) -> bool {
+    /// Counts a request; false when it is one too many. `looks`: it asks for nothing but how a request
+    /// of its own stands.
+    pub(crate) fn pass(
+        &self,
+        now: Timestamp,
+        point: PointId,
+        from: Option<IpAddr>,
+        looks: bool,
+    ) -> bool {
         let minute = now.as_millis() / 1_000 / WINDOW_S;
         let mut seen = self.0.lock().expect("no panic while held");
         if seen.len() >= ENTRIES_MAX {
@@ -40,8 +50,11 @@ impl Taps {
             entry.1 += 1;
             entry.1 <= max
         };
-        let point_free = count((point, None), PER_POINT_MAX);
-        point_free && from.is_none_or(|ip| count((point, Some(ip)), PER_ADDRESS_MAX))
+        if looks {
+            return count((point, from, true), LOOKS_PER_ADDRESS_MAX);
+        }
+        let point_free = count((point, None, false), PER_POINT_MAX);
+        point_free && from.is_none_or(|ip| count((point, Some(ip), false), PER_ADDRESS_MAX))
     }
 }
 
@@ -56,15 +69,24 @@ mod tests {
         let point = PointId::from_u128(1);
         let now = Timestamp::from_secs(1_800_000_000);
         let ip = |n: u8| Some(IpAddr::from([10, 0, 0, n]));
-        let passed = (0..100).filter(|_| taps.pass(now, point, ip(1))).count();
+        let passed = (0..100)
+            .filter(|_| taps.pass(now, point, ip(1), false))
+            .count();
         assert_eq!(passed as u32, PER_ADDRESS_MAX);
-        assert!(taps.pass(now, point, ip(2)), "others are not in the way");
+        assert!(
+            taps.pass(now, point, ip(1), true),
+            "who is in a call may look"
+        );
+        assert!(
+            taps.pass(now, point, ip(2), false),
+            "others are not in the way"
+        );
         let many = (0..1_000u16).filter(|n| {
             let ip = Some(IpAddr::from([10, 1, (n >> 8) as u8, *n as u8]));
-            taps.pass(now, point, ip)
+            taps.pass(now, point, ip, false)
         });
         assert!(many.count() < PER_POINT_MAX as usize);
         let later = Timestamp::from_secs(1_800_000_060);
-        assert!(taps.pass(later, point, ip(1)), "a new minute");
+        assert!(taps.pass(later, point, ip(1), false), "a new minute");
     }
 }

@@ -54,9 +54,10 @@ impl FromRequestParts<ApiState> for Visit {
         let origin = cors::allowed(&point, &parts.headers)?;
         let connection = parts.extensions.get::<Connection>().cloned().map(Extension);
         let from = source(state, connection.as_ref().map(|c| &c.0), &parts.headers);
+        let looks = parts.method == axum::http::Method::GET && path.contains_key("contact");
         let refused = if point.disabled {
             Some(missing())
-        } else if !state.0.taps.pass(state.now(), id, from) {
+        } else if !state.0.taps.pass(state.now(), id, from, looks) {
             let detail = "too many requests from here; wait a minute";
             Some(Problem::new(Code::TooManyRequests, detail).retry_after_s(60))
         } else {

@@ -294,7 +294,7 @@ async fn callback(
 ) -> Reply {
     let visitor = Visitor::of(&state, connection.as_ref().map(|c| &c.0), &headers);
     let (answer, code) = (query.text("state"), query.text("code"));
-    let refused = query.text("error");
+    let (refused, issuer) = (query.text("error"), query.text("iss"));
     query.finish()?;
     let cookie = crate::auth::gate::cookie(&headers, COOKIE).unwrap_or_default();
     let flow = match state.0.steps.take(state.now(), &answer.unwrap_or_default()) {
@@ -307,6 +307,11 @@ async fn callback(
             return Err(Fault::Word("oidc_refused"));
         }
         let provider = provider(&state, flow.provider).await?;
+        // RFC 9207: an answer of another provider than was asked is not taken to this one.
+        let plain = |issuer: &str| issuer.trim_end_matches('/').to_string();
+        if issuer.is_some_and(|i| plain(&i) != plain(&provider.issuer)) {
+            return Err(OidcError::IssuerMismatch.into());
+        }
         let code = code.ok_or(Fault::Word("oidc_refused"))?;
         let claims = claims(&state, &provider, &flow, &code).await?;
         let user = person(&state, &provider, &claims)

@@ -89,6 +89,14 @@ async fn state_of(State(state): State<ApiState>) -> Reply {
     Ok(axum::Json(json!({ "needed": needed })).into_response())
 }
 
+/// The first person of a tenant stands elsewhere in this body.
+fn at_person(mut problem: Problem) -> Problem {
+    for e in &mut problem.errors {
+        e.pointer = e.pointer.replace("/administrator/", "/person/");
+    }
+    problem
+}
+
 async fn setup(
     State(state): State<ApiState>,
     connection: Option<Extension<Connection>>,
@@ -126,7 +134,8 @@ async fn setup(
                     "The first person has been made. Sign in.",
                 ));
             }
-            make(s, edit, ids, new, vec![Role::Administrator, Role::Operator])?;
+            make(s, edit, ids, new, vec![Role::Administrator, Role::Operator])
+                .map_err(at_person)?;
             Ok(s.get::<User>(tenant, user)?.row)
         })
         .await?;

@@ -159,6 +159,10 @@ pub(super) fn make(
         safety: Default::default(),
     };
     let person = new.administrator;
+    if password::is_weak(&person.password, &[&person.login, &person.name, &row.name]) {
+        let weak = FieldError::new("/administrator/password", "too_weak", password::WEAK);
+        return Err(Problem::invalid(vec![weak]));
+    }
     let first = User {
         password_hash: Pii(password::hash(&person.password)),
         ..User::new(user, tenant, person.login.trim(), &person.name, roles)

@@ -80,6 +80,10 @@ impl Resource for Users {
         }
         let kept = of.before.map(|b| b.password_hash.clone());
         let password_hash = match input.password {
+            Some(p) if password::is_weak(&p, &[&input.login, &input.name]) => {
+                let weak = FieldError::new("/password", "too_weak", password::WEAK);
+                return Err(vec![weak]);
+            }
             Some(p) => Pii(password::hash(&p)),
             None => kept.unwrap_or_default(),
         };

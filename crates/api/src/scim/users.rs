@@ -187,6 +187,9 @@ fn set(user: &mut User, attribute: &str, value: &Value) -> Result<(), ScimError>
                 let detail = "a password has 8 to 256 characters";
                 return Err(ScimError::bad("invalidValue", detail));
             }
+            if password::is_weak(new, &[user.login.expose(), user.name.expose()]) {
+                return Err(ScimError::bad("invalidValue", password::WEAK));
+            }
             user.password_hash = Pii(password::hash(new));
         }
         _ => {}

@@ -128,6 +128,20 @@ async fn sessions_renew_expire_and_end_with_the_password() {
         .await
         .problem(400);
     assert_eq!(pointers, ["/current"]);
+    for weak in [
+        "password1",
+        "qwertz123",
+        "agent2026",
+        "crosspoint1",
+        "11111111",
+    ] {
+        let change = json!({ "current": PASSWORD, "new": weak });
+        let (_, pointers) = me
+            .post("/v1/sessions/current/password", change)
+            .await
+            .problem(400);
+        assert_eq!(pointers, ["/new"], "{weak}");
+    }
     let change = json!({ "current": PASSWORD, "new": "another password" });
     assert_eq!(
         me.post("/v1/sessions/current/password", change)

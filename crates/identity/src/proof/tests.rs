@@ -472,6 +472,53 @@ fn announcements_that_make_no_record() {
     assert_eq!(precall::verify(&assertion, &p, NOW), Err(TokenFault::Kind));
 }
 
+/// Numbers that look random and are the same in every run (xorshift64*).
+struct Guess(u64);
+
+impl Guess {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+    /// A signature that somebody might guess, as it is written.
+    fn signature(&mut self) -> String {
+        let bytes: Vec<u8> = (0..4).flat_map(|_| self.next().to_le_bytes()).collect();
+        crate::b64::encode(&bytes)
+    }
+}
+
+/// Somebody without the secret tries a million tokens: signatures at random under a body of their
+/// own, and right ones with one character changed.
+#[test]
+fn a_million_guessed_tokens_make_no_record() {
+    const TOKENS: usize = 1_000_000;
+    let p = partner();
+    let good = precall::announce(&p, &announcement()).unwrap();
+    assert!(precall::verify(&good, &p, NOW).is_ok());
+    let (input, _) = good.rsplit_once('.').unwrap();
+    let mut guess = Guess(0x5EED);
+    let mut taken = 0;
+    for n in 0..TOKENS {
+        let token = if n % 4 == 0 {
+            let mut bytes = good.clone().into_bytes();
+            let at = guess.next() as usize % bytes.len();
+            let other = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+            let change = other[guess.next() as usize % other.len()];
+            if bytes[at] == change {
+                continue;
+            }
+            bytes[at] = change;
+            String::from_utf8(bytes).unwrap()
+        } else {
+            format!("{input}.{}", guess.signature())
+        };
+        taken += usize::from(precall::verify(&token, &p, NOW).is_ok());
+    }
+    assert_eq!(taken, 0);
+}
+
 #[test]
 fn notices_of_our_own_calls() {
     let k = key("a");

@@ -95,8 +95,9 @@ pub struct Incoming {
     pub payload: std::sync::Arc<[u8]>,
 }
 
-/// Voices that may have a line of their own; who hears more hears them mixed.
-pub const TRACKS_MAX: usize = 16;
+/// Voices that may have a line of their own; who hears more hears them mixed. A description of so many
+/// lines still fits [`cp_vocab::web::SDP_BYTES_MAX`].
+pub const TRACKS_MAX: usize = 12;
 
 /// Which of a browser's m-lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -34,6 +34,7 @@ pub(super) fn mail(r: &mut Reader) -> Option<MailConfig> {
         host: host.trim_matches(['[', ']']).to_string(),
         port,
         security,
+        ca: Some(r.text("mail.ca").to_string()).filter(|file| !file.is_empty()),
         user: r.text("mail.user").to_string(),
         password: r.text("mail.password").to_string(),
         from: r.text("mail.from").to_string(),

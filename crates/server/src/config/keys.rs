@@ -179,6 +179,11 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "starttls",
         "tls, starttls, or none (to a server on this machine only)",
     ),
+    (
+        "mail.ca",
+        "",
+        "file with the certificate (PEM) that signed the mail server's; empty: those the system trusts",
+    ),
     ("mail.user", "", "name to sign in with; empty: none"),
     ("mail.password", "", "password to sign in with"),
     ("mail.from", "", "address our mail comes from"),
@@ -209,6 +214,11 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "identity.revocations",
         "",
         "revocation list of the policy administrator, DER or PEM; read again at SIGHUP",
+    ),
+    (
+        "identity.revocations_url",
+        "",
+        "https address the list is fetched from, in place of a file; again as often as the answer says",
     ),
     (
         "identity.revocations_signer",

@@ -7,7 +7,7 @@ use cp_vocab::Pii;
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{SmtpTransport, Transport};
 use std::time::Duration;
 
@@ -43,9 +43,23 @@ pub struct MailConfig {
     pub host: String,
     pub port: u16,
     pub security: Security,
+    /// File with the certificate that signed the server's, when the system does not trust it.
+    pub ca: Option<String>,
     pub user: String,
     pub password: String,
     pub from: String,
+}
+
+fn tls_parameters(mail: &MailConfig) -> Result<TlsParameters> {
+    let mut tls = TlsParameters::builder(mail.host.clone());
+    if let Some(file) = &mail.ca {
+        let pem = std::fs::read(file).with_context(|| format!("mail.ca: {file} is not read"))?;
+        let signer = Certificate::from_pem(&pem).context("mail.ca holds no certificate")?;
+        tls = tls
+            .certificate_store(CertificateStore::None)
+            .add_root_certificate(signer);
+    }
+    tls.build().context("no TLS for mail")
 }
 
 pub(super) struct Mail {
@@ -59,7 +73,7 @@ impl Mail {
             return Ok(None);
         };
         let from = mail.from.parse().context("mail.from is not an address")?;
-        let tls = || TlsParameters::new(mail.host.clone()).context("no TLS for mail");
+        let tls = || tls_parameters(mail);
         let tls = match mail.security {
             Security::Tls => Tls::Wrapper(tls()?),
             Security::StartTls => Tls::Required(tls()?),

@@ -55,6 +55,7 @@ CREATE TABLE precall (
     interaction BLOB                -- the one call it is used by
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX precall_match ON precall (tenant, identifier);
+CREATE INDEX precall_open ON precall (tenant, partner, expires_at);
 CREATE INDEX precall_interaction ON precall (interaction) WHERE interaction IS NOT NULL;
 
 CREATE TABLE signing_key (

@@ -57,7 +57,7 @@ export default function Admin() {
   const current = all.find((s) => s.path === wanted) ?? all[0];
   return (
     <div className="flex h-full flex-col md:flex-row">
-      <nav aria-label={t("Administration")} className="flex shrink-0 gap-0.5 overflow-auto border-line bg-surface p-2 md:w-52 md:flex-col md:border-e">
+      <nav aria-label={t("Administration")} className="flex shrink-0 gap-0.5 overflow-auto border-line bg-surface p-2 md:w-60 md:flex-col md:border-e">
         {all.map((s) => (
           <a
             key={s.path} href={href(`admin/${s.path}`)} aria-current={s === current ? "page" : undefined}

@@ -13,6 +13,8 @@ import { useSession } from "../lib/session";
 import { useSoftphone, type SoftLeg } from "../lib/softphone";
 import { Button } from "../ui/button";
 import { Badge } from "../ui/parts";
+import { useFromPage } from "../contacts/in-call";
+import { PageContext } from "../contacts/page-context";
 import { Check, PhoneOff, X } from "../ui/icons";
 import { accept, callOf, decline, pickUp, reject } from "./commands";
 import { CardTexts, Picture } from "./ring-card";
@@ -138,6 +140,7 @@ function OfferCard(props: { offer: LiveOffer }) {
       </div>
       <CardTexts card={i?.card} />
       <Countdown from={offerSeenAt(offer)} until={offer.deadline} />
+      <FromPage interaction={offer.interaction} />
       <div className="grid grid-cols-2 gap-2">
         <Button look="good" size="large" className="px-2!" busy={`offer ${offer.id}`} hotkey="A" icon={<Check size={16} aria-hidden />} onPress={() => void accept(offer)}>
           {t("Accept")}
@@ -147,6 +150,17 @@ function OfferCard(props: { offer: LiveOffer }) {
         </Button>
       </div>
     </section>
+  );
+}
+
+/** What the customer looks at, before anybody answers. */
+function FromPage(props: { interaction: string }) {
+  const { context, contact } = useFromPage(props.interaction);
+  return (
+    <>
+      {contact?.mode === "video" ? <Badge tone="info">{t("Video")}</Badge> : null}
+      <PageContext context={context} />
+    </>
   );
 }
 

@@ -139,9 +139,11 @@ function detach(): void {
 }
 
 async function attach(): Promise<void> {
+  // A tab that begins has lost nothing.
+  const before = phone.state === "on";
   const reply = await ask({ media: "attach" });
   iceServers = (reply.ice_servers as RTCIceServer[] | undefined) ?? [];
-  if (reply.lost) lostPlace.emit();
+  if (reply.lost && before) lostPlace.emit();
   set({ state: "on", why: "" });
   for (const leg of (reply.legs as WireLeg[] | undefined) ?? []) {
     const known = phone.legs.find((l) => l.leg === leg.leg);

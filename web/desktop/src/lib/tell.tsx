@@ -46,7 +46,7 @@ export function Notices() {
   );
   const tones: Record<Tone, string> = { info: "border-s-info", good: "border-s-good", bad: "border-s-bad" };
   return (
-    <div className="pointer-events-none fixed inset-x-0 bottom-4 z-50 flex flex-col items-center gap-2 px-4" data-notices>
+    <section aria-label={t("Notices")} className="pointer-events-none fixed inset-x-0 bottom-4 z-50 flex flex-col items-center gap-2 px-4" data-notices>
       {notices.map((n) => (
         <div key={n.id} className={`pointer-events-auto flex max-w-xl items-start gap-3 rounded-md border border-s-4 border-line bg-raised py-2.5 ps-4 pe-2 shadow-lg ${tones[n.tone]}`}>
           <p className="min-w-0 flex-1 py-0.5">{n.text}</p>
@@ -55,7 +55,7 @@ export function Notices() {
           </Button>
         </div>
       ))}
-    </div>
+    </section>
   );
 }
 
