@@ -90,6 +90,11 @@ impl Process {
         self.signal(libc::SIGTERM);
     }
 
+    /// SIGHUP: it reads its files again.
+    pub fn reload(&self) {
+        self.signal(libc::SIGHUP);
+    }
+
     /// SIGKILL to it and its children, and waits until it is gone.
     pub fn kill(&mut self) {
         if self.is_running() {

@@ -365,8 +365,14 @@ fn tokens_of_the_rfcs() {
     }
 }
 
+/// Cases of each property; `CP_CASES=100000` for a long run.
+fn cases() -> u32 {
+    let wanted = std::env::var("CP_CASES").ok();
+    wanted.and_then(|n| n.parse().ok()).unwrap_or(400)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn signed_is_verified(orig in "[1-9][0-9]{6,14}", dest in "[1-9*#][0-9*#]{2,13}", iat in NOW_S - 60..=NOW_S + 60, attest in 0..3) {

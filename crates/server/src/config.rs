@@ -108,6 +108,7 @@ pub struct Config {
     /// Whom to believe about callers (PEM); without it no Identity header is verified.
     pub identity_roots: Option<PathBuf>,
     pub identity_revocations: Option<PathBuf>,
+    pub identity_revocations_url: String,
     pub identity_revocations_signer: Option<PathBuf>,
     pub identity_public_url: String,
     pub card_content_ms_max: u64,
@@ -329,6 +330,7 @@ impl Config {
             demo_shop: false,
             identity_roots: r.file("identity.roots"),
             identity_revocations: r.file("identity.revocations"),
+            identity_revocations_url: r.text("identity.revocations_url").to_string(),
             identity_revocations_signer: r.file("identity.revocations_signer"),
             identity_public_url: r.text("identity.public_url").to_string(),
             card_content_ms_max: r.bounded("card.content_ms_max", 800, 0..=10_000),
@@ -386,11 +388,16 @@ impl Config {
                 "must be https://name or https://name:8443; verifiers fetch from nothing else",
             );
         }
-        if self.identity_revocations.is_some() != self.identity_revocations_signer.is_some() {
-            r.problem(
-                "identity.revocations",
-                "a list and identity.revocations_signer go together",
-            );
+        let url = &self.identity_revocations_url;
+        if !url.is_empty() && cp_identity::fetch::check_url(url).is_err() {
+            let wanted = "must be https://name or https://name:8443 with a path";
+            r.problem("identity.revocations_url", wanted);
+        }
+        let lists = usize::from(self.identity_revocations.is_some()) + usize::from(!url.is_empty());
+        if lists != usize::from(self.identity_revocations_signer.is_some()) {
+            let wanted =
+                "a list (a file or an address) and identity.revocations_signer go together";
+            r.problem("identity.revocations", wanted);
         }
         if !(0.0..=100.0).contains(&self.identity_forward_threshold_pct) {
             r.problem("identity.forward_threshold_pct", "must be 0 to 100");

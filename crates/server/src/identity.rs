@@ -47,28 +47,32 @@ fn pictures_url(config: &Config) -> String {
     public.unwrap_or_else(|| config.identity_public_url.clone())
 }
 
-/// Roots, and the policy administrator's list of what was revoked.
+/// Roots, and the policy administrator's list of what was revoked, when it is a file.
 pub fn trust(config: &Config) -> Result<Option<Arc<Trust>>> {
     let Some(path) = &config.identity_roots else {
         return Ok(None);
     };
     let text = read_text(path)?;
     let mut trust = Trust::new(&text).map_err(|f| unusable("identity.roots", path, f))?;
-    if let (Some(list), Some(signer)) = (
-        &config.identity_revocations,
-        &config.identity_revocations_signer,
-    ) {
+    let signer = revocations_signer(config)?;
+    if let (Some(list), Some(signer)) = (&config.identity_revocations, &signer) {
         let bytes =
             std::fs::read(list).with_context(|| format!("cannot read {}", list.display()))?;
-        let pem = read_text(signer)?;
-        let signers = Certificate::from_pem(&pem)
-            .map_err(|f| unusable("identity.revocations_signer", signer, f))?;
-        let read = RevocationList::read(&bytes, &signers)
+        let read = RevocationList::read(&bytes, signer)
             .map_err(|f| unusable("identity.revocations", list, f))?;
         tracing::info!(entries = read.len(), "revocation list read");
         trust.set_revocations(Arc::new(read));
     }
     Ok(Some(Arc::new(trust)))
+}
+
+pub(crate) fn revocations_signer(config: &Config) -> Result<Option<Certificate>> {
+    let Some(path) = &config.identity_revocations_signer else {
+        return Ok(None);
+    };
+    let signer = Certificate::from_pem(&read_text(path)?);
+    let signer = signer.map_err(|f| unusable("identity.revocations_signer", path, f))?;
+    Ok(Some(signer))
 }
 
 fn read_text(path: &Path) -> Result<String> {
@@ -77,16 +81,6 @@ fn read_text(path: &Path) -> Result<String> {
 
 fn unusable(key: &str, path: &Path, fault: Fault) -> anyhow::Error {
     anyhow::anyhow!("{key}: {} cannot be used: {fault}", path.display())
-}
-
-/// Reads roots and revocations again; on an error those in force stay.
-pub fn reload(config: &Config, handle: &Handle) {
-    match trust(config) {
-        Ok(trust) => {
-            handle.send(Message::IdentityTrust(trust));
-        }
-        Err(error) => tracing::error!(%error, "the old roots and revocations stay"),
-    }
 }
 
 /// Fetches certificates for the engine.

@@ -14,6 +14,7 @@ mod outside;
 pub mod provision;
 pub mod push;
 mod restore;
+mod revocations;
 pub mod secrets;
 pub mod serve;
 pub mod sounds;

@@ -83,7 +83,7 @@ enum Identity {
     /// Numbers on standard input; one canonical form or INVALID per line.
     Canonical {
         /// Country whose dialling habits bare digits are read by (ISO 3166, two letters).
-        #[arg(long, default_value = "US")]
+        #[arg(long, visible_alias = "default-region", default_value = "US")]
         region: String,
     },
 }
@@ -101,6 +101,9 @@ fn identity(what: Identity) -> Result<()> {
             }
         }
         Identity::Canonical { region } => {
+            if !region.is_empty() && cp_identity::canonical::Region::find(&region).is_none() {
+                anyhow::bail!("no country {region:?}: --region takes two letters, such as GB");
+            }
             // Bytes, not text: a line that is no UTF-8 is one INVALID, not the end.
             for line in std::io::stdin().lock().split(b'\n') {
                 let line = String::from_utf8(line?).unwrap_or_default();

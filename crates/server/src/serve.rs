@@ -5,6 +5,7 @@ use crate::config::{Config, WEBRTC_PORT, WebRtcPort};
 use crate::drive::{self, Driver, Handle, Message};
 use crate::identity::Certificates;
 use crate::metrics::Sources;
+use crate::revocations::Believed;
 use crate::sounds::Sounds;
 use crate::{customers, followers, provision, secrets, telemetry, traces};
 use anyhow::{Context, Result};
@@ -45,7 +46,7 @@ pub struct Running {
     /// What people type into a softphone; the same on the page and in the terminal.
     pub sip_host: String,
     pub store: Arc<dyn Store>,
-    config: Config,
+    believed: Arc<Believed>,
     runtime: tokio::runtime::Runtime,
     driver: std::thread::JoinHandle<()>,
     stop_http: tokio::sync::watch::Sender<bool>,
@@ -114,6 +115,7 @@ pub fn start(config: Config) -> Result<Running> {
     let restore = crate::restore::restore(store.as_ref(), clock.now())?;
     let client = client(&config, &runtime, own)?;
     let certificates = Certificates::new(client.clone(), runtime.handle().clone(), handle.clone());
+    let believed = Believed::start(&config, client.clone(), runtime.handle(), handle.clone())?;
     let driver = Driver::new(
         engine,
         signalling,
@@ -156,7 +158,7 @@ pub fn start(config: Config) -> Result<Running> {
         sip_host: sip_addresses(&sip, own).host,
         sip,
         store,
-        config,
+        believed,
         runtime,
         driver,
         stop_http,
@@ -481,7 +483,7 @@ impl Running {
                     () = ends.recv() => return Ok(()),
                     _ = hangup.recv() => {
                         self.handle.send(Message::ReloadCertificates);
-                        crate::identity::reload(&self.config, &self.handle);
+                        self.believed.reload();
                     }
                 }
             }

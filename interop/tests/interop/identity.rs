@@ -1,7 +1,7 @@
 //! Who calls, proven by signed tokens, with real peers: SIPp as the carrier, Kamailio as a customer's
 //! exchange that sends calls on, certificates fetched over HTTPS.
 
-use crate::stir::{Authority, INSIDE, Provider, SITE_PORT, SLOW, Site, claims, now_s};
+use crate::stir::{Authority, INSIDE, Provider, SITE, SITE_PORT, SLOW, Site, claims, now_s};
 use cp_interop::digest::Algorithm;
 use cp_interop::kamailio::{CARRIER as EXCHANGE, Kamailio};
 use cp_interop::phone::Setup;
@@ -37,6 +37,16 @@ fn world(
     carrier: Option<SocketAddr>,
     exchange: Option<SocketAddr>,
     change: impl FnOnce(&mut Value),
+) -> World {
+    world_with(carrier, exchange, change, |_, _| Vec::new())
+}
+
+/// `more`: settings that need the site and the authority.
+fn world_with(
+    carrier: Option<SocketAddr>,
+    exchange: Option<SocketAddr>,
+    change: impl FnOnce(&mut Value),
+    more: impl FnOnce(&Site, &Authority) -> Vec<(&'static str, String)>,
 ) -> World {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let site = Site::start(folder.path());
@@ -80,6 +90,13 @@ fn world(
     change(&mut parts);
     let mut settings = site.settings(folder.path(), &roots);
     settings.push(("CROSSPOINT_MEDIA_PORTS", media_ports(700)));
+    let more = more(&site, &root);
+    if !more.is_empty() {
+        // Who signs the list is whom everybody trusts here.
+        let signer = roots.display().to_string();
+        settings.push(("CROSSPOINT_IDENTITY_REVOCATIONS_SIGNER", signer));
+    }
+    settings.extend(more);
     let settings: Vec<(&str, &str)> = settings.iter().map(|(k, v)| (*k, v.as_str())).collect();
     World {
         server: Server::start_with(&tenant(parts), &settings),
@@ -306,6 +323,52 @@ fn a_slow_certificate_delays_no_call() {
         w.trust(&w.server.wait_only_trail().interaction)["verdict"],
         "refused"
     );
+}
+
+/// T1.9: the list of what was revoked is fetched from its address, and again when told to.
+#[test]
+fn a_revoked_certificate_proves_nothing() {
+    const LIST: &str = "/list.crl";
+    let mut w = world_with(
+        None,
+        None,
+        |_| {},
+        |site, root| {
+            site.put(LIST, root.revoked(&["999X"]));
+            let url = format!("https://{SITE}:{SITE_PORT}{LIST}");
+            vec![("CROSSPOINT_IDENTITY_REVOCATIONS_URL", url)]
+        },
+    );
+    wait::until("the list", || {
+        w.server
+            .log()
+            .contains("revocation list fetched")
+            .then_some(())
+    });
+    let (_, trust) = w.call(ANSWERS, &[w.far.shaken(A, ANSWERS)]);
+    assert_eq!(trust["verdict"], "valid", "{trust}");
+    // A list that cannot be read changes nothing, one that names the certificate does.
+    w.site.put(LIST, "nonsense".into());
+    w.server.process().reload();
+    wait::until("a complaint", || {
+        w.server.log().contains("the old one stays").then_some(())
+    });
+    let (_, trust) = w.call(ANSWERS, &[w.far.shaken_at(A, ANSWERS, now_s() - 1)]);
+    assert_eq!(trust["verdict"], "valid", "{trust}");
+    w.site.put(LIST, w.root.revoked(&["999X", "709J"]));
+    w.server.process().reload();
+    wait::until("the new list", || {
+        let fetched = w.server.log().matches("revocation list fetched").count();
+        (fetched == 2).then_some(())
+    });
+    let (messages, trust) = w.call(ANSWERS, &[w.far.shaken_at(A, ANSWERS, now_s() - 2)]);
+    assert_eq!(
+        (&trust["verdict"], &trust["code"]),
+        (&json!("invalid"), &json!(437)),
+        "{trust}"
+    );
+    assert_eq!(trust["reasons"], json!(["certificate_revoked"]));
+    assert!(messages.contains("Reason: STIR ;cause=437"), "{messages}");
 }
 
 #[test]

@@ -5,8 +5,9 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    CustomExtension, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -53,6 +54,26 @@ impl Authority {
         self.issuer.pem()
     }
 
+    /// A list of revoked certificates, those of the providers with these codes.
+    pub(crate) fn revoked(&self, codes: &[&str]) -> String {
+        let one = |code: &&str| RevokedCertParams {
+            serial_number: SerialNumber::from(code.as_bytes().to_vec()),
+            revocation_time: date_time_ymd(2026, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2026, 1, 1),
+            next_update: date_time_ymd(2046, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: codes.iter().map(one).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let signed = list.signed_by(&self.issuer).expect("sign");
+        signed.pem().expect("PEM")
+    }
+
     /// A provider with this code; its certificate is at `https://<SITE>:<SITE_PORT><path>`.
     pub(crate) fn provider(&self, code: &str, path: &str) -> Provider {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
@@ -66,6 +87,7 @@ impl Authority {
         list.extend(code.bytes());
         let extension = CustomExtension::from_oid_content(TN_AUTH_LIST, list);
         params.custom_extensions.push(extension);
+        params.serial_number = Some(SerialNumber::from(code.as_bytes().to_vec()));
         let key = KeyPair::generate().expect("a key");
         let made = params.signed_by(&key, &self.issuer).expect("sign");
         Provider {
@@ -201,8 +223,13 @@ impl Site {
 
     pub(crate) fn publish(&self, provider: &Provider) {
         let path = provider.url.rsplit_once("8443").map_or("/", |(_, p)| p);
+        self.put(path, provider.chain.clone());
+    }
+
+    /// Puts a file there.
+    pub(crate) fn put(&self, path: &str, text: String) {
         let mut files = self.files.lock().expect("no thread has panicked");
-        files.insert(path.to_string(), provider.chain.clone());
+        files.insert(path.to_string(), text);
     }
 
     /// The paths asked for so far; an empty one is a connection that asked for nothing.

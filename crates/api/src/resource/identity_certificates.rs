@@ -25,11 +25,19 @@ pub(crate) struct IdentityCertificateInput {
     #[schema(min_length = 1, max_length = 100)]
     pub(crate) name: String,
     /// PEM, leaf first, with a TNAuthList (RFC 8226).
-    #[schema(min_length = 1, max_length = 32_768)]
+    #[schema(
+        min_length = 1,
+        max_length = 32_768,
+        content_media_type = "application/pem-certificate-chain"
+    )]
     pub(crate) chain: String,
     /// The leaf's key: PKCS#8 in PEM, P-256. Needed to make one; in a change, with a new chain.
     #[serde(default, skip_serializing_if = "secret")]
-    #[schema(write_only, max_length = 8_192)]
+    #[schema(
+        write_only,
+        max_length = 8_192,
+        content_media_type = "application/x-pem-file"
+    )]
     pub(crate) key: Option<String>,
     /// Where verifiers fetch the chain; empty: from this server, below `identity.public_url`.
     #[serde(default)]

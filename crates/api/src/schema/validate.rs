@@ -126,7 +126,10 @@ impl<'a> Checker<'a> {
             let detail = format!("{} may have at most {max} characters", name_of(at));
             self.fail(at, "too_long", detail);
         }
-        if s.chars().any(char::is_control) {
+        // Files that are text have lines; everything else is one.
+        let is_file = schema.get("contentMediaType").is_some();
+        let forbidden = |c: char| c.is_control() && !(is_file && matches!(c, '\n' | '\r' | '\t'));
+        if s.chars().any(forbidden) {
             let detail = format!("{} must not have control characters", name_of(at));
             self.fail(at, "format", detail);
         }

@@ -65,10 +65,17 @@ impl Region {
     }
 
     fn complete(&self, national: &str) -> Option<String> {
-        let (least, most) = self.national_digits;
-        let fits = (usize::from(least)..=usize::from(most)).contains(&national.len());
-        (fits && national_plan_holds(self.country_code, national))
+        (self.fits(national) && national_plan_holds(self.country_code, national))
             .then(|| format!("{}{national}", self.country_code))
+    }
+
+    /// Whether a national number may be so long; freephone numbers often have a length of their own.
+    fn fits(&self, national: &str) -> bool {
+        let (least, most) = self.national_digits;
+        let prefixes = ["800", "1800", "1300"];
+        let freephone = prefixes.iter().any(|p| national.starts_with(p));
+        (usize::from(least)..=usize::from(most)).contains(&national.len())
+            || (freephone && self.country_code != "1" && FREEPHONE_DIGITS.contains(&national.len()))
     }
 
     /// Numbers of many lengths.
@@ -363,6 +370,9 @@ const COUNTRY_CODES: &[&str] = &[
     "975", "976", "977", "979", "98", "992", "993", "994", "995", "996", "998",
 ];
 
+/// Lengths of national freephone numbers.
+const FREEPHONE_DIGITS: std::ops::RangeInclusive<usize> = 6..=11;
+
 /// Fewest digits after an unknown country's code; shorter ones are fragments.
 const NATIONAL_DIGITS_MIN: usize = 4;
 
@@ -383,11 +393,13 @@ pub(super) fn is_e164(digits: &str) -> bool {
     let rest = &digits[code.len()..];
     match REGIONS.iter().find(|r| r.country_code == *code) {
         Some(r) => {
-            let (least, most) = r.national_digits;
-            (usize::from(least)..=usize::from(most)).contains(&rest.len())
+            r.fits(rest)
                 // A kept trunk zero (`+44 (0)20`) is a mistake, not a number; Italy's zero is one.
                 && !(r.trunk_prefix == "0" && rest.starts_with('0'))
         }
+        // Freephone, shared cost and premium rate of no country (ITU-T E.169).
+        None if matches!(*code, "800" | "808") => rest.len() == 8,
+        None if *code == "979" => rest.len() == 9,
         None => rest.len() >= NATIONAL_DIGITS_MIN,
     }
 }

@@ -216,6 +216,11 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "revocation list of the policy administrator, DER or PEM; read again at SIGHUP",
     ),
     (
+        "identity.revocations_url",
+        "",
+        "https address the list is fetched from, in place of a file; again as often as the answer says",
+    ),
+    (
         "identity.revocations_signer",
         "",
         "PEM certificate that signs the revocation list",
