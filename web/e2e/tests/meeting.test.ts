@@ -220,6 +220,7 @@ test("the call is moved to the desk phone and back; the customer hears another v
     await page.locator("audio[data-remote]").waitFor({ state: "detached" });
     // The page commands the call wherever its audio is.
     await page.keyboard.press("Alt+m");
+    await page.getByRole("button", { name: "Unmute" }).waitFor();
     await until("silence at the customer", async () => (await widgetHears(DESK_HZ)) < 0.1);
     await page.keyboard.press("Alt+m");
     await until("the desk phone again", async () => (await widgetHears(DESK_HZ)) > 0.5);

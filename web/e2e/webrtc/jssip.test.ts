@@ -132,3 +132,22 @@ test("the softphone transfers a call to another desk phone", async () => {
   ben.hangUp();
   await sofia.expect("CALL_CLOSED");
 });
+
+test("the softphone asks a second desk phone, and joins the two", async () => {
+  await forget();
+  await page.evaluate("void sip.call('1002')");
+  await saw("confirmed");
+  await hears(1000);
+  await page.evaluate("void (sip.first = sip.session)");
+  await page.evaluate("void sip.first.hold()");
+  await saw("hold");
+  await forget();
+  await page.evaluate("void sip.call('1003')");
+  await saw("confirmed");
+  await hears(1500);
+  await page.evaluate("void sip.first.refer(sip.session.remote_identity.uri, { replaces: sip.session })");
+  await until("Sofia to hear Ben", async () => (await sofia.hears(1000)) > 0.6);
+  await until("Ben to hear Sofia", async () => (await ben.hears(1500)) > 0.6);
+  ben.hangUp();
+  await sofia.expect("CALL_CLOSED");
+});

@@ -146,6 +146,14 @@ test("three talk; then each voice has a line of its own in the browser, until on
   await misses(call.anna, CALLER_HZ);
   await call.anna.expect("who speaks", (m) => m.media === "speaking" && (m.parties as string[]).length === 2);
 
+  // What is beside the room, or of somebody else, is refused.
+  const refused = async (seats: object) => (await call.anna.run((d, m) => d.ask(m), { media: "seats", leg: call.leg, ...seats })).code;
+  expect(await refused({ seats: [{ leg: call.leg, x: 3, y: 0 }] })).toBe("bad_request");
+  expect(await refused({ select: call.leg, near_ms: 0 })).toBe("bad_request");
+  expect(await refused({ seats: Array.from({ length: 65 }, () => ({ leg: call.leg, x: 0, y: 0 })) })).toBe("bad_request");
+  expect(await refused({ seats: "left" })).toBe("bad_message");
+  expect(await refused({ leg: party("customer"), tracks: true })).toBe("no_such_leg");
+
   ben.hangUp();
   await call.anna.hears(CALLER_HZ);
   await hearsAt(call.caller, ANNA_HZ, 0.6);

@@ -925,3 +925,29 @@ proptest! {
         }
     }
 }
+
+/// RFC 7587 6.1: who says `stereo=1` for the payload type that is used is sent two channels (S3.6).
+#[test]
+fn who_plays_stereo_says_so() {
+    let lines = "m=audio 4000 RTP/AVP 111 0|a=rtpmap:111 opus/48000/2|";
+    let cases = [
+        ("a=fmtp:111 stereo=1;sprop-stereo=1", true),
+        ("a=fmtp:111 minptime=10; stereo=1", true),
+        ("a=fmtp:111 stereo=0", false),
+        ("a=fmtp:111 sprop-stereo=1", false),
+        ("a=fmtp:112 stereo=1", false),
+        ("a=fmtp:111", false),
+        ("a=fmtp:999999 stereo=1", false),
+    ];
+    for (fmtp, wanted) in cases {
+        let sdp = text(&format!("{lines}{fmtp}"));
+        let ours = local(&[Opus, Pcmu], Off);
+        let offered = answer(&ours, sdp.as_bytes()).expect("an answer").plan;
+        assert_eq!(offered.stereo, wanted, "offered {fmtp}");
+        let answered = complete(&ours, sdp.as_bytes()).expect("a plan");
+        assert_eq!(answered.stereo, wanted, "answered {fmtp}");
+    }
+    let narrow = text("m=audio 4000 RTP/AVP 0|a=fmtp:0 stereo=1");
+    let plan = complete(&local(&[Pcmu], Off), narrow.as_bytes()).expect("a plan");
+    assert!(!plan.stereo);
+}

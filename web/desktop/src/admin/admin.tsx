@@ -8,11 +8,12 @@ import { FirstSteps } from "./first-steps";
 import { Announced } from "./announced";
 import { Audit } from "./audit";
 import { CallIdentityPage } from "./call-identity";
+import { Brands } from "./brands";
 import { sectionShown } from "./sections";
 import { TenantPage } from "./tenant";
 import { Tenants } from "./tenants";
 import { specs } from "./specs";
-import { Bot, Building2, Cable, CalendarClock, Fingerprint, Globe, Hash, Headphones, KeyRound, Landmark, ListChecks, Phone, PhoneIncoming, Rocket, ScrollText, Shield, ShieldCheck, Tags, Users, UsersRound } from "../ui/icons";
+import { Bot, Building2, Cable, CalendarClock, Fingerprint, Globe, Hash, Headphones, KeyRound, Landmark, ListChecks, Megaphone, Phone, PhoneIncoming, Rocket, ScrollText, Shield, ShieldCheck, Tags, Users, UsersRound } from "../ui/icons";
 
 interface Section {
   path: string;
@@ -33,6 +34,7 @@ function sections(): Section[] {
     of("queues", t("Queues"), ListChecks, "queues"),
     of("skills", t("Skills"), Tags, "skills"),
     of("numbers", t("Numbers"), Hash, "numbers"),
+    { path: "brands", name: t("Brands"), icon: Megaphone, page: <Brands spec={s.brands} /> },
     of("points", t("Communication points"), Globe, "points"),
     of("hours", t("Business hours"), CalendarClock, "schedules"),
     of("phones", t("Phones"), Phone, "phones"),
@@ -55,7 +57,7 @@ export default function Admin() {
   const current = all.find((s) => s.path === wanted) ?? all[0];
   return (
     <div className="flex h-full flex-col md:flex-row">
-      <nav aria-label={t("Administration")} className="flex shrink-0 gap-0.5 overflow-auto border-line bg-surface p-2 md:w-52 md:flex-col md:border-e">
+      <nav aria-label={t("Administration")} className="flex shrink-0 gap-0.5 overflow-auto border-line bg-surface p-2 md:w-60 md:flex-col md:border-e">
         {all.map((s) => (
           <a
             key={s.path} href={href(`admin/${s.path}`)} aria-current={s === current ? "page" : undefined}

@@ -25,7 +25,11 @@ export function MovePanel(props: { call: MyCall; onDone: () => void }) {
   const devices = query.data?.devices ?? [];
   const others = devices.filter((d) => !d.in_call);
   const move = async (d: DeviceView) => {
-    const done = await act("switch", () => api.POST("/v1/legs/{id}/switch", { params: { path: { id: props.call.leg.id } }, body: { target_device: d.device } }));
+    const leg = props.call.leg.id;
+    // This browser fetches the call, and answers by itself: who pressed sits before it.
+    const here = () => api.POST("/v1/agents/{id}/fetch", { params: { path: { id: agent } }, body: { device: d.device, leg } });
+    const there = () => api.POST("/v1/legs/{id}/switch", { params: { path: { id: leg } }, body: { target_device: d.device } });
+    const done = await act("switch", d.device === "browser" ? here : there);
     if (!done) return;
     notify(d.device === "browser" ? t("The call comes to this browser.") : t("{device} rings. Answer it there; until then the call stays here.", { device: nameOf(d) }), "good");
     props.onDone();

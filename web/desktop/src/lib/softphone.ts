@@ -106,7 +106,15 @@ function ask(frame: MediaFrame): Promise<MediaFrame> {
 /* Being the device */
 
 /** Makes this tab the agent's phone. Asks for the microphone when it has not been given yet. */
-export async function startSoftphone(): Promise<void> {
+let beginning: Promise<void> | null = null;
+
+export function startSoftphone(): Promise<void> {
+  // Whoever asks while it begins gets the same beginning: two would take the tab from each other.
+  beginning ??= begin().finally(() => (beginning = null));
+  return beginning;
+}
+
+async function begin(): Promise<void> {
   localStorage.setItem(STORED, "on");
   set({ state: "starting", why: "" });
   try {
@@ -131,9 +139,11 @@ function detach(): void {
 }
 
 async function attach(): Promise<void> {
+  // A tab that begins has lost nothing.
+  const before = phone.state === "on";
   const reply = await ask({ media: "attach" });
   iceServers = (reply.ice_servers as RTCIceServer[] | undefined) ?? [];
-  if (reply.lost) lostPlace.emit();
+  if (reply.lost && before) lostPlace.emit();
   set({ state: "on", why: "" });
   for (const leg of (reply.legs as WireLeg[] | undefined) ?? []) {
     const known = phone.legs.find((l) => l.leg === leg.leg);

@@ -117,6 +117,8 @@ export class Stage {
     const before = this.room.whispersTo(this.own);
     this.own = seat(to.x, to.y);
     const close = this.room.whispersTo(this.own);
+    // Close to one, the room is gone: two heads together.
+    if (!close !== !before) this.spatial?.acoustics(close ? "whisper" : "speech");
     if (close && close !== before) this.select(close);
     else this.tell();
   }
