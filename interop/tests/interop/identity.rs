@@ -635,6 +635,19 @@ fn killed_between_the_two_calls_it_attaches_nothing() {
     let key = arrived.header("X-Crosspoint-Call").to_string();
     assert_eq!(key.len(), 32, "{}", arrived.text);
     w.server.crash_and_restart();
+    // How the number forwards is known again; what was kept is not.
+    let number = format!(
+        "/v1/identity/forwarding?number=%2B{}",
+        &EXCHANGE_NUMBER[1..]
+    );
+    let page = w.server.get(&number);
+    let of = &page["numbers"][0];
+    assert_eq!(
+        (&of["calls"], &of["kept"]),
+        (&json!(1), &json!(1)),
+        "{page}"
+    );
+    assert_eq!(page["kept_now"], 0, "{page}");
     let (uri, peer) = (w.server.uri(C), w.server.sip);
     let back = std::thread::spawn(move || {
         let headers = vec![

@@ -108,8 +108,10 @@ test("a push becomes a notification with name, reason and picture, is renewed, a
   const ready = context.waitForEvent("serviceworker");
   await page.evaluate(() => navigator.serviceWorker.register("/sw.js", { scope: "/" }).then(() => navigator.serviceWorker.ready).then(() => {}));
   const worker = context.serviceWorkers()[0] ?? (await ready);
-  // The page is looked at: it rings itself.
+  // A page that is looked at rings itself: there is none any more.
   await page.goto("about:blank");
+  const windows = () => worker.evaluate(async () => (await (self as unknown as { clients: { matchAll(of: object): Promise<unknown[]> } }).clients.matchAll({ type: "window", includeUncontrolled: true })).length);
+  await expect.poll(windows).toBe(0);
   const ring = { kind: "ring", ring: "leg_1", title: "Example Bank", body: `${HOSTILE} · +12155551212`, url: "/app/desk?answer=leg_1", until_ms: Date.now() + 45_000 };
   await pushed(page, ring);
   await expect.poll(() => shown(worker)).toEqual([{ title: "Example Bank", body: ring.body, icon: `${server.url}/icon.svg`, tag: "ring-leg_1" }]);
@@ -134,4 +136,25 @@ test("Settings tell what a browser can do about it", async () => {
   await page.getByText("push.test").first().waitFor({ state: "detached" });
   await shot(page, "push-settings");
   await page.close();
+});
+
+test("an administrator makes a brand and adds its picture", async () => {
+  const own = await browser.context(server);
+  const page = await own.newPage();
+  const wrong = troubles(page);
+  await signIn(page, server.person("Admin"));
+  await page.goto("/app/admin/brands");
+  const picture = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.from("a logo")]);
+  await page.locator('input[type="file"]').setInputFiles({ name: "our-logo.png", mimeType: "image/png", buffer: picture });
+  await page.getByText("our-logo", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Add a brand" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("Our shop");
+  await dialog.getByLabel("Reason of the call").fill("Your order");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("cell", { name: "Our shop", exact: true }).waitFor();
+  await page.getByRole("cell", { name: "Your order", exact: true }).waitFor();
+  await shot(page, "brands");
+  expect(wrong).toEqual([]);
+  await own.close();
 });

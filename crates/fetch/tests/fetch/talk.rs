@@ -223,7 +223,8 @@ fn tls_server(name: &str) -> (std::net::SocketAddr, String) {
 #[tokio::test]
 async fn tls_proves_the_name_or_nothing_is_said() {
     let (addr, pem) = tls_server("cert.example");
-    let file = std::env::temp_dir().join(format!("cp-fetch-{}.pem", addr.port()));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("authorities.pem");
     std::fs::write(&file, pem).unwrap();
     let hosts = [
         ("cert.example", "127.0.0.1"),

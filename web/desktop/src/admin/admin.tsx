@@ -8,11 +8,12 @@ import { FirstSteps } from "./first-steps";
 import { Announced } from "./announced";
 import { Audit } from "./audit";
 import { CallIdentityPage } from "./call-identity";
+import { Brands } from "./brands";
 import { sectionShown } from "./sections";
 import { TenantPage } from "./tenant";
 import { Tenants } from "./tenants";
 import { specs } from "./specs";
-import { Bot, Building2, Cable, CalendarClock, Fingerprint, Globe, Hash, Headphones, KeyRound, Landmark, ListChecks, Phone, PhoneIncoming, Rocket, ScrollText, Shield, ShieldCheck, Tags, Users, UsersRound } from "../ui/icons";
+import { Bot, Building2, Cable, CalendarClock, Fingerprint, Globe, Hash, Headphones, KeyRound, Landmark, ListChecks, Megaphone, Phone, PhoneIncoming, Rocket, ScrollText, Shield, ShieldCheck, Tags, Users, UsersRound } from "../ui/icons";
 
 interface Section {
   path: string;
@@ -33,6 +34,7 @@ function sections(): Section[] {
     of("queues", t("Queues"), ListChecks, "queues"),
     of("skills", t("Skills"), Tags, "skills"),
     of("numbers", t("Numbers"), Hash, "numbers"),
+    { path: "brands", name: t("Brands"), icon: Megaphone, page: <Brands spec={s.brands} /> },
     of("points", t("Communication points"), Globe, "points"),
     of("hours", t("Business hours"), CalendarClock, "schedules"),
     of("phones", t("Phones"), Phone, "phones"),

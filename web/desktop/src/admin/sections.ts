@@ -13,6 +13,7 @@ const RIGHTS: Record<string, [read: string, change: string]> = {
   queues: ["queues:read", "queues:write"],
   skills: ["skills:read", "skills:write"],
   numbers: ["numbers:read", "numbers:write"],
+  brands: ["numbers:read", "numbers:write"],
   points: ["points:read", "points:write"],
   hours: ["numbers:read", "numbers:write"],
   phones: ["phones:read", "phones:write"],

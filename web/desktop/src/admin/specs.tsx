@@ -36,7 +36,7 @@ function Modes(props: { modes: Mode[] }) {
   return <span className="flex flex-wrap gap-1">{props.modes.length ? props.modes.map((m) => <Badge key={m} tone="good">{modeWord(m)}</Badge>) : <Badge tone="warn">{t("Only messages and callbacks")}</Badge>}</span>;
 }
 
-type Specs = Record<Collection, CollectionSpec>;
+type Specs = Record<Exclude<Collection, "pictures">, CollectionSpec>;
 
 export function specs(): Specs {
   const name = (row: AnyRow) => String(row.name || row.id);
@@ -118,6 +118,18 @@ export function specs(): Specs {
         { name: "health_interval_s", label: t("Ask for health every"), hint: t("0: never."), kind: { is: "number", min: 0, unit: t("seconds") } }, { name: "srtp", label: t("Encrypted audio (SRTP) outbound"), kind: { is: "switch" } }, { name: "dial_prefixes", label: t("Numbers that may leave here begin with"), hint: t("One in each line, as +49."), kind: { is: "list" } },
       ],
       fresh: { name: "", host: "", transport: "udp", channels_max: 0, user: "", password: "", register: false, health_interval_s: 30, srtp: false, dial_prefixes: [], auth: { by: "address", networks: [] } },
+    },
+    brands: {
+      collection: "brands", add: t("Add a brand"), empty: t("With a brand, people see who calls and why before they answer: by name, picture and reason."), title: name,
+      columns: [column(t("Name"), name), column(t("Reason of the call"), (r) => String(r.reason || "–")), column(t("Picture"), (r) => <Name of="pictures" id={r.picture} />), column(t("Numbers"), (r) => <Names of="numbers" ids={r.numbers} />)],
+      fields: [
+        text("name", t("Name"), { required: true, hint: t("Shown as the caller; 35 characters at most.") }), text("reason", t("Reason of the call"), { hint: t("A few words; 64 characters at most.") }),
+        { name: "picture", label: t("Picture"), kind: { is: "ref", of: "pictures" } },
+        text("link", t("Link"), { hint: t("A page with more. The number of the caller and the called one are filled in where {caller} and {called} stand.", { caller: "{caller}", called: "{called}" }) }),
+        { name: "numbers", label: t("Numbers"), hint: t("Calls that show one of these carry the brand."), kind: { is: "refs", of: "numbers" } },
+        { name: "disabled", label: t("Switched off"), kind: { is: "switch" } },
+      ],
+      fresh: { name: "", reason: "", picture: null, link: "", numbers: [], disabled: false },
     },
     conferences: {
       collection: "conferences", add: t("Add a room"), empty: t("Rooms that several people dial into."), title: name,

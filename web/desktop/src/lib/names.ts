@@ -24,7 +24,7 @@ onEvent((event) => {
 /** A collection of configuration rows. */
 export type Collection =
   | "agents" | "queues" | "skills" | "numbers" | "phones" | "trunks" | "conferences" | "wrap-up-codes" | "users" | "api-keys" | "schedules" | "roles"
-  | "oauth-clients" | "identity-providers" | "caller-partners" | "points" | "identity/certificates";
+  | "oauth-clients" | "identity-providers" | "caller-partners" | "points" | "identity/certificates" | "brands" | "pictures";
 
 interface RowOf {
   agents: Schemas["Agent"];
@@ -44,6 +44,8 @@ interface RowOf {
   "caller-partners": Schemas["CallerPartner"];
   schedules: { id: string; name: string; version: number } & Record<string, unknown>;
   "identity/certificates": Schemas["IdentityCertificate"];
+  brands: Schemas["Brand"];
+  pictures: Schemas["Picture"];
 }
 export type Row<C extends Collection> = RowOf[C];
 
@@ -58,7 +60,7 @@ export async function rows<C extends Collection>(collection: C): Promise<Row<C>[
 }
 
 // Hours are part of where numbers lead; who may announce calls goes with the announcements.
-const RESOURCES: Partial<Record<Collection, string>> = { schedules: "numbers", "caller-partners": "precalls", "identity/certificates": "identity" };
+const RESOURCES: Partial<Record<Collection, string>> = { schedules: "numbers", brands: "numbers", pictures: "numbers", "caller-partners": "precalls", "identity/certificates": "identity" };
 /** What the permissions of a collection begin with. */
 export const resourceOf = (collection: Collection): string => RESOURCES[collection] ?? collection;
 const mayRead = (collection: Collection): boolean => may(`${resourceOf(collection)}:read`) || may(`${collection}:read-own`);

@@ -2,6 +2,7 @@
 
 import { api, answer as whole, type Schemas } from "./api";
 import { t } from "./i18n";
+import { socket } from "./socket";
 import { answerLeg, rings, softphone, softphoneChanged, startSoftphone } from "./softphone";
 import { notify, problemText } from "./tell";
 
@@ -77,6 +78,17 @@ function take(): void {
   void answerLeg(leg.leg).catch((error: unknown) => notify(problemText(error), "bad"));
 }
 
+/** A page that was just opened has no connection yet. */
+function online(): Promise<void> {
+  if (socket.connected) return Promise.resolve();
+  return new Promise((go) => {
+    const over = socket.open.on(() => {
+      over();
+      go();
+    });
+  });
+}
+
 /** Takes the leg as soon as it rings in this tab. */
 export function answerWhenItRings(leg: string): void {
   wanted = leg;
@@ -86,7 +98,8 @@ export function answerWhenItRings(leg: string): void {
     wanted = "";
     notify(t("This call is over, or was answered elsewhere."), "bad");
   }, RING_MS_MAX);
-  if (softphone().state === "off" || softphone().state === "elsewhere") void startSoftphone();
+  // Who touched the notification wants to speak here, whatever the device was before.
+  void online().then(() => (softphone().state === "on" ? undefined : startSoftphone()));
   take();
 }
 

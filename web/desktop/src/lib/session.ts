@@ -2,6 +2,7 @@
 
 import { useSyncExternalStore } from "react";
 import { api, answer, ApiError, type Schemas } from "./api";
+import { socket } from "./socket";
 
 export type Session = Schemas["Session"];
 
@@ -87,6 +88,8 @@ export async function makePasskey(name: string): Promise<string[]> {
 }
 
 export async function signOut(): Promise<void> {
+  // Before the session ends: else the socket knocks again without one.
+  socket.stop();
   await api.DELETE("/v1/sessions/current").catch(() => {});
   set(null);
 }

@@ -106,7 +106,15 @@ function ask(frame: MediaFrame): Promise<MediaFrame> {
 /* Being the device */
 
 /** Makes this tab the agent's phone. Asks for the microphone when it has not been given yet. */
-export async function startSoftphone(): Promise<void> {
+let beginning: Promise<void> | null = null;
+
+export function startSoftphone(): Promise<void> {
+  // Whoever asks while it begins gets the same beginning: two would take the tab from each other.
+  beginning ??= begin().finally(() => (beginning = null));
+  return beginning;
+}
+
+async function begin(): Promise<void> {
   localStorage.setItem(STORED, "on");
   set({ state: "starting", why: "" });
   try {

@@ -1,9 +1,22 @@
 import type { Catalogue } from "../lib/i18n";
 
 const ar: Catalogue = {
+  "A picture has 96 kB at most: 256 by 256 pixels will do.": "حجم الصورة 96 كيلوبايت كحد أقصى: يكفي 256 في 256 بكسل.",
+  "Pictures": "الصور",
+  "Picture file": "ملف الصورة",
+  "Add a picture": "إضافة صورة",
+  "A logo as PNG, JPEG or WebP. It is shown round, on telephones at 256 by 256 pixels.": "شعار بصيغة PNG أو JPEG أو WebP. يظهر مستديرًا، وعلى الهواتف بحجم 256 في 256 بكسل.",
+  "Add a brand": "إضافة علامة تجارية",
+  "Brands": "العلامات التجارية",
+  "With a brand, people see who calls and why before they answer: by name, picture and reason.": "مع العلامة التجارية يرى الناس من يتصل ولماذا قبل أن يجيبوا: بالاسم والصورة والسبب.",
+  "Reason of the call": "سبب المكالمة",
+  "Picture": "الصورة",
+  "Shown as the caller; 35 characters at most.": "يظهر كمتصل؛ 35 حرفًا كحد أقصى.",
+  "A few words; 64 characters at most.": "بضع كلمات؛ 64 حرفًا كحد أقصى.",
+  "A page with more. The number of the caller and the called one are filled in where {caller} and {called} stand.": "صفحة فيها المزيد. يُملأ رقم المتصل والمتصل به في موضع {caller} و{called}.",
+  "Calls that show one of these carry the brand.": "المكالمات التي تُظهر أحد هذه الأرقام تحمل العلامة.",
   "This call is over, or was answered elsewhere.": "انتهت هذه المكالمة أو أُجيب عليها في مكان آخر.",
   "Signed by {by}": "موقّع من {by}",
-  "Signed": "موقّع",
   "Says {by}": "بحسب {by}",
   "Says the trunk": "بحسب خط الربط",
   "Picture of the caller": "صورة المتصل",
