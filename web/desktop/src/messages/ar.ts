@@ -996,6 +996,7 @@ const ar: Catalogue = {
   "Customer record": "سجل العميل",
   "It could not be copied: select it and copy it by hand.": "تعذّر النسخ: حدّده وانسخه يدويًا.",
   "Notices": "إشعارات",
+  "Signed": "موقَّع",
   "A verified identity is kept for {s} s when at least {pct} % of a number's last 100 calls were forwarded (of {min} or more). Kept now: {n}.": "تُحفظ الهوية المتحقَّق منها {s} ثانية إذا حُوِّل {pct} % على الأقل من آخر 100 مكالمة للرقم (من {min} أو أكثر). المحفوظ الآن: {n}.",
   "Add a certificate": "أضف شهادة",
   "Address": "العنوان",
