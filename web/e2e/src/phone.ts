@@ -11,6 +11,7 @@ import { toneLevel, toneShare, wavSamples } from "./tone.js";
 import { until } from "./wait.js";
 
 const RTP_PORTS = 20;
+const LAUNCHES_MAX = 3;
 /** What is listened to at a time. */
 const EAR_MS = 400;
 
@@ -61,7 +62,16 @@ export class Phone {
     return phone;
   }
 
+  /** A port that was free may be taken by the time baresip binds it, and then it ends: with others it starts. */
   private static async launch(server: Server, host: string, options: PhoneOptions): Promise<Phone> {
+    for (let attempt = 1; ; attempt++) {
+      const phone = await Phone.start(server, host, options);
+      if (phone) return phone;
+      if (attempt === LAUNCHES_MAX) throw new Error(`baresip ended ${LAUNCHES_MAX} times as soon as it was started`);
+    }
+  }
+
+  private static async start(server: Server, host: string, options: PhoneOptions): Promise<Phone | undefined> {
     // baresip builds the names of its recordings in 128 bytes: the folder's name is short.
     const folder = mkdtempSync("/tmp/ph-");
     const [control, sip, rtp] = await Promise.all([freePort(), freePort(host), freeBlock(RTP_PORTS, host)]);
@@ -90,10 +100,11 @@ export class Phone {
     ];
     writeFileSync(join(folder, "config"), `${config.join("\n")}\n`);
     const program = new Program("baresip", "baresip", ["-f", folder], { cwd: folder });
-    const socket = await until("baresip's control socket", () => {
-      program.assertRunning();
-      return open(control);
-    });
+    const socket = await until("baresip's control socket", async () => (program.ended ? "ended" : open(control)));
+    if (socket === "ended") {
+      rmSync(folder, { recursive: true, force: true });
+      return undefined;
+    }
     const phone = new Phone(program, folder, socket, server);
     phone.listen();
     return phone;

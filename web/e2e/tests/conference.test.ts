@@ -53,7 +53,16 @@ function listen(): void {
 
 /** Level in dB in the left and the right ear. */
 const ears = (page: Page, hz: number) => page.evaluate(`ears(${hz})`) as Promise<[number, number]>;
-const loud = async (page: Page, hz: number) => Math.max(...(await ears(page, hz)));
+/** Median over some frames of the louder ear: one reading may fall into a gap of the network. */
+const loud = (page: Page, hz: number) =>
+  page.evaluate(`(async () => {
+    const read = [];
+    while (read.length < 21) {
+      await new Promise((next) => requestAnimationFrame(next));
+      read.push(Math.max(...ears(${hz})));
+    }
+    return read.sort((a, b) => a - b)[10];
+  })()`) as Promise<number>;
 
 test("customer left, colleague right; who is selected comes near, the other moves, and both go back", async () => {
   const context = await browser.context(server);
@@ -103,8 +112,8 @@ test("customer left, colleague right; who is selected comes near, the other move
   await seats.getByText("is near").waitFor();
   await expect.poll(async () => Math.abs((await left(customer)) - (places[0] ?? 0))).toBeGreaterThan(10);
   // The time is over: everybody is where they were.
-  await expect.poll(async () => Math.abs((await loud(page, COLLEAGUE_HZ)) - before[1]), { timeout: 12_000 }).toBeLessThan(1);
-  await expect.poll(async () => Math.abs((await left(customer)) - (places[0] ?? 0))).toBeLessThan(2);
+  await expect.poll(async () => Math.abs((await loud(page, COLLEAGUE_HZ)) - before[1]), { timeout: 15_000 }).toBeLessThan(1.5);
+  await expect.poll(async () => Math.abs((await left(customer)) - (places[0] ?? 0)), { timeout: 5_000 }).toBeLessThan(2);
 
   // One's own picture dragged close to the customer selects the customer; by keyboard as well.
   const [own, to] = [await seats.locator('[data-seat="own"]').boundingBox(), await customer.boundingBox()];
