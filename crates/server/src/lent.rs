@@ -3,26 +3,18 @@
 //! in the path of a call.
 
 use crate::drive::{Handle, Message};
+use crate::tail::{self, Follow};
 use cp_store::{Store, StoreError};
 use cp_vocab::command::{Actor, Command, CommandEnvelope};
-use cp_vocab::event::{EventRecord, LogPosition, StreamId};
+use cp_vocab::event::{EventRecord, StreamId};
 use cp_vocab::*;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::oneshot;
-
-/// Records looked at in one round.
-const RECORDS_PER_ROUND: usize = 1_000;
-/// Records behind the newest at most; calls further back have been answered long ago.
-const BEHIND_MAX: u64 = 20_000;
-/// Pause after the log could not be read.
-const RETRY: Duration = Duration::from_secs(1);
 
 struct Follower {
     store: Arc<dyn Store>,
     handle: Handle,
     ids: IdSource,
-    cursor: u64,
 }
 
 /// Follows from the newest record on until the process ends.
@@ -33,57 +25,15 @@ pub fn start(
     runtime: &tokio::runtime::Handle,
 ) -> Result<(), StoreError> {
     let follower = Follower {
-        cursor: store.head()?,
-        store,
+        store: store.clone(),
         handle: handle.clone(),
         ids,
     };
-    let commits = handle.shared().commits.subscribe();
-    runtime.spawn(follow(follower, commits));
-    Ok(())
+    tail::start(follower, store, handle, runtime)
 }
 
-async fn follow(mut follower: Follower, mut commits: tokio::sync::watch::Receiver<LogPosition>) {
-    loop {
-        let look = tokio::task::spawn_blocking(move || {
-            let more = follower.look();
-            (follower, more)
-        });
-        // The blocking thread is gone only when the process ends.
-        let Ok((back, more)) = look.await else {
-            return;
-        };
-        follower = back;
-        match more {
-            Ok(true) => {}
-            Ok(false) => {
-                if commits.changed().await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => {
-                tracing::warn!(code = error.code(), "lent numbers: the log cannot be read");
-                tokio::time::sleep(RETRY).await;
-            }
-        }
-    }
-}
-
-impl Follower {
-    /// Looks at what is new; `true` when there is more.
-    fn look(&mut self) -> Result<bool, StoreError> {
-        let head = self.store.head()?;
-        if head.saturating_sub(self.cursor) > BEHIND_MAX {
-            self.cursor = head;
-        }
-        let records = self.store.follow(self.cursor, RECORDS_PER_ROUND)?;
-        let more = records.len() == RECORDS_PER_ROUND;
-        for (cursor, record) in records {
-            self.take(&record)?;
-            self.cursor = cursor;
-        }
-        Ok(more)
-    }
+impl Follow for Follower {
+    const NAME: &'static str = "lent numbers";
 
     fn take(&mut self, record: &EventRecord) -> Result<(), StoreError> {
         let (

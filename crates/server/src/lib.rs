@@ -18,5 +18,6 @@ mod revocations;
 pub mod secrets;
 pub mod serve;
 pub mod sounds;
+mod tail;
 pub mod telemetry;
 pub mod traces;

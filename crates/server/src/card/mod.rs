@@ -8,26 +8,20 @@ mod pictures;
 pub use pictures::Pictures;
 
 use crate::drive::Handle;
+use crate::tail::{self, Follow};
 use content::Wanted;
 use cp_edge::Clock;
 use cp_fetch::Client;
 use cp_identity::canonical::canonical;
 use cp_store::{Store, StoreError};
-use cp_vocab::event::{EventRecord, LogPosition, StreamId};
+use cp_vocab::event::{EventRecord, StreamId};
 use cp_vocab::*;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Records looked at in one round.
-const RECORDS_PER_ROUND: usize = 1_000;
-/// Records behind the newest at most; calls further back have stopped ringing.
-const BEHIND_MAX: u64 = 20_000;
 /// Contents being fetched at a time; further ones are told to be missing (`busy`).
 const FETCHES_MAX: usize = 128;
-/// Pause after the log could not be read.
-const RETRY: Duration = Duration::from_secs(1);
-
 /// What fetching needs, shared by all that is under way.
 pub(crate) struct Cards {
     client: Client,
@@ -43,7 +37,6 @@ pub(crate) struct Cards {
 struct Follower {
     cards: Arc<Cards>,
     store: Arc<dyn Store>,
-    cursor: u64,
 }
 
 /// What [`start`] needs beside the store.
@@ -74,60 +67,24 @@ pub fn start(
     };
     let follower = Follower {
         cards: Arc::new(cards),
-        cursor: store.head()?,
-        store,
+        store: store.clone(),
     };
-    let commits = handle.shared().commits.subscribe();
-    runtime.spawn(follow(follower, commits));
-    Ok(())
+    tail::start(follower, store, handle, runtime)
 }
 
-async fn follow(mut follower: Follower, mut commits: tokio::sync::watch::Receiver<LogPosition>) {
-    loop {
-        let runtime = tokio::runtime::Handle::current();
-        let look = tokio::task::spawn_blocking(move || {
-            let more = follower.look(&runtime);
-            (follower, more)
-        });
-        // The blocking thread is gone only when the process ends.
-        let Ok((back, more)) = look.await else {
-            return;
-        };
-        follower = back;
-        match more {
-            Ok(true) => {}
-            Ok(false) => {
-                if commits.changed().await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => {
-                tracing::warn!(code = error.code(), "cards: the log cannot be read");
-                tokio::time::sleep(RETRY).await;
-            }
+impl Follow for Follower {
+    const NAME: &'static str = "cards";
+
+    fn take(&mut self, record: &EventRecord) -> Result<(), StoreError> {
+        for wanted in Wanted::of(record, || self.caller(record)) {
+            let cards = self.cards.clone();
+            tokio::spawn(async move { cards.bring(wanted).await });
         }
+        Ok(())
     }
 }
 
 impl Follower {
-    /// Looks at what is new; `true` when there is more.
-    fn look(&mut self, runtime: &tokio::runtime::Handle) -> Result<bool, StoreError> {
-        let head = self.store.head()?;
-        if head.saturating_sub(self.cursor) > BEHIND_MAX {
-            self.cursor = head;
-        }
-        let records = self.store.follow(self.cursor, RECORDS_PER_ROUND)?;
-        let more = records.len() == RECORDS_PER_ROUND;
-        for (cursor, record) in records {
-            for wanted in Wanted::of(&record, || self.caller(&record)) {
-                let cards = self.cards.clone();
-                runtime.spawn(async move { cards.bring(wanted).await });
-            }
-            self.cursor = cursor;
-        }
-        Ok(more)
-    }
-
     /// The caller of a call in canonical form.
     fn caller(&self, record: &EventRecord) -> Option<String> {
         let StreamId::Interaction(id) = record.stream else {

@@ -3,22 +3,19 @@
 
 use super::{Failed, Push};
 use crate::drive::Handle;
+use crate::tail::{self, Follow};
 use cp_channels::push::payload::{Message, RingEnd};
 use cp_identity::rcd::inert;
 use cp_store::{PushRow, StoreError};
 use cp_vocab::card::RingCard;
 use cp_vocab::command::{Actor, Command, CommandEnvelope};
-use cp_vocab::event::{Direction, LogPosition, StreamId};
+use cp_vocab::event::{Direction, StreamId};
 use cp_vocab::*;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-/// Records looked at in one round.
-const RECORDS_PER_ROUND: usize = 1_000;
-/// Records behind the newest at most; what is further back has stopped ringing.
-const BEHIND_MAX: u64 = 20_000;
 /// Rings that are remembered until they end; beyond it further ones are not pushed.
 const RINGS_MAX: usize = 10_000;
 /// Pushes under way at a time; further ones wait their turn.
@@ -33,9 +30,6 @@ const TITLE_CHARS_MAX: usize = 128;
 const TRIES_MAX: u32 = 3;
 /// Longest wait between two tries.
 const WAIT_S_MAX: u32 = 5;
-/// Pause after the log could not be read.
-const RETRY: Duration = Duration::from_secs(1);
-
 /// Messages of one ring that may wait for its browser's push service: the ring, what comes to its
 /// card, its end. What comes to the card is left out when there is no room.
 const MESSAGES_MAX: usize = 6;
@@ -58,7 +52,6 @@ struct Line {
 pub struct Follower {
     line: Arc<Line>,
     rings: FxHashMap<LegId, Ring>,
-    cursor: u64,
 }
 
 /// Follows from the newest record on until the process ends.
@@ -68,7 +61,7 @@ pub fn start(
     ids: IdSource,
     runtime: &tokio::runtime::Handle,
 ) -> Result<(), StoreError> {
-    let cursor = push.store.head()?;
+    let store = push.store.clone();
     let line = Line {
         push,
         handle: handle.clone(),
@@ -78,73 +71,21 @@ pub fn start(
     let follower = Follower {
         line: Arc::new(line),
         rings: FxHashMap::default(),
-        cursor,
     };
-    let commits = handle.shared().commits.subscribe();
-    runtime.spawn(follow(follower, commits));
-    Ok(())
+    tail::start(follower, store, handle, runtime)
 }
 
-async fn follow(mut follower: Follower, mut commits: tokio::sync::watch::Receiver<LogPosition>) {
-    loop {
-        let runtime = tokio::runtime::Handle::current();
-        let look = tokio::task::spawn_blocking(move || {
-            let more = follower.look(&runtime);
-            (follower, more)
-        });
-        // The blocking thread is gone only when the process ends.
-        let Ok((back, more)) = look.await else {
-            return;
-        };
-        follower = back;
-        match more {
-            Ok(true) => {}
-            Ok(false) => {
-                if commits.changed().await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => {
-                tracing::warn!(code = error.code(), "pushes: the log cannot be read");
-                tokio::time::sleep(RETRY).await;
-            }
-        }
-    }
-}
+impl Follow for Follower {
+    const NAME: &'static str = "pushes";
 
-impl Follower {
-    /// Looks at what is new; `true` when there is more.
-    fn look(&mut self, runtime: &tokio::runtime::Handle) -> Result<bool, StoreError> {
-        let head = self.line.push.store.head()?;
-        if head.saturating_sub(self.cursor) > BEHIND_MAX {
-            self.cursor = head;
-            self.rings.clear();
-        }
-        let records = self
-            .line
-            .push
-            .store
-            .follow(self.cursor, RECORDS_PER_ROUND)?;
-        let more = records.len() == RECORDS_PER_ROUND;
-        for (cursor, record) in records {
-            self.take(&record, runtime)?;
-            self.cursor = cursor;
-        }
-        Ok(more)
-    }
-
-    fn take(
-        &mut self,
-        record: &EventRecord,
-        runtime: &tokio::runtime::Handle,
-    ) -> Result<(), StoreError> {
+    fn take(&mut self, record: &EventRecord) -> Result<(), StoreError> {
         match &record.event {
             Event::LegAdded {
                 leg,
                 direction: Direction::Outbound,
                 agent: Some(agent),
                 ..
-            } => self.begin(record, *leg, *agent, runtime),
+            } => self.begin(record, *leg, *agent),
             Event::CardContent { fault: None, .. } => self.renew(record),
             Event::LegAnswered { leg, .. } => {
                 self.end(*leg, RingEnd::AnsweredElsewhere);
@@ -158,12 +99,18 @@ impl Follower {
         }
     }
 
+    /// Nobody can say any more which of them still ring.
+    fn passed_over(&mut self) {
+        self.rings.clear();
+    }
+}
+
+impl Follower {
     fn begin(
         &mut self,
         record: &EventRecord,
         leg: LegId,
         agent: AgentId,
-        runtime: &tokio::runtime::Handle,
     ) -> Result<(), StoreError> {
         let rows = self.browsers_of(record.tenant, agent)?;
         let StreamId::Interaction(interaction) = record.stream else {
@@ -182,7 +129,7 @@ impl Follower {
             let (way, messages) = mpsc::channel(MESSAGES_MAX);
             // The channel is empty: there is room.
             let _ = way.try_send(message.clone());
-            runtime.spawn(speak(self.line.clone(), row, agent, messages));
+            tokio::spawn(speak(self.line.clone(), row, agent, messages));
             ring.browsers.push(way);
         }
         self.rings.insert(leg, ring);
