@@ -112,8 +112,8 @@ test("customer left, colleague right; who is selected comes near, the other move
   await seats.getByText("is near").waitFor();
   await expect.poll(async () => Math.abs((await left(customer)) - (places[0] ?? 0))).toBeGreaterThan(10);
   // The time is over: everybody is where they were.
-  await expect.poll(async () => Math.abs((await loud(page, COLLEAGUE_HZ)) - before[1]), { timeout: 15_000 }).toBeLessThan(1.5);
-  await expect.poll(async () => Math.abs((await left(customer)) - (places[0] ?? 0)), { timeout: 5_000 }).toBeLessThan(2);
+  await expect.poll(async () => Math.abs((await loud(page, COLLEAGUE_HZ)) - before[1]), { timeout: 12_000 }).toBeLessThan(1);
+  await expect.poll(async () => Math.abs((await left(customer)) - (places[0] ?? 0))).toBeLessThan(2);
 
   // One's own picture dragged close to the customer selects the customer; by keyboard as well.
   const [own, to] = [await seats.locator('[data-seat="own"]').boundingBox(), await customer.boundingBox()];
