@@ -310,7 +310,10 @@ pub fn verify_logout(
 
 /// Whether a token says that it comes from there and is for us: worth looking at, and nothing more.
 pub fn says_it_is_for(token: &str, issuer: &str, client_id: &str) -> bool {
-    let payload = token.split('.').nth(1).filter(|p| p.len() <= TOKEN_BYTES_MAX);
+    let payload = token
+        .split('.')
+        .nth(1)
+        .filter(|p| p.len() <= TOKEN_BYTES_MAX);
     let claims = payload.and_then(b64::decode);
     let claims = claims.and_then(|c| serde_json::from_slice::<Map<String, Value>>(&c).ok());
     claims.is_some_and(|c| of_issuer(&c, issuer) && check_audience(&c, client_id).is_ok())

@@ -219,7 +219,10 @@ fn a_logout_token_signs_out_and_nothing_else_does() {
     let head = || json!({ "alg": "ES256", "kid": "e", "typ": "logout+jwt" });
     let said = check(head(), &logout_claims(), place).unwrap();
     assert_eq!(said.subject.as_deref(), Some("248289761001"));
-    assert_eq!((said.session.as_deref(), said.id.as_str()), (Some("s-1"), "t-1"));
+    assert_eq!(
+        (said.session.as_deref(), said.id.as_str()),
+        (Some("s-1"), "t-1")
+    );
     assert_eq!(said.expires_s, NOW_S + 120);
 
     // Without one of the two it is still somebody; each change below makes it nothing.
@@ -251,7 +254,10 @@ fn a_logout_token_signs_out_and_nothing_else_does() {
         (changed("iat", json!(NOW_S - 601)), NotFresh),
         (changed("iat", json!(NOW_S + 61)), NotFresh),
         (changed("aud", json!("another")), Audience),
-        (changed("iss", json!("https://evil.example")), IssuerMismatch),
+        (
+            changed("iss", json!("https://evil.example")),
+            IssuerMismatch,
+        ),
     ];
     for (claims, fault) in table {
         assert_eq!(check(head(), &claims, place), Err(fault), "{claims}");

@@ -2,8 +2,8 @@
 
 use crate::desk::{DIALOGS_MAX, Desk, lock, random};
 use crate::error::{ProofError, Result};
-use crate::settle::Call;
 use crate::message::Route;
+use crate::settle::Call;
 use crate::verify::{Entry, stand_in};
 use cp_identity::proof::pairing;
 use cp_identity::proof::record::{ClaimedBy, Proven, Record};

@@ -141,7 +141,8 @@ impl Desk {
             Err(e) => return Err(e.into()),
         }
         let id = self.new_id();
-        let body = serde_json::to_string(&said).map_err(|_| NotTaken::Failed(ProofError::Crypto))?;
+        let body =
+            serde_json::to_string(&said).map_err(|_| NotTaken::Failed(ProofError::Crypto))?;
         let called = said.to.as_ref().map(|t| precall::identifier(t.expose()));
         let made = self.store.precall_put(
             Precall {

@@ -18,8 +18,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cp_identity::oidc::{Discovery, Expected, Keys, OidcError, pkce_challenge, verify};
 use cp_store::{IdentityProvider, Origin, PAGE_ROWS_MAX, PageRequest, StoreExt};
-use cp_vocab::{IdentityProviderId, Pii};
 use cp_vocab::id::TypedId;
+use cp_vocab::{IdentityProviderId, Pii};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -178,7 +178,10 @@ pub(super) fn outside(state: &ApiState) -> Result<&dyn Outside, Fault> {
         .ok_or(Fault::Word("oidc_unreachable"))
 }
 
-pub(super) async fn discover(state: &ApiState, provider: &IdentityProvider) -> Result<Discovery, Fault> {
+pub(super) async fn discover(
+    state: &ApiState,
+    provider: &IdentityProvider,
+) -> Result<Discovery, Fault> {
     let address = Discovery::address(&provider.issuer);
     let document = outside(state)?
         .get(&address, None)
@@ -193,7 +196,10 @@ pub(super) fn unreachable(why: &str) -> Fault {
 }
 
 /// A provider that is there and open.
-pub(super) async fn provider(state: &ApiState, id: IdentityProviderId) -> Result<IdentityProvider, Fault> {
+pub(super) async fn provider(
+    state: &ApiState,
+    id: IdentityProviderId,
+) -> Result<IdentityProvider, Fault> {
     let found = state.store(move |s| s.identity_provider(id)).await;
     let found = found.map_err(|e| Fault::Ours(e.into()))?;
     found

@@ -436,9 +436,8 @@ async fn what_is_asked_on_the_telephone_tells_a_stranger_nothing() {
                 let all = w.engine.commands.lock().unwrap();
                 let told = all[before..].iter().map(|e| &e.command);
                 let asked = told.filter(|c| !matches!(c, Command::Tell { .. }));
-                let mut asked: Vec<Value> = asked
-                    .map(|c| serde_json::to_value(c).unwrap())
-                    .collect();
+                let mut asked: Vec<Value> =
+                    asked.map(|c| serde_json::to_value(c).unwrap()).collect();
                 for command in &mut asked {
                     command["leg"] = Value::Null;
                     command["interaction"] = Value::Null;
@@ -474,11 +473,18 @@ async fn what_is_asked_on_the_telephone_tells_a_stranger_nothing() {
         }
         if method == "code" {
             let digits = w.last_mail();
-            let code: String = digits.chars().filter(char::is_ascii_digit).take(8).collect();
+            let code: String = digits
+                .chars()
+                .filter(char::is_ascii_digit)
+                .take(8)
+                .collect();
             w.enters(&call, &code).await;
         }
         assert_eq!(w.told("end_await").last().unwrap()["met"], true, "{method}");
-        let seen = admin.get(&format!("{}/customer", call.path)).await.expect(200);
+        let seen = admin
+            .get(&format!("{}/customer", call.path))
+            .await
+            .expect(200);
         assert_eq!(seen["proof"]["methods"], json!([method]));
     }
 }
@@ -514,7 +520,11 @@ async fn a_number_that_was_tried_too_often_is_slowed_down_whether_it_is_anybodys
         questions
     };
     let known = patience("471122").await;
-    assert_eq!(known, [4, 4, 2, 2], "the number, and a PIN while it is taken");
+    assert_eq!(
+        known,
+        [4, 4, 2, 2],
+        "the number, and a PIN while it is taken"
+    );
     assert_eq!(patience("999999").await, known);
 }
 
@@ -1031,9 +1041,21 @@ async fn announcements_have_a_pace_per_address_and_per_identifier_and_tell_nothi
     // Five of one identifier; one that nobody signed uses up nothing.
     let mut answers = vec![];
     for n in 0..8 {
-        let forged = announcement(&w.alpha, &[1; 32], now_s, &format!("forged-{n:010}"), "+15550123");
+        let forged = announcement(
+            &w.alpha,
+            &[1; 32],
+            now_s,
+            &format!("forged-{n:010}"),
+            "+15550123",
+        );
         answers.push(send(forged).await);
-        let good = announcement(&w.alpha, &secret, now_s, &format!("nonce-{n:010}"), "+15550123");
+        let good = announcement(
+            &w.alpha,
+            &secret,
+            now_s,
+            &format!("nonce-{n:010}"),
+            "+15550123",
+        );
         answers.push(send(good).await);
     }
     let other = announcement(&w.alpha, &secret, now_s, "nonce-9999999999", "+15550124");
@@ -1068,9 +1090,8 @@ async fn two_administrators_do_not_overwrite_each_others_rules_unseen() {
     let path = "/v1/proof-policy";
     let read = admin.get(path).await;
     let first = read.header("etag").unwrap().to_string();
-    let put = async |tag: &str, body: Value| {
-        admin.with("if-match", tag).json("PUT", path, body).await
-    };
+    let put =
+        async |tag: &str, body: Value| admin.with("if-match", tag).json("PUT", path, body).await;
     let one = put(&first, json!({ "intents": { "balance": 2 } })).await;
     assert_eq!(one.status, 200);
     let second = one.header("etag").unwrap().to_string();
