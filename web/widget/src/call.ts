@@ -136,6 +136,11 @@ export class Call {
   private async hello(message: Record<string, unknown>): Promise<void> {
     const again = message.leg as string | undefined;
     this.lostAt = 0;
+    // The socket alone was lost: the sound found another way by itself, or had never stopped.
+    if (again && this.peer?.connectionState === "connected") {
+      this.searching = false;
+      return this.events.state("connected");
+    }
     this.peer?.close();
     const peer = new RTCPeerConnection({ iceServers: (message.ice_servers as RTCIceServer[]) ?? [] });
     this.peer = peer;
@@ -166,7 +171,8 @@ export class Call {
   }
 
   private async renegotiate(restart: boolean): Promise<void> {
-    if (!this.peer || this.over || this.peer.signalingState !== "stable") return;
+    // One that was never answered is still on its way.
+    if (!this.peer?.remoteDescription || this.over || this.peer.signalingState !== "stable") return;
     if (restart) this.lose();
     await this.peer.setLocalDescription(await this.peer.createOffer({ iceRestart: restart }));
     this.tell({ media: "offer", leg: this.leg, sdp: this.peer.localDescription?.sdp });
