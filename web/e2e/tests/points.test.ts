@@ -117,6 +117,9 @@ test("a callback is asked for on the shop's page and placed with one press; what
   await shot(page, "contacts");
   await item.getByRole("button", { name: "Call back Cara" }).click();
   await anna.expect("CALL_ESTABLISHED");
+  await customer.expect("CALL_ESTABLISHED");
+  anna.hangUp();
+  await customer.expect("CALL_CLOSED");
   await item.waitFor({ state: "detached" });
   await page.getByRole("button", { name: /State/ }).click();
   await page.getByRole("option", { name: "Taken" }).click();
@@ -152,6 +155,8 @@ test("who wants to be called at a number outside is reached by the demo's own ca
   await page.getByRole("list", { name: "In the call" }).getByText("Connected").nth(1).waitFor();
   await page.locator("[data-call]").getByRole("heading", { name: "+15550100199" }).waitFor();
   await page.getByText("Connected to each other").waitFor();
+  anna.hangUp();
+  await anna.expect("CALL_CLOSED");
   expect(wrong).toEqual([]);
 });
 
