@@ -340,7 +340,9 @@ fn a_call_of_a_queue_rings_a_browser_that_has_no_page_open() {
     let receiver = subscribe(&world, "Bob", "/push/queue");
     let bob = server.id_of("agents", "name", "Bob");
     let presence = |to: &str| {
-        server.command(
+        change(
+            server,
+            "PUT",
             &format!("/v1/agents/{bob}/presence"),
             &json!({"presence": to}),
         );

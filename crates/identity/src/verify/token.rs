@@ -164,6 +164,10 @@ impl Check<'_> {
         self.lifetime(p)?;
         // Elsewhere bad rich call data is merely not shown; here it is all there is.
         if p.ppt == Ppt::Rcd {
+            let issuer = p.claims.get("iss").map(|v| v.as_text().unwrap_or(""));
+            if issuer.is_some_and(|i| !credential.leaf().is_named(i)) {
+                return Err(Fault::SubjectMismatch);
+            }
             rcd::read(&p.claims).map_err(|_| Fault::ClaimMalformed)?;
         }
         Ok(())
