@@ -441,7 +441,11 @@ async fn sign_out(State(state): State<ApiState>, caller: Caller) -> Reply {
     let tenant = caller.tenant;
     state.store(move |s| s.session_end(tenant, session)).await?;
     if let Some(agent) = caller.agent {
-        let end = Command::EndSession { agent, session };
+        let end = Command::EndSession {
+            agent,
+            session,
+            signed_out: true,
+        };
         // The sign-out is done either way; the lease would end by itself.
         let _ = state.command(tenant, Actor::Agent(agent), end).await;
     }

@@ -82,6 +82,12 @@ export function useNames<C extends Collection>(collection: C): (id: string | nul
   };
 }
 
+/** What this agent is dialled by, from what is cached. */
+export function ownExtension(): string | null {
+  const cached = queries.getQueryData<Row<"agents">[]>(["config", "agents", session()?.user]);
+  return cached?.find((a) => a.id === session()?.agent)?.extension ?? null;
+}
+
 /** The same outside of rendering, from what is cached. */
 export function nameOf(collection: Collection, id: string | null | undefined): string {
   const cached = queries.getQueryData<{ id: string; name?: string }[]>(["config", collection, session()?.user]);
