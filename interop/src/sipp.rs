@@ -107,7 +107,9 @@ impl Sipp {
             .expect("a temporary folder");
         let file = folder.path().join(format!("{}.xml", self.scenario));
         std::fs::write(&file, self.text()).expect("write the scenario");
-        let media = ports::one();
+        // SIPp takes four: audio and video, each with RTCP.
+        let media = ports::block(5);
+        let media = media + media % 2;
         let mut command = Command::new("sipp");
         command
             .arg(target.to_string())

@@ -230,6 +230,7 @@ impl Visitor {
             address: Pii(self.address()),
             agent: self.agent.clone(),
             methods: methods.iter().map(|m| (*m).to_string()).collect(),
+            ..Origin::default()
         }
     }
 
@@ -440,7 +441,11 @@ async fn sign_out(State(state): State<ApiState>, caller: Caller) -> Reply {
     let tenant = caller.tenant;
     state.store(move |s| s.session_end(tenant, session)).await?;
     if let Some(agent) = caller.agent {
-        let end = Command::EndSession { agent, session };
+        let end = Command::EndSession {
+            agent,
+            session,
+            signed_out: true,
+        };
         // The sign-out is done either way; the lease would end by itself.
         let _ = state.command(tenant, Actor::Agent(agent), end).await;
     }

@@ -7,6 +7,7 @@ use crate::identity::CallIdentity;
 use cp_identity::Verdict;
 use cp_identity::canonical::{Identifier, is_canonical_number};
 use cp_identity::card::{self, Call, Card, Incentive, Plain, call_info};
+use cp_identity::rcd::RcdFault;
 use cp_interaction::Input as IxInput;
 use cp_sip::header::HeaderName;
 use cp_sip::message::Message;
@@ -365,7 +366,11 @@ fn signed(leg: LegId, known: &CallIdentity) -> Option<Decoded> {
             Err(plain) => why = why.or(Some(plain.code())),
         }
     }
-    Some(Err(why.unwrap_or(NOT_VERIFIED)))
+    // A token of its own that breaks a rule of its kind is refused for that.
+    let mut unheld = known.rich.iter().filter(|r| !r.holds);
+    let unread = unheld.any(|r| cp_identity::rcd::read(&r.rich.claims).is_err());
+    let unread = unread.then(|| Plain::Malformed(RcdFault::Card).code());
+    Some(Err(why.or(unread).unwrap_or(NOT_VERIFIED)))
 }
 
 /// From Call-Info of a trunk. `None`: it says nothing that is shown.

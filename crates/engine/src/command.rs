@@ -45,7 +45,7 @@ impl Engine {
                 Ok(CommandReply::default())
             }
             Command::Drain { on } => self.drain(on),
-            Command::Pushed { agent, on } => self.pushed(tenant, actor, agent, on),
+            Command::Pushed { agent, on } => self.pushed(now, tenant, actor, agent, on),
             command @ (Command::IdentityForwarding { .. }
             | Command::Live
             | Command::Bans
@@ -131,6 +131,7 @@ impl Engine {
     /// A browser of the agent is told by a push from now on, or no more.
     fn pushed(
         &mut self,
+        now: Timestamp,
         tenant: TenantId,
         actor: Actor,
         agent: AgentId,
@@ -141,12 +142,17 @@ impl Engine {
             let detail = "Only the house says who is reached by a push.";
             return Err(Refusal::new(Code::Forbidden, detail));
         }
-        if on {
+        let kind = LeaseKind::Push;
+        let input = if on {
             self.web.pushed.insert(agent);
+            let until = Timestamp::FAR;
+            RouterInput::Lease { agent, kind, until }
         } else {
             self.web.pushed.remove(&agent);
-        }
-        Ok(CommandReply::default())
+            let why = LeaseEnd::Lost;
+            RouterInput::LeaseEnded { agent, kind, why }
+        };
+        self.routed(now, input)
     }
 
     fn drain(&mut self, on: bool) -> CommandResult {
@@ -185,19 +191,18 @@ impl Engine {
                     )
                 })
             }
-            Command::EndSession { agent, session } => {
-                self.for_agent(tenant, actor, agent).and_then(|()| {
-                    let kind = LeaseKind::Desktop(session);
-                    self.routed(
-                        now,
-                        RouterInput::LeaseEnded {
-                            agent,
-                            kind,
-                            why: LeaseEnd::SignedOff,
-                        },
-                    )
-                })
-            }
+            Command::EndSession {
+                agent,
+                session,
+                signed_out,
+            } => self.for_agent(tenant, actor, agent).and_then(|()| {
+                let kind = LeaseKind::Desktop(session);
+                let why = match signed_out {
+                    true => LeaseEnd::SignedOff,
+                    false => LeaseEnd::Closed,
+                };
+                self.routed(now, RouterInput::LeaseEnded { agent, kind, why })
+            }),
             Command::FinishWrapUp { agent } => self
                 .for_agent(tenant, actor, agent)
                 .and_then(|()| self.routed(now, RouterInput::FinishWrapUp { agent })),

@@ -25,7 +25,11 @@ impl Engine {
             self.outbound.restore(tenant, day, micros);
         }
         self.cards.restore(incentives);
-        self.web.pushed.extend(pushed);
+        for agent in pushed {
+            self.web.pushed.insert(agent);
+            let (kind, until) = (LeaseKind::Push, Timestamp::FAR);
+            self.route(now, RouterInput::Lease { agent, kind, until });
+        }
         // Those called last come first, and are to be the last to go.
         for f in forwarding.into_iter().rev() {
             let counters = (f.kept, f.hits, f.misses);

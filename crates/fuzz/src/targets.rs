@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use cp_engine::{Engine, EngineConfig, Input, Restore, guard};
-use cp_identity::{canonical, certificate, crl, header, json, passport, rcd, tnauth};
+use cp_identity::{canonical, card, certificate, crl, header, json, passport, rcd, tnauth};
 use cp_media::{rtcp, rtp, srtp};
 use cp_sim::house::House;
 use cp_sip::digest::ClientSession;
@@ -38,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     ("tn_auth_list", tn_auth_list),
     ("certificate", certificate),
     ("rich_call_data", rich_call_data),
+    ("call_info", call_info),
     ("number", number),
     ("emergency", emergency),
     ("mime", mime),
@@ -292,14 +293,44 @@ fn rich_call_data(bytes: &[u8]) {
         .and_then(json::Value::as_object)
     {
         let _ = rcd::read(object);
+        let _ = card::judge(object, &ringing());
     }
     let text = text(bytes);
     assert!(rcd::inert(&text, 64).chars().count() <= 64, "cut to length");
 }
 
+/// What rings when a card comes.
+fn ringing() -> card::Call<'static> {
+    card::Call {
+        caller: "+12155551212",
+        called: "+12155551213",
+        ring: "leg_1",
+        language: "en",
+        region: None,
+    }
+}
+
+/// Call-Info values, one a line; a business card in them or fetched. What is shown of it is one line.
+fn call_info(bytes: &[u8]) {
+    let text = text(bytes);
+    let values: Vec<&str> = text.lines().collect();
+    let _ = card::call_info::is_rich(&values);
+    let call = ringing();
+    let judged = card::call_info::judge(&values, values.first().copied(), call.caller, &call);
+    let details = card::call_info::parse(bytes);
+    let names = judged.iter().flat_map(|c| [&c.name, &c.reason]);
+    for line in names.chain(details.iter().map(|d| &d.name)).flatten() {
+        let inert = !line.contains(|c: char| c.is_control());
+        assert!(inert && line.chars().count() <= 128, "{line:?}");
+    }
+    if let Some(details) = details {
+        let _ = card::call_info::speaks_for(&details, &call);
+    }
+}
+
 fn number(bytes: &[u8]) {
     let text = text(bytes);
-    for region in ["", "US", "DE"] {
+    for region in ["", "US", "DE", "IT", "MX", "AR", "BR", "RU"] {
         let _ = canonical::line(&text, region);
     }
     let rules = cp_vocab::party::NumberRules {

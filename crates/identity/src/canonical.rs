@@ -1,5 +1,6 @@
 //! One spelling for every number and address that is signed or compared (RFC 8224 8.3, 8.5).
 
+mod habits;
 mod regions;
 
 pub use regions::Region;
@@ -43,7 +44,27 @@ pub fn canonical(input: &str, region: Option<&Region>) -> Option<Identifier> {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sip") => sip("sip", rest, region),
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sips") => sip("sips", rest, region),
         Some(_) => None,
-        None => number(text, region).map(Identifier::Number),
+        // Parameters as a `tel:` has them mean the same without it.
+        None if text.contains(';') => tel(text, region),
+        None => number(without_extension(text), region).map(Identifier::Number),
+    }
+}
+
+/// The number before `ext. 5`, `extension 5` or `x5`: whoever signs signs the number.
+fn without_extension(text: &str) -> &str {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = number.trim_end_matches([' ', '.', ':']);
+    let ends_with = |word: &&&str| {
+        let at = number.len().checked_sub(word.len());
+        at.and_then(|at| number.get(at..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(word))
+    };
+    let word = ["extension", "ext", "x"].iter().find(ends_with);
+    match word {
+        Some(word) if number.len() < text.len() => {
+            number[..number.len() - word.len()].trim_end_matches([' ', ','])
+        }
+        _ => text,
     }
 }
 
@@ -182,8 +203,9 @@ fn unescape(text: &str) -> Option<String> {
 fn digits(text: &str) -> Option<(String, bool)> {
     let plus = text.trim_start_matches([' ', '(']).starts_with('+');
     // `+44 (0)20 …`: the trunk zero in brackets is for who dials inside the country.
+    let abroad = plus || text.starts_with("00");
     let text = match text.find("(0)") {
-        Some(at) if plus && at > 1 => Cow::Owned(text.replacen("(0)", "", 1)),
+        Some(at) if abroad && at > 1 => Cow::Owned(text.replacen("(0)", "", 1)),
         _ => Cow::Borrowed(text),
     };
     let mut kept = String::with_capacity(text.len());
@@ -191,7 +213,8 @@ fn digits(text: &str) -> Option<(String, bool)> {
     for c in text.chars() {
         match c {
             '0'..='9' | '#' | '*' => kept.push(c),
-            '-' | '.' | '(' | ')' | ' ' | '/' => {}
+            // The tilde stands where one waits for a second dial tone (ITU-T E.123).
+            '-' | '.' | '(' | ')' | ' ' | '/' | '~' => {}
             '+' => pluses += 1,
             _ => return None,
         }
@@ -203,36 +226,47 @@ fn digits(text: &str) -> Option<(String, bool)> {
 /// A number that stays as it is dialled, or `None`.
 fn service(text: &str, region: Option<&Region>) -> Option<String> {
     let (kept, plus) = digits(text)?;
-    (!plus && regions::is_service(&kept, region)).then_some(kept)
+    (!plus && habits::is_service(&kept, region)).then_some(kept)
 }
 
 fn number(text: &str, region: Option<&Region>) -> Option<String> {
     let (kept, plus) = digits(text)?;
     if plus {
-        return regions::is_e164(&kept).then_some(kept);
+        return e164(&kept);
     }
     if kept.contains(['#', '*']) {
         // Feature codes go to the switch that knows them, as they are.
         return kept.bytes().any(|b| b.is_ascii_digit()).then_some(kept);
     }
-    if regions::is_service(&kept, region) {
+    if habits::is_service(&kept, region) {
         return Some(kept);
     }
     let Some(region) = region else {
-        return regions::is_e164(&kept).then_some(kept);
+        return e164(&kept);
     };
     international(&kept, region)
         .or_else(|| region.national(&kept))
         .or_else(|| region.without_plus(&kept))
         .or_else(|| region.bare(&kept))
-        .or_else(|| (!kept.starts_with('0') && regions::is_e164(&kept)).then_some(kept))
+        .or_else(|| {
+            let foreign = !kept.starts_with('0') && !region.claims(&kept);
+            (foreign && regions::is_e164(&kept)).then_some(kept)
+        })
+}
+
+/// An international number in today's form.
+fn e164(digits: &str) -> Option<String> {
+    let today = regions::today(digits);
+    regions::is_e164(&today).then(|| today.into_owned())
 }
 
 /// What follows the country's own international prefix, or `00` as ITU-T E.123 has it.
 fn international(digits: &str, region: &Region) -> Option<String> {
-    [region.international(), "00"].iter().find_map(|prefix| {
+    let usual = [region.international(), "00"];
+    let others = habits::other_internationals(region.country_code);
+    usual.iter().chain(others).find_map(|prefix| {
         let rest = digits.strip_prefix(prefix)?;
-        regions::is_e164(rest).then(|| rest.to_string())
+        e164(rest)
     })
 }
 

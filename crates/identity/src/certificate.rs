@@ -52,6 +52,8 @@ pub struct Certificate {
     issuer: Vec<u8>,
     serial: Vec<u8>,
     common_name: Option<String>,
+    /// The whole name as text, and its organisations.
+    names: Vec<String>,
     not_before: i64,
     not_after: i64,
     key_kind: Option<KeyKind>,
@@ -93,6 +95,13 @@ impl Certificate {
                 .next()
                 .and_then(|n| n.as_str().ok())
                 .map(str::to_string),
+            names: std::iter::once(c.subject().to_string())
+                .chain(
+                    c.subject()
+                        .iter_organization()
+                        .filter_map(|o| o.as_str().ok().map(str::to_string)),
+                )
+                .collect(),
             not_before: c.validity().not_before.timestamp(),
             not_after: c.validity().not_after.timestamp(),
             key_kind,
@@ -164,6 +173,14 @@ impl Certificate {
     }
     pub fn common_name(&self) -> Option<&str> {
         self.common_name.as_deref()
+    }
+    /// Whether `issuer` names the certificate's subject, whole or by its common name or
+    /// organisation: what a third party's `iss` must do (RFC 9795 14).
+    pub fn is_named(&self, issuer: &str) -> bool {
+        let plain = |t: &str| t.replace(", ", ",").to_lowercase();
+        let issuer = plain(issuer.trim());
+        let names = self.names.iter().chain(&self.common_name);
+        !issuer.is_empty() && names.into_iter().any(|n| plain(n) == issuer)
     }
     /// What it may sign for, when it says so properly.
     pub fn numbers(&self) -> Option<&TnAuthList> {

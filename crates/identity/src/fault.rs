@@ -48,7 +48,9 @@ pub enum Fault {
     CertificateUnsuitable,
     #[error("the certificate has no proper TNAuthList")]
     TnAuthList,
-    #[error("the certificate's name does not show its service provider code")]
+    #[error(
+        "the certificate's name shows neither its service provider code nor the issuer claimed"
+    )]
     SubjectMismatch,
     #[error("the certificate does not cover the number")]
     NotAuthoritative,

@@ -76,17 +76,33 @@ impl TnAuthList {
                 .any(|p| matches!(p, TnEntry::Spc(c) if c == code)),
             _ if !parent.has_numbers() => true,
             TnEntry::One(number) => parent.covers(number),
-            TnEntry::Range { start, count } => parent.0.iter().any(|p| match p {
-                TnEntry::Range {
-                    start: from,
-                    count: n,
-                } => match (number(start), number(from)) {
-                    (Some(a), Some(b)) => start.len() == from.len() && a >= b && a + count <= b + n,
-                    _ => false,
-                },
-                _ => false,
-            }),
+            TnEntry::Range { start, count } => {
+                number(start).is_some_and(|from| parent.holds(start.len(), from, from + count))
+            }
         })
+    }
+
+    /// Whether the entries together have every number of so many digits from one up to, but not
+    /// with, another: they are additive (RFC 8226 9).
+    fn holds(&self, digits: usize, from: u64, until: u64) -> bool {
+        let span = |e: &TnEntry| {
+            let (start, count) = match e {
+                TnEntry::Spc(_) => return None,
+                TnEntry::One(one) => (one, 1),
+                TnEntry::Range { start, count } => (start, *count),
+            };
+            let from = number(start).filter(|_| start.len() == digits)?;
+            Some((from, from + count))
+        };
+        let mut spans: Vec<(u64, u64)> = self.0.iter().filter_map(span).collect();
+        spans.sort_unstable();
+        let mut next = from;
+        for (begin, end) in spans {
+            if begin <= next {
+                next = next.max(end);
+            }
+        }
+        next >= until
     }
 }
 

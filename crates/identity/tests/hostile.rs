@@ -150,6 +150,75 @@ fn claims_of_every_wrong_form() {
             Some(403),
         ),
         (claims(&iat, &format!(r#"{iat},"exp":"soon""#)), Some(438)),
+        // Media keys: a list in order, hash and hexadecimal digits each (RFC 8225 5.2.2).
+        (
+            claims(
+                &iat,
+                &format!("{iat},\"mky\":{}", r#"[{"alg":"sha-256","dig":"AB01"}]"#),
+            ),
+            None,
+        ),
+        (
+            claims(
+                &iat,
+                &format!(
+                    "{iat},\"mky\":{}",
+                    r#"[{"alg":"sha-256","dig":"ab01"},{"alg":"sha-256","dig":"cd"}]"#
+                ),
+            ),
+            None,
+        ),
+        (
+            claims(&iat, &format!("{iat},\"mky\":{}", r#""x""#)),
+            Some(438),
+        ),
+        (
+            claims(&iat, &format!("{iat},\"mky\":{}", r#"[]"#)),
+            Some(438),
+        ),
+        (
+            claims(&iat, &format!("{iat},\"mky\":{}", r#"{}"#)),
+            Some(438),
+        ),
+        (
+            claims(&iat, &format!("{iat},\"mky\":{}", r#"[{"dig":"AB01"}]"#)),
+            Some(438),
+        ),
+        (
+            claims(&iat, &format!("{iat},\"mky\":{}", r#"[{"alg":"sha-256"}]"#)),
+            Some(438),
+        ),
+        (
+            claims(
+                &iat,
+                &format!("{iat},\"mky\":{}", r#"[{"alg":"sha-256","dig":"AB:01"}]"#),
+            ),
+            Some(438),
+        ),
+        (
+            claims(
+                &iat,
+                &format!("{iat},\"mky\":{}", r#"[{"alg":"sha-256","dig":"AB0"}]"#),
+            ),
+            Some(438),
+        ),
+        (
+            claims(
+                &iat,
+                &format!("{iat},\"mky\":{}", r#"[{"alg":"sha-256","dig":7}]"#),
+            ),
+            Some(438),
+        ),
+        (
+            claims(
+                &iat,
+                &format!(
+                    "{iat},\"mky\":{}",
+                    r#"[{"alg":"sha-256","dig":"CD"},{"alg":"sha-256","dig":"AB"}]"#
+                ),
+            ),
+            Some(438),
+        ),
         (claims(&orig, r#""orig":{}"#), Some(438)),
         (claims(&orig, r#""orig":"12155551212""#), Some(438)),
         (

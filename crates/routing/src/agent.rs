@@ -97,6 +97,8 @@ pub(crate) struct AgentSlot {
     pub(crate) next_presence: Option<Presence>,
     pub(crate) desktops: SmallVec<[Desktop; 1]>,
     pub(crate) phone_until: Option<Timestamp>,
+    /// A push reaches a browser of the agent.
+    pub(crate) pushed: bool,
     pub(crate) not_responding: Option<NotResponding>,
     pub(crate) paused_until: Option<Timestamp>,
     pub(crate) unreachable_in_a_row: u8,
@@ -144,6 +146,7 @@ impl AgentSlot {
             next_presence: None,
             desktops: SmallVec::new(),
             phone_until: None,
+            pushed: false,
             not_responding: None,
             paused_until: None,
             unreachable_in_a_row: 0,
@@ -206,7 +209,7 @@ impl AgentSlot {
         if self.removed {
             return Some(Reason::Offline);
         }
-        if self.phone_until.is_none() || self.desktop_dropped() {
+        if !self.pushed && (self.phone_until.is_none() || self.desktop_dropped()) {
             return Some(Reason::NoPhone);
         }
         self.paused_until.map(|_| Reason::Paused)
@@ -240,7 +243,7 @@ impl AgentSlot {
     pub(crate) fn computed_on_duty(&self) -> bool {
         let next = self.next_presence.as_ref().unwrap_or(&self.presence);
         *next == Presence::Available
-            && self.phone_until.is_some()
+            && (self.phone_until.is_some() || self.pushed)
             && self.not_responding.is_none()
             && !self.removed
     }

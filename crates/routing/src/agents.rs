@@ -130,6 +130,12 @@ impl Router {
                     }
                 }
             }
+            LeaseKind::Push => {
+                who.pushed = true;
+                if who.not_responding == Some(NotResponding::DesktopLost) {
+                    who.not_responding = None;
+                }
+            }
             LeaseKind::Desktop(session) => {
                 let until = until.min(house);
                 who.desktops.retain(|d| d.session != session);
@@ -165,16 +171,23 @@ impl Router {
                     self.phone_gone(now, slot, why);
                 }
             }
+            (LeaseKind::Push, _) => {
+                who.pushed = false;
+                if who.phone_until.is_none() {
+                    self.withdraw_offer(now, slot, OfferEnd::Rescinded);
+                }
+            }
             (LeaseKind::Desktop(session), LeaseEnd::Lost) => {
                 if let Some(d) = who.desktops.iter_mut().find(|d| d.session == session) {
                     d.dropped = true;
                 }
             }
-            (LeaseKind::Desktop(session), LeaseEnd::SignedOff) => {
+            (LeaseKind::Desktop(session), _) => {
                 let had = who.desktops.len();
                 who.desktops.retain(|d| d.session != session);
                 let last = had > 0 && who.desktops.is_empty();
-                if last && !who.config.available_when_registered {
+                let stays = why == LeaseEnd::Closed && who.pushed;
+                if last && !stays && !who.config.available_when_registered {
                     who.not_responding = None;
                     self.presence(now, slot, Presence::Offline, true);
                 }
@@ -194,17 +207,21 @@ impl Router {
                 what: "phone",
             });
         }
-        self.withdraw_offer(now, slot, OfferEnd::Rescinded);
+        // What a push rings, rings on: another page may be opened.
+        if !self.agents[slot as usize].pushed {
+            self.withdraw_offer(now, slot, OfferEnd::Rescinded);
+        }
         if follows {
             self.presence(now, slot, Presence::Offline, true);
         }
     }
 
     /// No desktop has been heard for the whole lease: presence stays as the person set it, work
-    /// stays away until the desktop is heard again or a presence is set.
+    /// stays away until the desktop is heard again or a presence is set. Whom a push reaches needs
+    /// no desktop.
     fn desktop_gone(&mut self, now: Timestamp, slot: u32) {
         let who = self.agent(slot);
-        if who.config.available_when_registered {
+        if who.config.available_when_registered || who.pushed {
             return;
         }
         if who.presence == Presence::Available && who.not_responding.is_none() {

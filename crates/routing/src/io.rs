@@ -68,14 +68,19 @@ pub struct Ticket {
 pub enum LeaseKind {
     /// A desktop's heartbeat. Optional: an agent who never had one is judged by the phone alone.
     Desktop(SessionId),
-    /// The registration of the agent's phone. Without it no work is offered.
+    /// The registration of the agent's phone, or a page that carries the calls. Without it no work is
+    /// offered, unless a push reaches the agent.
     Phone,
+    /// A push rings a browser of the agent though no page is open. It makes nobody available.
+    Push,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum LeaseEnd {
     /// Ended on purpose: desktop signed off, phone unregistered.
     SignedOff,
+    /// The page was closed: the end of work too, unless a push reaches the agent.
+    Closed,
     /// Connection, media or registration lost.
     Lost,
 }

@@ -7,7 +7,7 @@
 //! configure                     apply the queues and agents declared so far
 //! drop <agent|queue> <name>     take it out of the configuration
 //! <agent> available|break|offline
-//! <agent> phone [for <s>] | phone gone | phone off | desktop [off|lost] | direct <call> | ends <call> [wrap]
+//! <agent> phone [for <s>] | phone gone | phone off | desktop [off|lost|closed] | push [gone] | direct <call> | ends <call> [wrap]
 //! <agent> finish | extend <s> | failed <call>
 //! call <n> <queue> [prio=2] [skills=fr:3] [since=<s ago>] [prefers=<agent>]
 //! accept|reject|unreachable <call> ; hangup <call> ; move <call> <queue> ; priority <call> <n>
@@ -249,6 +249,13 @@ impl World {
             ["phone", "off"] => lost(LeaseKind::Phone, LeaseEnd::SignedOff),
             ["desktop", "lost"] => lost(session, LeaseEnd::Lost),
             ["desktop", "off"] => lost(session, LeaseEnd::SignedOff),
+            ["desktop", "closed"] => lost(session, LeaseEnd::Closed),
+            ["push", "gone"] => lost(LeaseKind::Push, LeaseEnd::Lost),
+            ["push"] => RouterInput::Lease {
+                agent,
+                kind: LeaseKind::Push,
+                until: Timestamp::FAR,
+            },
             ["phone", "for", s] => RouterInput::Lease {
                 agent,
                 kind: LeaseKind::Phone,
@@ -733,6 +740,44 @@ fn leases_decide_who_can_be_reached() {
             91.0 B at anna: Rejected
             91.0 anna is Idle
             91.0 anna presence Offline by itself
+        "#]],
+    );
+}
+
+/// A push makes nobody available, but who is available stays so with the page closed.
+#[test]
+fn whom_a_push_reaches_is_offered_work_without_a_page() {
+    check(
+        "queue q; agent anna q; configure; anna push; call A q; wait 1; anna desktop; anna phone; anna available; accept A; anna ends A;
+         anna phone off; anna desktop closed; wait 1; call B q; wait 2; anna phone; anna phone gone; wait 1; accept B; anna ends B;
+         call C q; anna push gone; wait 1; anna push; wait 1; reject C; anna desktop; anna desktop off",
+        expect![[r#"
+            0.0 A waits in q, place 1, about ?
+            1.0 anna presence Available
+            1.0 A rings anna for 20 s: became free; this one is first of those the agent can take; waited 1.0 s
+            1.0 anna is Offered with A
+            1.0 A at anna: Accepted
+            1.0 A left q: Answered after 1 s
+            1.0 anna is Interacting with A
+            1.0 anna is Idle
+            2.0 B waits in q, place 1, about 0 s
+            2.0 B rings anna for 20 s: longest idle (1 s) of 1 able; waited 0.0 s
+            2.0 anna is Offered with B
+            4.0 anna lost the phone
+            5.0 B at anna: Accepted
+            5.0 B left q: Answered after 3 s
+            5.0 anna is Interacting with B
+            5.0 anna is Idle
+            5.0 C waits in q, place 1, about 0 s
+            5.0 C rings anna for 20 s: longest idle (0 s) of 1 able; waited 0.0 s
+            5.0 anna is Offered with C
+            5.0 C at anna: Rescinded
+            5.0 anna is Idle
+            6.0 C rings anna for 20 s: became free; this one is first of those the agent can take; waited 1.0 s
+            6.0 anna is Offered with C
+            7.0 C at anna: Rejected
+            7.0 anna is Idle
+            7.0 anna presence Offline by itself
         "#]],
     );
 }

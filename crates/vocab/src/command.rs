@@ -250,6 +250,8 @@ pub enum Command {
     EndSession {
         agent: AgentId,
         session: SessionId,
+        /// The person signed out; otherwise the page was closed, and a push may still reach them.
+        signed_out: bool,
     },
     AcceptOffer {
         offer: OfferId,

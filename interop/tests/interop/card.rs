@@ -12,6 +12,8 @@ const ANN: (&str, &str) = ("ann@interop.test", "a long enough password");
 /// What callers dial to reach Ann, and Bob.
 const TO_ANN: &str = "+12155551300";
 const TO_BOB: &str = "+12155551301";
+/// Where a queue answers that Bob serves.
+const TO_QUEUE: &str = "+12155551302";
 const RINGS: usize = 100;
 /// A picture by its first bytes, which is all that is looked at.
 const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\nthe logo of a bank";
@@ -57,12 +59,14 @@ fn world() -> World {
         "phones": [phone("1001")],
         "agents": [
             {"name": "Ann", "extension": "201", "phone": "1001"},
-            {"name": "Bob", "extension": "202"},
+            {"name": "Bob", "extension": "202", "queues": ["support"]},
         ],
+        "queues": [{"name": "support", "wrap_up_ms": 0, "ring_ms_max": 20_000}],
         "trunks": [trusted, trunk("stranger", &["127.0.0.3/32"], "")],
         "numbers": [
             number(TO_ANN, json!({"to": "agent", "agent": "Ann"})),
             number(TO_BOB, json!({"to": "agent", "agent": "Bob"})),
+            number(TO_QUEUE, json!({"to": "queue", "queue": "support"})),
         ],
     }));
     let allow = format!("localhost:{}", far.port);
@@ -325,6 +329,64 @@ fn every_ring_is_pushed_and_taken_back_when_the_caller_leaves() {
             file.path()
         );
     }
+}
+
+/// An agent whom nothing but a push reaches is offered calls of a queue, too: as long as they say
+/// that they are there.
+#[test]
+fn a_call_of_a_queue_rings_a_browser_that_has_no_page_open() {
+    let world = world();
+    let (server, far) = (&world.server, &world.far);
+    let receiver = subscribe(&world, "Bob", "/push/queue");
+    let bob = server.id_of("agents", "name", "Bob");
+    let presence = |to: &str| {
+        change(
+            server,
+            "PUT",
+            &format!("/v1/agents/{bob}/presence"),
+            &json!({"presence": to}),
+        );
+    };
+    presence("available");
+    let pushes = |n: usize| {
+        wait::until("pushes", || {
+            let asked = far.asked("/push/queue");
+            (asked.len() >= n).then(|| {
+                asked
+                    .iter()
+                    .map(|a| receiver.open(&a.body))
+                    .collect::<Vec<Value>>()
+            })
+        })
+    };
+    let call = || {
+        let sipp = Sipp::new("uac").value("EXTRA", "").dial(TO_QUEUE);
+        sipp.hold_ms(1_000).run(server.sip)
+    };
+    call();
+    let told = pushes(2);
+    assert_eq!(
+        (&told[0]["kind"], &told[1]["kind"]),
+        (&json!("ring"), &json!("ring_ended"))
+    );
+    assert_eq!(
+        (&told[0]["ring"], &told[1]["how"]),
+        (&told[1]["ring"], &json!("missed"))
+    );
+    let trail = server.wait_trail("the end", |t| t.has("interaction.ended"));
+    assert!(trail.has("offer.made"), "{:?}", trail.kinds());
+    // Who is not there is left in peace.
+    presence("offline");
+    call();
+    wait::until("the second call's end", || {
+        let ended = server
+            .trails()
+            .iter()
+            .filter(|t| t.has("interaction.ended"))
+            .count();
+        (ended == 2).then_some(())
+    });
+    assert_eq!(far.asked("/push/queue").len(), 2);
 }
 
 #[test]

@@ -54,6 +54,10 @@ impl Authority {
         self.issuer.pem()
     }
 
+    pub(crate) fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// A list of revoked certificates, those of the providers with these codes.
     pub(crate) fn revoked(&self, codes: &[&str]) -> String {
         let one = |code: &&str| RevokedCertParams {
@@ -115,14 +119,28 @@ impl Provider {
     }
 
     pub(crate) fn shaken_at(&self, from: &str, to: &str, iat: i64) -> String {
+        let more = serde_json::json!({"attest": "A", "origid": ORIGID});
+        self.token("shaken", from, to, iat, &more)
+    }
+
+    /// A token of this type with these claims beside parties and time, as an Identity header value.
+    pub(crate) fn token(
+        &self,
+        ppt: &str,
+        from: &str,
+        to: &str,
+        iat: i64,
+        more: &serde_json::Value,
+    ) -> String {
         let plain = |n: &str| n.trim_start_matches('+').to_string();
-        let claims = format!(
-            r#"{{"attest":"A","dest":{{"tn":["{}"]}},"iat":{iat},"orig":{{"tn":"{}"}},"origid":"{ORIGID}"}}"#,
-            plain(to),
-            plain(from)
-        );
+        let mut claims = more.clone();
+        claims["dest"] = serde_json::json!({"tn": [plain(to)]});
+        claims["orig"] = serde_json::json!({"tn": plain(from)});
+        claims["iat"] = iat.into();
+        // Members come out sorted.
+        let claims = claims.to_string();
         let jose = format!(
-            r#"{{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"{}"}}"#,
+            r#"{{"alg":"ES256","ppt":"{ppt}","typ":"passport","x5u":"{}"}}"#,
             self.url
         );
         let input = format!("{}.{}", b64(jose.as_bytes()), b64(claims.as_bytes()));
@@ -133,7 +151,7 @@ impl Provider {
             .sign(&SystemRandom::new(), input.as_bytes());
         let signature = b64(signature.expect("sign").as_ref());
         format!(
-            "{input}.{signature};info=<{}>;alg=ES256;ppt=shaken",
+            "{input}.{signature};info=<{}>;alg=ES256;ppt={ppt}",
             self.url
         )
     }

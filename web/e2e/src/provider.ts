@@ -29,17 +29,29 @@ export class IdentityProvider {
   private constructor(
     readonly issuer: string,
     readonly people: Record<string, Claims>,
+    /** Logout tokens that were sent to us. */
+    readonly logouts: string[],
     private readonly http: HttpServer,
   ) {}
 
-  static async start(redirectUri: string, people: Record<string, Claims>): Promise<IdentityProvider> {
-    const port = await freePort();
+  /** `logout`: where it tells that somebody signed out, when that is wanted. */
+  static async start(redirectUri: string, people: Record<string, Claims>, options: { port?: number; logout?: string } = {}): Promise<IdentityProvider> {
+    const port = options.port ?? (await freePort());
+    const logouts: string[] = [];
+    const backchannel = options.logout ? { backchannel_logout_uri: options.logout, backchannel_logout_session_required: true } : {};
     const issuer = `http://127.0.0.1:${port}`;
     const provider = new Provider(issuer, {
-      clients: [{ client_id: CLIENT.id, client_secret: CLIENT.secret, redirect_uris: [redirectUri], grant_types: ["authorization_code"], response_types: ["code"] }],
+      clients: [{ client_id: CLIENT.id, client_secret: CLIENT.secret, redirect_uris: [redirectUri], grant_types: ["authorization_code"], response_types: ["code"], ...backchannel }],
       pkce: { required: () => true },
       claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name"], groups: ["groups"] },
-      features: { devInteractions: { enabled: true } },
+      features: { devInteractions: { enabled: true }, backchannelLogout: { enabled: true } },
+      // Its own guard keeps it from loopback, where the tests live.
+      fetch: (url: URL | string, init: RequestInit) => {
+        const body = init.body instanceof URLSearchParams ? init.body : new URLSearchParams(String(init.body ?? ""));
+        const token = body.get("logout_token");
+        if (token) logouts.push(token);
+        return fetch(url, { ...init, dispatcher: undefined } as RequestInit);
+      },
       findAccount: (_: unknown, sub: string) => ({ accountId: sub, claims: () => ({ sub, ...people[sub] }) }),
       async loadExistingGrant({ oidc }: Context) {
         const grant = new oidc.provider.Grant({ clientId: oidc.client.clientId, accountId: oidc.session.accountId });
@@ -51,7 +63,7 @@ export class IdentityProvider {
     const http = await new Promise<HttpServer>((ready) => {
       const server: HttpServer = provider.listen(port, "127.0.0.1", () => ready(server));
     });
-    return new IdentityProvider(issuer, people, http);
+    return new IdentityProvider(issuer, people, logouts, http);
   }
 
   async stop(): Promise<void> {

@@ -210,7 +210,11 @@ async fn leave(state: ApiState, caller: Caller, agent: AgentId, session: Session
         () = closed(&mut closing) => {}
     }
     if state.0.leases.gone(session, mark) {
-        let end = Command::EndSession { agent, session };
+        let end = Command::EndSession {
+            agent,
+            session,
+            signed_out: false,
+        };
         // The lease runs out by itself when this does not get through.
         let _ = state.command(caller.tenant, Actor::Agent(agent), end).await;
     }

@@ -118,6 +118,17 @@ fn a_token_that_has_the_data_beside_the_number_will_do() {
     assert_eq!(rung(&b).header(HeaderName::Subject), Some("Hello"));
 }
 
+#[test]
+fn a_third_party_may_tell_of_who_is_proven() {
+    let mut b = Bench::new();
+    let good = b.token(A, DESK, cp_identity::passport::Attestation::A);
+    let claims = r#"{"iss":"SHAKEN 709J","rcd":{"nam":"Bank"}}"#;
+    let other = rich(&b, Ppt::Rcd, A, DESK, claims);
+    b.invite(CARRIER, A, DESK, "one", &[good, other]);
+    assert!(decoded(&b).is_some(), "{:?}", refused(&b));
+    assert_eq!(from(&rung(&b)), "Bank");
+}
+
 /// What a call came with, and why it rings plainly.
 #[test]
 fn what_does_not_hold_rings_plainly() {
@@ -158,7 +169,7 @@ fn what_does_not_hold_rings_plainly() {
             "of a third party, for another caller, beside a good token",
             |b| {
                 let good = b.token(A, DESK, cp_identity::passport::Attestation::A);
-                let claims = r#"{"iss":"Brands Inc","rcd":{"nam":"Bank"}}"#;
+                let claims = r#"{"iss":"SHAKEN 709J","rcd":{"nam":"Bank"}}"#;
                 vec![good, rich(b, Ppt::Rcd, "+12155559999", DESK, claims)]
             },
             "source_is_not_caller",
@@ -167,7 +178,7 @@ fn what_does_not_hold_rings_plainly() {
             "of a third party, made for a call to somebody else",
             |b| {
                 let good = b.token(A, DESK, cp_identity::passport::Attestation::A);
-                let claims = r#"{"iss":"Brands Inc","rcd":{"nam":"Bank"}}"#;
+                let claims = r#"{"iss":"SHAKEN 709J","rcd":{"nam":"Bank"}}"#;
                 vec![good, rich(b, Ppt::Rcd, A, C, claims)]
             },
             "metadata_of_another_call",
@@ -175,8 +186,17 @@ fn what_does_not_hold_rings_plainly() {
         (
             "of a third party alone",
             |b| {
-                let claims = r#"{"iss":"Brands Inc","rcd":{"nam":"Bank"}}"#;
+                let claims = r#"{"iss":"SHAKEN 709J","rcd":{"nam":"Bank"}}"#;
                 vec![rich(b, Ppt::Rcd, A, DESK, claims)]
+            },
+            "not_verified",
+        ),
+        (
+            "of a third party whose certificate bears another name",
+            |b| {
+                let good = b.token(A, DESK, cp_identity::passport::Attestation::A);
+                let claims = r#"{"iss":"Brands Inc","rcd":{"nam":"Bank"}}"#;
+                vec![good, rich(b, Ppt::Rcd, A, DESK, claims)]
             },
             "not_verified",
         ),
@@ -187,7 +207,7 @@ fn what_does_not_hold_rings_plainly() {
                 let claims = r#"{"rcd":{"nam":"Bank","icn":"https://brand.example/x.png"}}"#;
                 vec![good, rich(b, Ppt::Rcd, A, DESK, claims)]
             },
-            "not_verified",
+            "metadata_malformed",
         ),
         (
             "a link with a field that no call has",

@@ -1,5 +1,8 @@
 //! Numbering facts: assigned country codes (ITU-T E.164) and how people dial within a country.
 
+use super::habits;
+use std::borrow::Cow;
+
 /// How a number is dialled within a country.
 #[derive(Clone, Copy, Debug)]
 pub struct Region {
@@ -38,15 +41,34 @@ impl Region {
     /// prefix, or `None`. Where there is none, all is dialled so.
     pub(super) fn national(&self, digits: &str) -> Option<String> {
         if self.trunk_prefix.is_empty() {
-            // A number of variable length may as well be an international one.
-            return (!self.is_wide()).then(|| self.complete(digits)).flatten();
+            // A number of variable length may as well be an international one, or the country's
+            // own with its code in front.
+            let code_first = !self.is_fixed() && !habits::is_own(self.country_code, digits);
+            let coded = code_first.then(|| self.without_plus(digits)).flatten();
+            let read = || self.is_plain().then(|| self.complete(digits)).flatten();
+            return coded.or_else(read).or_else(|| self.by_other_trunk(digits));
         }
-        let rest = digits.strip_prefix(self.trunk_prefix)?;
+        let Some(rest) = digits.strip_prefix(self.trunk_prefix) else {
+            return self.by_other_trunk(digits);
+        };
         // A second zero is a mistake, not a number.
         if self.trunk_prefix == "0" && rest.starts_with('0') {
             return None;
         }
         self.complete(rest)
+            .or_else(|| self.complete(habits::without_carrier(self.country_code, rest)?))
+            .or_else(|| self.by_other_trunk(digits))
+    }
+
+    fn by_other_trunk(&self, digits: &str) -> Option<String> {
+        habits::other_trunks(self.country_code)
+            .iter()
+            .filter_map(|trunk| digits.strip_prefix(trunk))
+            .find_map(|rest| {
+                (!rest.starts_with('0'))
+                    .then(|| self.complete(rest))
+                    .flatten()
+            })
     }
 
     /// The country's own number written internationally, but for the `+`.
@@ -60,12 +82,19 @@ impl Region {
         if self.trunk_prefix == "0" && digits.starts_with('0') {
             return None;
         }
-        let foreign = self.is_wide() && is_e164(digits);
+        let foreign = !self.is_plain() && is_e164(digits);
         (!foreign).then(|| self.complete(digits)).flatten()
     }
 
+    /// Whether so many digits, dialled without any prefix, can only be a number of this country: one
+    /// that its plan does not know is then wrong, and no foreign one.
+    pub(super) fn claims(&self, digits: &str) -> bool {
+        self.is_fixed() && digits.len() == usize::from(self.national_digits.0)
+    }
+
     fn complete(&self, national: &str) -> Option<String> {
-        (self.fits(national) && national_plan_holds(self.country_code, national))
+        let national = habits::mobile(self.country_code, national);
+        (self.fits(&national) && habits::plan_holds(self.country_code, &national))
             .then(|| format!("{}{national}", self.country_code))
     }
 
@@ -76,6 +105,17 @@ impl Region {
         let freephone = prefixes.iter().any(|p| national.starts_with(p));
         (usize::from(least)..=usize::from(most)).contains(&national.len())
             || (freephone && self.country_code != "1" && FREEPHONE_DIGITS.contains(&national.len()))
+            || habits::is_special(self.country_code, national)
+    }
+
+    /// Numbers of one length.
+    fn is_fixed(&self) -> bool {
+        self.national_digits.1 == self.national_digits.0
+    }
+
+    /// What is dialled without any prefix is the country's own number, and can be told by itself.
+    fn is_plain(&self) -> bool {
+        !self.is_wide() || habits::has_plan(self.country_code)
     }
 
     /// Numbers of many lengths.
@@ -129,7 +169,7 @@ const REGIONS: &[Region] = &[
     region("SK", "421", "0", "00", (9, 9)),
     region("HU", "36", "06", "00", (8, 9)),
     region("RO", "40", "0", "00", (9, 9)),
-    region("BG", "359", "0", "00", (7, 9)),
+    region("BG", "359", "0", "00", (6, 9)),
     region("GR", "30", "", "00", (10, 10)),
     region("TR", "90", "0", "00", (10, 10)),
     region("UA", "380", "0", "00", (9, 9)),
@@ -156,13 +196,13 @@ const REGIONS: &[Region] = &[
     region("NZ", "64", "0", "00", (8, 10)),
     region("ZA", "27", "0", "00", (9, 9)),
     region("NG", "234", "0", "009", (8, 10)),
-    region("KE", "254", "0", "000", (9, 9)),
+    region("KE", "254", "0", "000", (7, 9)),
     region("EG", "20", "0", "00", (8, 10)),
     region("MX", "52", "", "00", (10, 10)),
     region("BR", "55", "0", "00", (10, 11)),
     region("AR", "54", "0", "00", (10, 11)),
     region("CL", "56", "", "00", (9, 9)),
-    region("CO", "57", "", "00", (8, 10)),
+    region("CO", "57", "0", "00", (8, 10)),
     region("PE", "51", "0", "00", (8, 9)),
     region("AG", "1", "1", "011", (10, 10)),
     region("AI", "1", "1", "011", (10, 10)),
@@ -271,9 +311,9 @@ const REGIONS: &[Region] = &[
     region("AD", "376", "", "00", (6, 9)),
     region("MC", "377", "0", "00", (8, 9)),
     region("SM", "378", "", "00", (8, 10)),
-    region("RS", "381", "0", "00", (8, 9)),
+    region("RS", "381", "0", "00", (7, 10)),
     region("ME", "382", "0", "00", (8, 9)),
-    region("XK", "383", "0", "00", (8, 8)),
+    region("XK", "383", "0", "00", (8, 10)),
     region("HR", "385", "0", "00", (7, 9)),
     region("SI", "386", "0", "00", (5, 8)),
     region("BA", "387", "0", "00", (8, 9)),
@@ -319,7 +359,7 @@ const REGIONS: &[Region] = &[
     region("KI", "686", "0", "00", (5, 8)),
     region("NC", "687", "", "00", (6, 6)),
     region("TV", "688", "", "00", (5, 7)),
-    region("PF", "689", "", "00", (8, 8)),
+    region("PF", "689", "", "00", (8, 9)),
     region("TK", "690", "", "00", (4, 7)),
     region("FM", "691", "", "00", (7, 7)),
     region("MH", "692", "1", "011", (7, 7)),
@@ -376,13 +416,23 @@ const FREEPHONE_DIGITS: std::ops::RangeInclusive<usize> = 6..=11;
 /// Fewest digits after an unknown country's code; shorter ones are fragments.
 const NATIONAL_DIGITS_MIN: usize = 4;
 
+/// An international number as it is written today.
+pub(super) fn today(digits: &str) -> Cow<'_, str> {
+    for code in ["52", "54"] {
+        if let Some(national) = digits.strip_prefix(code) {
+            return Cow::Owned(format!("{code}{}", habits::today(code, national)));
+        }
+    }
+    Cow::Borrowed(digits)
+}
+
 /// Whether the digits are a country code and a national number that its plan allows.
 pub(super) fn is_e164(digits: &str) -> bool {
     if digits.len() > super::E164_DIGITS_MAX {
         return false;
     }
     if let Some(rest) = digits.strip_prefix('1') {
-        return national_plan_holds("1", rest) && rest.len() == 10;
+        return habits::plan_holds("1", rest) && rest.len() == 10;
     }
     if let Some(rest) = digits.strip_prefix('7') {
         return rest.len() == 10 && !rest.starts_with('0');
@@ -394,6 +444,7 @@ pub(super) fn is_e164(digits: &str) -> bool {
     match REGIONS.iter().find(|r| r.country_code == *code) {
         Some(r) => {
             r.fits(rest)
+                && habits::plan_holds(code, rest)
                 // A kept trunk zero (`+44 (0)20`) is a mistake, not a number; Italy's zero is one.
                 && !(r.trunk_prefix == "0" && rest.starts_with('0'))
         }
@@ -401,46 +452,5 @@ pub(super) fn is_e164(digits: &str) -> bool {
         None if matches!(*code, "800" | "808") => rest.len() == 8,
         None if *code == "979" => rest.len() == 9,
         None => rest.len() >= NATIONAL_DIGITS_MIN,
-    }
-}
-
-/// Rules beyond the length; the North American plan has them: area and exchange begin with 2-9.
-fn national_plan_holds(country_code: &str, national: &str) -> bool {
-    if country_code != "1" {
-        return true;
-    }
-    let b = national.as_bytes();
-    b.len() == 10 && b[0] >= b'2' && b[3] >= b'2'
-}
-
-/// Numbers that stay as they are dialled (RFC 8224 8.3): emergency and short services. Without a
-/// region, those that mean help somewhere.
-pub(super) fn is_service(digits: &str, region: Option<&Region>) -> bool {
-    if matches!(digits, "112" | "911") {
-        return true;
-    }
-    let harmonised = digits.len() == 6 && digits.starts_with("116");
-    match region.map(|r| r.country_code) {
-        Some("1") => matches!(
-            digits,
-            "211" | "311" | "411" | "511" | "611" | "711" | "811" | "933" | "988"
-        ),
-        Some("44") => {
-            harmonised
-                || matches!(
-                    digits,
-                    "999" | "100" | "101" | "105" | "111" | "119" | "123" | "155"
-                )
-                || (digits.len() == 6 && digits.starts_with("118"))
-        }
-        Some("33") => harmonised || matches!(digits, "15" | "17" | "18" | "114" | "115" | "119"),
-        Some("61") => matches!(digits, "000" | "106"),
-        Some("64") => digits == "111",
-        Some("353" | "48" | "65" | "852" | "60" | "971" | "254") => harmonised || digits == "999",
-        Some(_) => harmonised || (digits.len() == 3 && digits.starts_with('1')),
-        None => matches!(
-            digits,
-            "000" | "110" | "111" | "113" | "115" | "117" | "118" | "119" | "120" | "122" | "999"
-        ),
     }
 }

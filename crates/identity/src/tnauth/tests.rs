@@ -76,6 +76,26 @@ fn a_delegate_stays_within_its_parent() {
     ] {
         assert_eq!(child.within(&parent), inside, "{child:?}");
     }
+    // Entries are additive: two that adjoin have what lies across their border.
+    let parts = list(&[
+        range("12155551210", 10),
+        TnEntry::One("12155551209".into()),
+        range("12155551200", 9),
+        range("2155551220", 50),
+    ]);
+    for (child, inside) in [
+        (range("12155551200", 20), true),
+        (range("12155551205", 8), true),
+        (range("12155551205", 16), false),
+        (range("12155551199", 3), false),
+        (range("2155551205", 8), false),
+    ] {
+        assert_eq!(
+            list(std::slice::from_ref(&child)).within(&parts),
+            inside,
+            "{child:?}"
+        );
+    }
     assert!(list(&[TnEntry::One("1".into())]).within(&list(&[spc])));
 }
 

@@ -164,6 +164,10 @@ impl Check<'_> {
         self.lifetime(p)?;
         // Elsewhere bad rich call data is merely not shown; here it is all there is.
         if p.ppt == Ppt::Rcd {
+            let issuer = p.claims.get("iss").map(|v| v.as_text().unwrap_or(""));
+            if issuer.is_some_and(|i| !credential.leaf().is_named(i)) {
+                return Err(Fault::SubjectMismatch);
+            }
             rcd::read(&p.claims).map_err(|_| Fault::ClaimMalformed)?;
         }
         Ok(())
@@ -187,7 +191,11 @@ impl Check<'_> {
     }
 
     fn media_keys(&self, p: &Passport<'_>) -> Result<(), Fault> {
-        let (Some(signed), Some(offered)) = (p.claims.get("mky"), self.call.fingerprints) else {
+        let Some(signed) = p.claims.get("mky") else {
+            return Ok(());
+        };
+        let signed = signed_keys(signed).ok_or(Fault::ClaimMalformed)?;
+        let Some(offered) = self.call.fingerprints else {
             return Ok(());
         };
         let same = signed.canonical() == media_keys(offered).canonical();
@@ -216,6 +224,26 @@ impl Check<'_> {
         let now_s = (self.now.as_micros() / 1_000_000) as i64;
         now_s.saturating_sub(iat).saturating_abs()
     }
+}
+
+/// A `mky` claim as [`media_keys`] writes it: a list of hashes and hexadecimal digits without
+/// colons, in order (RFC 8225 5.2.2). `None`: it is malformed.
+fn signed_keys(claim: &Value) -> Option<Value> {
+    let entry = |v: &Value| {
+        let key = v.as_object().filter(|o| o.len() == 2)?;
+        let (hash, digits) = (key.get("alg")?.as_text()?, key.get("dig")?.as_text()?);
+        let hex = !digits.is_empty()
+            && digits.len() % 2 == 0
+            && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        (hex && !hash.is_empty()).then(|| (hash.to_string(), digits.to_string()))
+    };
+    let keys: Vec<(String, String)> = claim.as_list()?.iter().map(entry).collect::<Option<_>>()?;
+    let sorted = keys.is_sorted_by_key(|(hash, digits)| format!("{hash}{digits}"));
+    if keys.is_empty() || !sorted {
+        return None;
+    }
+    let pairs: Vec<(&str, &str)> = keys.iter().map(|(h, d)| (h.as_str(), d.as_str())).collect();
+    Some(media_keys(&pairs))
 }
 
 /// The `mky` claim: sorted by hash and digits (RFC 8225 5.2.2).

@@ -30,6 +30,10 @@ function modeWord(mode: string): string {
   return { listen: t("Listening"), whisper: t("Whispering"), barge: t("In the call") }[mode] ?? mode;
 }
 
+function verdictWord(verdict: string): string {
+  return { valid: t("valid"), invalid: t("not valid"), stale: t("too old"), refused: t("refused"), none: t("none was sent") }[verdict] ?? verdict;
+}
+
 type Data = Record<string, never> & Record<string, unknown>;
 const str = (d: Data, name: string): string => String(d[name] ?? "");
 const ms = (d: Data, name: string): string => clock(Number(d[name] ?? 0));
@@ -83,16 +87,33 @@ const words: Record<string, (d: Data) => string> = {
   "supervise.changed": (d) => t("Supervisor: {mode}", { mode: modeWord(str(d, "mode")) }),
   "supervise.taken_over": () => t("Supervisor took over"),
   "shared_op.state_changed": () => t("Related calls changed"),
+  "switch.started": (d) => (d.pull ? t("Is fetched to another device") : t("Moves to another device")),
+  "switch.completed": () => t("Went on at the other device"),
+  "switch.failed": (d) => t("The other device did not take it: {reason}", { reason: reasonWord(str(d, "reason")) }),
+  "collect.started": () => t("Digits are asked for in private"),
+  "collect.ended": (d) => (d.complete ? t("Digits given in private") : t("No digits were given")),
+  "await.started": () => t("The call waits for a proof"),
+  "await.ended": (d) => (d.met ? t("The proof came") : t("The proof did not come")),
+  "proof.changed": (d) => (Number(d.level) > 0 ? t("Proof of the customer, level {level}", { level: str(d, "level") }) : t("Proof of the customer")),
+  "identity.judged": (d) => t("Identity of the call: {verdict}", { verdict: verdictWord(str(d, "verdict")) }),
+  "identity.step": (d) => t("Identity: {what}", { what: str(d, "step").replaceAll("_", " ") }),
+  "card.decoded": (d) => t("Comes with a card: {name}", { name: str(d, "name") || str(d, "by") || "–" }),
+  "card.refused": (d) => t("Its card is not shown: {why}", { why: str(d, "why").replaceAll("_", " ") }),
+  "card.content": (d) => (d.fault ? t("Content of the card did not come") : t("Content of the card came")),
+  "card.sent": () => t("Our brand is shown to the called"),
+  "card.incentive_given": () => t("What was offered is given"),
   "wrap_up.started": (d) => t("{agent} wraps up", { agent: agent(d) }),
   "wrap_up.noted": (d) => (d.code ? t("Wrap-up: {code}", { code: nameOf("wrap-up-codes", str(d, "code")) || "–" }) : t("Note written")),
   "wrap_up.ended": () => t("Wrap-up ended"),
+  "leg.quality": () => t("Quality of the sound"),
+  "prompt.ended": () => t("Announcement or music over"),
   "command.taken": (d) => t("Command: {what}", { what: str(d, "what").replaceAll("_", " ") }),
   "agent.presence_changed": (d) => presenceWord(d.presence as unknown as Presence),
   "agent.state_changed": (d) => stateWord(str(d, "state") as RoutingState),
 };
 
 /** Many, and of little meaning to a reader. */
-const QUIET = new Set(["leg.quality", "prompt.ended", "command.taken", "shared_op.state_changed", "leg.digit"]);
+const QUIET = new Set(["leg.quality", "prompt.ended", "command.taken", "shared_op.state_changed", "leg.digit", "identity.step", "card.content"]);
 export const isQuiet = (event: StreamEvent): boolean => QUIET.has(event.type);
 
 export function eventWords(event: StreamEvent): string {
