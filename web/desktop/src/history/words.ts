@@ -4,6 +4,7 @@ import { clock, customer, presenceWord, stateWord, address } from "../lib/format
 import { t } from "../lib/i18n";
 import type { Address, LiveInteraction, Presence, RoutingState, StreamEvent } from "../lib/live-types";
 import { nameOf } from "../lib/names";
+import { identityWords } from "./identity-words";
 
 export function reasonWord(reason: string | null | undefined): string {
   const words: Record<string, string> = {
@@ -37,6 +38,7 @@ const agent = (d: Data): string => nameOf("agents", str(d, "agent")) || t("Agent
 const queue = (d: Data): string => nameOf("queues", str(d, "queue")) || t("Queue");
 
 const words: Record<string, (d: Data) => string> = {
+  ...identityWords,
   "interaction.started": (d) => {
     const i = d as unknown as Pick<LiveInteraction, "direction" | "from" | "from_name" | "to">;
     const vars = { from: address(i.from, i.from_name), to: address(i.to) };
@@ -92,7 +94,7 @@ const words: Record<string, (d: Data) => string> = {
 };
 
 /** Many, and of little meaning to a reader. */
-const QUIET = new Set(["leg.quality", "prompt.ended", "command.taken", "shared_op.state_changed", "leg.digit"]);
+const QUIET = new Set(["leg.quality", "prompt.ended", "command.taken", "shared_op.state_changed", "leg.digit", "identity.step"]);
 export const isQuiet = (event: StreamEvent): boolean => QUIET.has(event.type);
 
 export function eventWords(event: StreamEvent): string {
