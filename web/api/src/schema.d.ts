@@ -4423,6 +4423,8 @@ export interface components {
         ContactStatus: {
             asked?: null | components["schemas"]["AskedView"];
             mode?: null | components["schemas"]["Mode"];
+            /** @description Of a call: whether somebody has answered; until then the customer waits. */
+            talking?: boolean | null;
         };
         CreatedResponse: {
             attestationObject: string;
@@ -5187,6 +5189,7 @@ export interface components {
             name?: string | null;
             /** @description E-mail address or telephone number for the answer. */
             reply_to: string;
+            request?: null | components["schemas"]["ContactId"];
             text: string;
         };
         /**
