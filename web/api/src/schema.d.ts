@@ -2503,6 +2503,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/oidc/{id}/backchannel-logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The provider says who has signed out there
+         * @description OpenID Connect Back-Channel Logout 1.0: `logout_token` in a form. Sessions that this provider opened end, those of `sid` alone when it names one. 400 with `error` as RFC 6749 5.2 says it.
+         */
+        post: operations["oidcBackchannelLogout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/oidc/{id}/start": {
         parameters: {
             query?: never;
@@ -3121,7 +3141,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The rules of proof */
+        /**
+         * The rules of proof
+         * @description The `ETag` names the version: send it as `If-Match` with a change.
+         */
         get: operations["getProofPolicy"];
         /** Set the rules of proof */
         put: operations["setProofPolicy"];
@@ -4466,6 +4489,8 @@ export interface components {
             id: components["schemas"]["CredentialId"];
             /** @description For an authenticator app (`otpauth://…`): told once. */
             otpauth?: string | null;
+            /** @description The same as a picture to scan (SVG). */
+            qr?: string | null;
         };
         /** @description Who the customer is, with locked fields covered. */
         Customer: {
@@ -13192,6 +13217,43 @@ export interface operations {
             };
         };
     };
+    oidcBackchannelLogout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    logout_token?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Signed out, or nobody was signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     oidcStart: {
         parameters: {
             query?: {
@@ -14921,7 +14983,10 @@ export interface operations {
     setProofPolicy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` that was read: 412 when somebody was faster. Without it the last one wins. */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };

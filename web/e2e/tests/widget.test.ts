@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
-import { Phone, Server, TestBrowser, troubles, until } from "../src/index.js";
+import { Phone, Server, TestBrowser, troubles, until, widgetHears } from "../src/index.js";
 
 interface Contact {
   id: string;
@@ -197,29 +197,6 @@ test("from right to left, in another language", async () => {
   expect(box && box.x < 200, "the widget stands at the left").toBe(true);
   await page.context().close();
 });
-
-/** Share of what the widget plays that is this tone. */
-async function widgetHears(page: Page, hz: number): Promise<number> {
-  return page.evaluate(async (hz) => {
-    const root = document.querySelector("crosspoint-widget")?.shadowRoot;
-    const stream = root?.querySelector<HTMLVideoElement>("video:not(.own)")?.srcObject as MediaStream | null;
-    if (!stream?.getAudioTracks().length) return 0;
-    const context = new AudioContext();
-    await context.resume();
-    const analyser = context.createAnalyser();
-    analyser.fftSize = 4096;
-    context.createMediaStreamSource(stream).connect(analyser);
-    await new Promise((go) => setTimeout(go, 600));
-    const bins = new Float32Array(analyser.frequencyBinCount);
-    analyser.getFloatFrequencyData(bins);
-    await context.close();
-    const power = [...bins].map((db) => (Number.isFinite(db) ? 10 ** (db / 10) : 0));
-    const total = power.reduce((sum, p) => sum + p, 0);
-    const at = Math.round((hz * analyser.fftSize) / context.sampleRate);
-    const near = power.slice(Math.max(0, at - 3), at + 4).reduce((sum, p) => sum + p, 0);
-    return total < 1e-9 ? 0 : near / total;
-  }, hz);
-}
 
 interface Told {
   type: string;
