@@ -230,6 +230,7 @@ impl Visitor {
             address: Pii(self.address()),
             agent: self.agent.clone(),
             methods: methods.iter().map(|m| (*m).to_string()).collect(),
+            ..Origin::default()
         }
     }
 

@@ -379,23 +379,7 @@ impl Engine {
             return self.ask_peer(leg, PeerAsk::TakeAnswer { sdp });
         }
         match plan {
-            Some(plan) => {
-                let codec = Some(plan.codec.name().to_string());
-                let secure = plan.srtp.is_some();
-                self.open(leg, plan);
-                let dialog = self.ua.dialog_snapshot(call);
-                self.work.push_back((
-                    id,
-                    IxInput::Leg(
-                        leg,
-                        LegEvent::Answered {
-                            codec,
-                            secure,
-                            dialog,
-                        },
-                    ),
-                ));
-            }
+            Some(plan) => self.answered(id, leg, call, Some(plan)),
             None => {
                 self.end_leg(now, leg, EndReason::Incompatible, None);
                 let reason = EndReason::Incompatible;

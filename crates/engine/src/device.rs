@@ -31,9 +31,9 @@ impl Engine {
         ask: DeviceAsk,
     ) -> CommandResult {
         match ask {
-            DeviceAsk::Attach { agent } => {
+            DeviceAsk::Attach { agent, carries } => {
                 self.for_agent(tenant, actor, agent)?;
-                Ok(self.attach(now, device, agent))
+                Ok(self.attach(now, device, agent, &carries))
             }
             DeviceAsk::Detach { agent } => {
                 self.for_agent(tenant, actor, agent)?;
@@ -148,7 +148,13 @@ impl Engine {
         }
     }
 
-    fn attach(&mut self, now: Timestamp, device: DeviceId, agent: AgentId) -> CommandReply {
+    fn attach(
+        &mut self,
+        now: Timestamp,
+        device: DeviceId,
+        agent: AgentId,
+        carries: &[LegId],
+    ) -> CommandReply {
         let before = self.web.holders.insert(
             agent,
             Holder {
@@ -172,8 +178,10 @@ impl Engine {
         for (id, entry) in &mut self.legs {
             let answered = entry.answered;
             if let Some(web) = entry.web.as_mut().filter(|w| of_agent(w)) {
-                // What rings, rings in the newest tab; what is talked on stays where it is.
-                if web.device.is_none() || (!answered && !entry.inbound) {
+                // What rings, rings in the newest tab; what is talked on stays where it is, which is
+                // this tab when only its socket is another.
+                let rings = !answered && !entry.inbound;
+                if web.device.is_none() || rings || carries.contains(id) {
                     web.device = Some(device);
                 }
                 legs.push(*id);
@@ -259,15 +267,18 @@ impl Engine {
 
     /// Packets that still come are as good as a socket: only who is silent too is gone.
     fn still_away(&mut self, now: Timestamp, leg: LegId) {
-        let Some(entry) = self.legs.get(&leg) else {
+        let Some(entry) = self.legs.get_mut(&leg) else {
             return;
         };
-        let Some(web) = entry.web.as_ref().filter(|w| w.device.is_none()) else {
+        let Some(web) = entry.web.as_mut().filter(|w| w.device.is_none()) else {
             return;
         };
         if !entry.answered && !entry.inbound {
             self.over(now, leg, EndReason::Unavailable);
         } else if web.connected {
+            // The tab lives: its newer socket hears of the leg from now on.
+            let holder = web.agent.and_then(|a| self.web.holders.get(&a));
+            web.device = holder.and_then(|h| h.device);
             self.web.at(now + RESUME, Timer::Away(leg));
         } else {
             self.over(now, leg, EndReason::Dropped);

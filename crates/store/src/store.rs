@@ -210,6 +210,16 @@ pub trait Store:
     /// Ends all sessions of a user (password changed, user disabled); returns how many.
     fn sessions_end_of(&self, tenant: TenantId, user: UserId) -> Result<u64>;
 
+    /// Ends the sessions that this provider vouched for: those of one person, of one of the
+    /// provider's own sessions, or of both; returns how many.
+    fn sessions_end_at(
+        &self,
+        tenant: TenantId,
+        provider: IdentityProviderId,
+        user: Option<UserId>,
+        session: Option<Pii<String>>,
+    ) -> Result<u64>;
+
     /// The live sessions of a person, newest first.
     fn sessions_of(&self, tenant: TenantId, user: UserId, now: Timestamp) -> Result<Vec<Session>>;
 

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub const SDP_BYTES_MAX: usize = 32 * 1024;
 /// Longest context of a customer's page, in bytes of JSON.
 pub const CONTEXT_BYTES_MAX: usize = 8 * 1024;
+/// Legs that a tab may say it carries already; an agent has few.
+pub const CARRIED_MAX: usize = 32;
 /// How long a leg whose browser is away is kept, in ms.
 pub const RESUME_MS: u64 = 10_000;
 
@@ -20,9 +22,11 @@ pub const RESUME_MS: u64 = 10_000;
 /// legs of its own device, or of its own agent.
 #[derive(Clone, PartialEq, Debug)]
 pub enum DeviceAsk {
-    /// This device is where the agent's calls ring from now on.
+    /// This device is where the agent's calls ring from now on. `carries`: legs whose peer connections
+    /// it has already, since its socket alone was lost.
     Attach {
         agent: AgentId,
+        carries: Vec<LegId>,
     },
     /// The agent's phone (if any) rings again.
     Detach {

@@ -2523,6 +2523,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/oidc/{id}/backchannel-logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The provider says who has signed out there
+         * @description OpenID Connect Back-Channel Logout 1.0: `logout_token` in a form. Sessions that this provider opened end, those of `sid` alone when it names one. 400 with `error` as RFC 6749 5.2 says it.
+         */
+        post: operations["oidcBackchannelLogout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/oidc/{id}/start": {
         parameters: {
             query?: never;
@@ -3141,7 +3161,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The rules of proof */
+        /**
+         * The rules of proof
+         * @description The `ETag` names the version: send it as `If-Match` with a change.
+         */
         get: operations["getProofPolicy"];
         /** Set the rules of proof */
         put: operations["setProofPolicy"];
@@ -4443,6 +4466,8 @@ export interface components {
         ContactStatus: {
             asked?: null | components["schemas"]["AskedView"];
             mode?: null | components["schemas"]["Mode"];
+            /** @description Of a call: whether somebody has answered; until then the customer waits. */
+            talking?: boolean | null;
         };
         CreatedResponse: {
             attestationObject: string;
@@ -4484,6 +4509,8 @@ export interface components {
             id: components["schemas"]["CredentialId"];
             /** @description For an authenticator app (`otpauth://…`): told once. */
             otpauth?: string | null;
+            /** @description The same as a picture to scan (SVG). */
+            qr?: string | null;
         };
         /** @description Who the customer is, with locked fields covered. */
         Customer: {
@@ -5207,6 +5234,7 @@ export interface components {
             name?: string | null;
             /** @description E-mail address or telephone number for the answer. */
             reply_to: string;
+            request?: null | components["schemas"]["ContactId"];
             text: string;
         };
         /**
@@ -13248,6 +13276,43 @@ export interface operations {
             };
         };
     };
+    oidcBackchannelLogout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    logout_token?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Signed out, or nobody was signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     oidcStart: {
         parameters: {
             query?: {
@@ -14977,7 +15042,10 @@ export interface operations {
     setProofPolicy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` that was read: 412 when somebody was faster. Without it the last one wins. */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };

@@ -7,7 +7,7 @@ import { chromium, type Browser, type BrowserContext, type Page } from "playwrig
 import type { Person, Server } from "./server.js";
 import { writeTone } from "./tone.js";
 
-const CHROMIUM = process.env.CP_CHROMIUM ?? "/usr/bin/chromium";
+export const CHROMIUM = process.env.CP_CHROMIUM ?? "/usr/bin/chromium";
 /** What tests wait for a thing on the page. */
 const ACTION_MS_MAX = 15_000;
 
@@ -17,6 +17,9 @@ export interface BrowserOptions {
   /** Answers the question for the microphone. */
   microphone?: "allow" | "deny" | "none";
   headed?: boolean;
+  /** Another program that is the browser, and what it is told besides. */
+  program?: string;
+  args?: string[];
 }
 
 /** A browser with its fake devices; one per tone, since the tone belongs to the process. */
@@ -35,7 +38,7 @@ export class TestBrowser {
       ? []
       : ["--use-fake-device-for-media-stream", `--use-file-for-fake-audio-capture=${tone}`];
     const browser = await chromium.launch({
-      executablePath: CHROMIUM,
+      executablePath: options.program ?? CHROMIUM,
       headless: !options.headed,
       args: [
         ...fake,
@@ -43,6 +46,7 @@ export class TestBrowser {
         // Candidates of this machine are told as they are; loopback is where the tests live.
         "--disable-features=WebRtcHideLocalIpsWithMdns",
         "--allow-loopback-in-peer-connection",
+        ...(options.args ?? []),
       ],
     });
     return new TestBrowser(browser, folder, options);

@@ -4,10 +4,12 @@ import type { Page } from "playwright-core";
 
 /** Share (0 to 1) of the loudest part of the spectrum around `hz` in what the element plays within `ms`. */
 export async function pageHears(page: Page, selector: string, hz: number, ms = 600): Promise<number> {
-  return page.evaluate(
-    async ({ selector, hz, ms }) => {
-      const element = document.querySelector<HTMLMediaElement>(selector);
-      const stream = element?.srcObject as MediaStream | null;
+  // Playwright's selectors see into shadow roots, where the widget lives.
+  const element = await page.$(selector);
+  if (!element) return 0;
+  return element.evaluate(
+    async (element, { hz, ms }) => {
+      const stream = (element as HTMLMediaElement).srcObject as MediaStream | null;
       if (!stream?.getAudioTracks().length) return 0;
       const context = new AudioContext();
       await context.resume();
@@ -25,6 +27,9 @@ export async function pageHears(page: Page, selector: string, hz: number, ms = 6
       await context.close();
       return total < 1e-9 ? 0 : near / total;
     },
-    { selector, hz, ms },
+    { hz, ms },
   );
 }
+
+/** The same for what the customer's widget plays. */
+export const widgetHears = (page: Page, hz: number): Promise<number> => pageHears(page, "crosspoint-widget video:not(.own)", hz);

@@ -9,3 +9,4 @@ export * from "./wait.js";
 export * from "./shot.js";
 export * from "./axe.js";
 export * from "./sip-caller.js";
+export * from "./two-paths.js";

@@ -36,6 +36,8 @@ export interface ServerOptions {
   callsPerMinute?: number;
   /** Virtual agents; none unless asked for. */
   robots?: number;
+  /** Where browsers find it; this machine's loopback unless said. */
+  host?: string;
   /** Further `CROSSPOINT_*` settings. */
   env?: Record<string, string>;
 }
@@ -59,13 +61,14 @@ export class Server {
 
   static async start(options: ServerOptions = {}): Promise<Server> {
     const folder = mkdtempSync(join(tmpdir(), "cp-e2e-"));
-    const [http, sip, media] = await Promise.all([freePort(), freePort(), freeBlock(MEDIA_PORTS)]);
-    const url = `http://127.0.0.1:${http}`;
+    const host = options.host ?? "127.0.0.1";
+    const [http, sip, media] = await Promise.all([freePort(host), freePort(), freeBlock(MEDIA_PORTS)]);
+    const url = `http://${host}:${http}`;
     const args = ["demo", "--plain", "--calls-per-minute", String(options.callsPerMinute ?? 0), "--robots", String(options.robots ?? 0)];
     const env = {
       ...process.env,
       CROSSPOINT_DATA: join(folder, "data"),
-      CROSSPOINT_HTTP_LISTEN: `127.0.0.1:${http}`,
+      CROSSPOINT_HTTP_LISTEN: `${host}:${http}`,
       CROSSPOINT_SIP_UDP: `127.0.0.1:${sip}`,
       CROSSPOINT_SIP_TCP: `127.0.0.1:${sip}`,
       CROSSPOINT_MEDIA_ADDRESS: "127.0.0.1",

@@ -3,7 +3,7 @@
 
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { pageHears, Phone, Server, shot, signIn, TestBrowser, troubles, until } from "../src/index.js";
+import { pageHears, Phone, Server, shot, signIn, TestBrowser, troubles, until, widgetHears } from "../src/index.js";
 
 const [CUSTOMER_HZ, AGENT_HZ, DESK_HZ] = [1100, 700, 1900];
 /**
@@ -188,46 +188,27 @@ test("the call is moved to the desk phone and back; the customer hears another v
     await customer.getByRole("button", { name: "Call", exact: true }).click();
     await page.locator("[data-offer]").getByRole("button", { name: /Accept/ }).click();
     await page.locator("audio[data-remote]").waitFor({ state: "attached" });
-    const widgetHears = (hz: number) =>
-      customer.evaluate(async (hz) => {
-        const video = document.querySelector("crosspoint-widget")?.shadowRoot?.querySelector<HTMLVideoElement>("video:not(.own)");
-        const stream = video?.srcObject as MediaStream | null;
-        if (!stream?.getAudioTracks().length) return 0;
-        const context = new AudioContext();
-        await context.resume();
-        const analyser = context.createAnalyser();
-        analyser.fftSize = 4096;
-        context.createMediaStreamSource(stream).connect(analyser);
-        await new Promise((go) => setTimeout(go, 500));
-        const bins = new Float32Array(analyser.frequencyBinCount);
-        analyser.getFloatFrequencyData(bins);
-        await context.close();
-        const power = [...bins].map((db) => (Number.isFinite(db) ? 10 ** (db / 10) : 0));
-        const total = power.reduce((sum, p) => sum + p, 0);
-        const at = Math.round((hz * analyser.fftSize) / context.sampleRate);
-        return total < 1e-9 ? 0 : power.slice(Math.max(0, at - 3), at + 4).reduce((sum, p) => sum + p, 0) / total;
-      }, hz);
-    await until("the browser at the customer", async () => (await widgetHears(AGENT_HZ)) > 0.5);
+    await until("the browser at the customer", async () => (await widgetHears(customer, AGENT_HZ)) > 0.5);
     await page.keyboard.press("Alt+o");
     const panel = page.getByRole("region", { name: "Move this call to another device of mine" });
     await panel.getByRole("button", { name: /^Move to/ }).waitFor();
     await shot(page, "desk-move");
     await panel.getByRole("button", { name: /^Move to/ }).click();
     await phone.expect("CALL_INCOMING");
-    await until("the browser to keep the call", async () => (await widgetHears(AGENT_HZ)) > 0.5);
+    await until("the browser to keep the call", async () => (await widgetHears(customer, AGENT_HZ)) > 0.5);
     phone.answer();
-    await until("the desk phone at the customer", async () => (await widgetHears(DESK_HZ)) > 0.5);
+    await until("the desk phone at the customer", async () => (await widgetHears(customer, DESK_HZ)) > 0.5);
     await page.locator("audio[data-remote]").waitFor({ state: "detached" });
     // The page commands the call wherever its audio is.
     await page.keyboard.press("Alt+m");
     await page.getByRole("button", { name: "Unmute" }).waitFor();
-    await until("silence at the customer", async () => (await widgetHears(DESK_HZ)) < 0.1);
+    await until("silence at the customer", async () => (await widgetHears(customer, DESK_HZ)) < 0.1);
     await page.keyboard.press("Alt+m");
-    await until("the desk phone again", async () => (await widgetHears(DESK_HZ)) > 0.5);
+    await until("the desk phone again", async () => (await widgetHears(customer, DESK_HZ)) > 0.5);
     await page.keyboard.press("Alt+o");
     await panel.getByRole("button", { name: "Move to This browser" }).click();
     await phone.expect("CALL_CLOSED");
-    await until("the browser again at the customer", async () => (await widgetHears(AGENT_HZ)) > 0.5);
+    await until("the browser again at the customer", async () => (await widgetHears(customer, AGENT_HZ)) > 0.5);
     await customer.getByRole("button", { name: "Hang up" }).click();
     await finish(page);
   } finally {

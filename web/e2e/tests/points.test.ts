@@ -111,21 +111,85 @@ test("a callback is asked for on the shop's page and placed with one press; what
   // It comes by itself: the agent is told.
   const item = page.getByRole("article", { name: "Callback, Cara" });
   await item.getByText("1002").waitFor();
+  await page.getByRole("link", { name: /^Contacts\W+1 open$/ }).waitFor();
   await item.locator("[data-page-context]").getByText("Aurora desk lamp", { exact: true }).waitFor();
   await bothThemes(page, "contacts");
   await shot(page, "contacts");
   await item.getByRole("button", { name: "Call back Cara" }).click();
   await anna.expect("CALL_ESTABLISHED");
+  await customer.expect("CALL_ESTABLISHED");
+  anna.hangUp();
+  await customer.expect("CALL_CLOSED");
   await item.waitFor({ state: "detached" });
   await page.getByRole("button", { name: /State/ }).click();
   await page.getByRole("option", { name: "Taken" }).click();
   await item.getByRole("button", { name: "Cara is done" }).click();
   await item.waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "Contacts", exact: true }).waitFor();
 
   await page.getByRole("group", { name: "Demo shop page takes now" }).getByText("Video").click();
   const api = await server.as("Admin");
   const now = async () => ((await api.GET("/v1/points")).data as { items: { now: string[] }[] }).items.map((p) => p.now);
   await until("video to be taken no more", async () => (await now()).some((n) => !n.includes("video")));
+  expect(wrong).toEqual([]);
+});
+
+test("who wants to be called at a number outside is reached by the demo's own carrier; help is not called there", async () => {
+  const page = await open("Anna");
+  const wrong = troubles(page);
+  const anna = await Phone.ofPerson(server, server.person("Anna"), { autoAnswer: true });
+  phones.push(anna);
+  const api = await server.as("Anna");
+  const point = ((await api.GET("/v1/points")).data as { items: { id: string }[] }).items[0]?.id ?? "";
+  const ask = (number: string, name: string) =>
+    fetch(`${server.url}/v1/contact/${point}/callbacks`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ number, name, consent: true }) });
+  expect((await ask("+1 (555) 010-0199", "Dora")).status).toBe(201);
+  expect((await ask("911", "Emil")).status).toBe(201);
+  await page.getByRole("link", { name: /^Contacts\W+\d+ open$/ }).click();
+  await page.getByRole("article", { name: "Callback, Emil" }).getByRole("button", { name: "Call back Emil" }).click();
+  await page.locator("[data-notices]").getByText(/emergency/i).waitFor();
+  const item = page.getByRole("article", { name: "Callback, Dora" });
+  await item.getByRole("button", { name: "Call back Dora" }).click();
+  await anna.expect("CALL_ESTABLISHED");
+  await page.getByRole("link", { name: "Desk", exact: true }).click();
+  await page.getByRole("list", { name: "In the call" }).getByText("Connected").nth(1).waitFor();
+  await page.locator("[data-call]").getByRole("heading", { name: "+15550100199" }).waitFor();
+  await page.getByText("Connected to each other").waitFor();
+  anna.hangUp();
+  await anna.expect("CALL_CLOSED");
+  expect(wrong).toEqual([]);
+});
+
+test("a call to a number that belongs to an account shows whose it is, before the answer", async () => {
+  const api = await server.as("Admin");
+  const point = ((await api.GET("/v1/points")).data as { items: { id: string; numbers: string[] }[] }).items.find((p) => p.numbers.includes("+15550110"))?.id ?? "";
+  const path = { params: { path: { id: point } } };
+  await api.POST("/v1/points/{id}/numbers", { ...path, body: { number: "+15550110", account: "ACME 4711", payment: "pay_1" } });
+  // It belongs to somebody: it is given to nobody else, and lent to no page.
+  await expect(api.POST("/v1/points/{id}/numbers", { ...path, body: { number: "+15550110", account: "Other", payment: "pay_2" } })).rejects.toThrow();
+  const lend = await fetch(`${server.url}/v1/contact/${point}/number`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ consent: true, context: {} }) });
+  expect(((await lend.json()) as { number: string }).number).not.toBe("+15550110");
+
+  const page = await open("Anna");
+  const wrong = troubles(page);
+  const anna = await Phone.ofPerson(server, server.person("Anna"));
+  phones.push(anna);
+  const agent = await server.agent("Anna");
+  await api.PUT("/v1/agents/{id}/presence", { params: { path: { id: agent.id } }, body: { presence: "available" } });
+  const caller = await Phone.outside(server, "+15557044");
+  phones.push(caller);
+  caller.dialOutside("+15550110");
+  const offer = page.getByRole("region", { name: "Incoming call" });
+  await offer.locator("[data-page-context]").getByText("ACME 4711").waitFor();
+  await offer.getByRole("button", { name: "Accept" }).click();
+  await anna.answerAccepted();
+  await page.getByRole("toolbar", { name: "Call" }).waitFor();
+  await page.getByRole("tabpanel").locator("[data-page-context]").getByText("ACME 4711").waitFor();
+  await page.getByRole("toolbar", { name: "Call" }).getByRole("button", { name: "Hang up" }).click();
+  await caller.expect("CALL_CLOSED");
+  // Given back, the next call to it is nobody's.
+  await api.DELETE("/v1/points/{id}/numbers/{number}", { params: { path: { id: point, number: "+15550110" } } });
+  expect(((await api.GET("/v1/points/{id}/numbers", path)).data as { items: { number: string; account?: string | null }[] }).items.find((n) => n.number === "+15550110")?.account ?? null).toBeNull();
   expect(wrong).toEqual([]);
 });
 

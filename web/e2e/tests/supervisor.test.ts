@@ -55,7 +55,12 @@ test("the floor shows who talks; listening, whispering and leaving work", async 
   const wrong = troubles(page);
   await page.getByRole("heading", { name: "Supervisor" }).waitFor();
   const sofia = await phoneOf("Sofia");
+  // Who serves a queue is counted with each change of state, not with the next look at everything.
+  const support = page.getByRole("table", { name: "Queues" }).getByRole("row", { name: /^Support/ });
+  expect(await support.locator("[data-signed-in]").innerText()).toBe("0");
   const { caller } = await talking();
+  await support.locator("[data-signed-in]").getByText("1", { exact: true }).waitFor();
+  await support.locator("[data-free]").getByText("0", { exact: true }).waitFor();
   const row = page.locator("[data-agent]").filter({ hasText: "Anna" });
   await row.getByText("In a call").waitFor();
   await row.getByText("Outside").waitFor();

@@ -8,6 +8,10 @@ export interface CallEvents {
 }
 
 const HEARTBEAT_MS = 5_000;
+/** The server answers each heartbeat: so long without a word, and the socket counts as dead. */
+const SILENCE_MS_MAX = 12_000;
+/** The same once the sound has stopped. */
+const ANSWER_MS_MAX = 2_000;
 /** The server keeps a leg this long for a page that lost its socket. */
 const RESUME_MS_MAX = 10_000;
 
@@ -36,6 +40,9 @@ export class Call {
   private over = false;
   private beat?: ReturnType<typeof setInterval>;
   private lostAt = 0;
+  private heardAt = 0;
+  /** The call stands, its sound does not: another way is looked for. */
+  private searching = false;
 
   constructor(
     private readonly url: string,
@@ -56,6 +63,7 @@ export class Call {
     const socket = new WebSocket(`${this.url}?${query}`);
     this.socket = socket;
     socket.onmessage = (event) => {
+      this.heardAt = Date.now();
       let message: Record<string, unknown>;
       try {
         message = JSON.parse(String(event.data)) as Record<string, unknown>;
@@ -66,7 +74,28 @@ export class Call {
     };
     socket.onclose = (event) => this.closed(event.code);
     clearInterval(this.beat);
-    this.beat = setInterval(() => this.tell({ control: "heartbeat" }), HEARTBEAT_MS);
+    this.heardAt = Date.now();
+    this.beat = setInterval(() => this.ask(SILENCE_MS_MAX), HEARTBEAT_MS);
+  }
+
+  /** A heartbeat; where nothing was heard for so long, another socket is tried. */
+  private ask(silentMs: number): void {
+    this.tell({ control: "heartbeat" });
+    if (Date.now() - this.heardAt <= silentMs) return;
+    const socket = this.socket;
+    if (!socket || socket.readyState > WebSocket.OPEN) return;
+    // A dead network tells nobody: this socket's end would not come for minutes.
+    socket.onclose = socket.onmessage = null;
+    socket.close();
+    this.closed(0);
+  }
+
+  /** The sound has stopped: the socket may be as dead, which is known soon. */
+  private suspect(): void {
+    this.tell({ control: "heartbeat" });
+    setTimeout(() => {
+      if (!this.over && this.peer?.connectionState !== "connected") this.ask(ANSWER_MS_MAX);
+    }, ANSWER_MS_MAX);
   }
 
   private tell(message: Record<string, unknown>): void {
@@ -106,6 +135,12 @@ export class Call {
 
   private async hello(message: Record<string, unknown>): Promise<void> {
     const again = message.leg as string | undefined;
+    this.lostAt = 0;
+    // The socket alone was lost: the sound found another way by itself, or had never stopped.
+    if (again && this.peer?.connectionState === "connected") {
+      this.searching = false;
+      return this.events.state("connected");
+    }
     this.peer?.close();
     const peer = new RTCPeerConnection({ iceServers: (message.ice_servers as RTCIceServer[]) ?? [] });
     this.peer = peer;
@@ -117,25 +152,30 @@ export class Call {
       this.events.remote(remote);
     };
     peer.onconnectionstatechange = () => {
-      if (peer === this.peer && peer.connectionState === "failed") void this.renegotiate(true);
+      if (peer !== this.peer || this.over) return;
+      if (peer.connectionState === "disconnected") this.suspect();
+      if (peer.connectionState === "failed") void this.renegotiate(true);
+      if (peer.connectionState === "connected" && this.searching) {
+        this.searching = false;
+        this.events.state("connected");
+      }
     };
     await peer.setLocalDescription();
     const sdp = peer.localDescription?.sdp;
     if (again) {
       this.leg = again;
       this.tell({ media: "offer", leg: again, sdp, peer: "new" });
-      this.events.state("connected");
     } else {
       this.tell({ media: "call", sdp, context: this.context, name: this.name || undefined });
     }
   }
 
   private async renegotiate(restart: boolean): Promise<void> {
-    if (!this.peer || this.over || this.peer.signalingState !== "stable") return;
-    if (restart) this.events.state("reconnecting");
+    // One that was never answered is still on its way.
+    if (!this.peer?.remoteDescription || this.over || this.peer.signalingState !== "stable") return;
+    if (restart) this.lose();
     await this.peer.setLocalDescription(await this.peer.createOffer({ iceRestart: restart }));
     this.tell({ media: "offer", leg: this.leg, sdp: this.peer.localDescription?.sdp });
-    if (restart) this.events.state("connected");
   }
 
   /** Turns the camera on, once the other side has agreed. False: there is none to be used. */
@@ -186,9 +226,15 @@ export class Call {
     if (refused || !this.resume || Date.now() - this.lostAt > RESUME_MS_MAX) {
       return this.finish(refused ? `closed_${code}` : "dropped");
     }
-    this.events.state("reconnecting");
+    this.lose();
     const resume = this.resume;
     setTimeout(() => this.connect(`resume=${encodeURIComponent(resume)}`), 500);
+  }
+
+  /** Until the peer connection stands again. */
+  private lose(): void {
+    this.searching = true;
+    this.events.state("reconnecting");
   }
 
   private finish(reason: string): void {

@@ -81,8 +81,8 @@ impl Desk {
         let agent = self.agent;
         let ok = json!({ "media": "ok" });
         match say {
-            Say::Attach => {
-                let done = self.ask(DeviceAsk::Attach { agent }).await?;
+            Say::Attach { legs: carries } => {
+                let done = self.ask(DeviceAsk::Attach { agent, carries }).await?;
                 Ok(self.attached(done))
             }
             Say::Detach => self.ask(DeviceAsk::Detach { agent }).await.map(|_| ok),

@@ -1,7 +1,7 @@
 //! Messages of a browser, read and bounded.
 
 use cp_vocab::model::DialTarget;
-use cp_vocab::web::{DeviceAsk, SDP_BYTES_MAX};
+use cp_vocab::web::{CARRIED_MAX, DeviceAsk, SDP_BYTES_MAX};
 use cp_vocab::{AgentId, LegId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,7 +27,10 @@ pub(super) struct Bad {
 #[derive(Deserialize)]
 #[serde(tag = "media", rename_all = "snake_case")]
 pub(super) enum Say {
-    Attach,
+    Attach {
+        #[serde(default)]
+        legs: Vec<LegId>,
+    },
     Detach,
     Call {
         #[serde(default)]
@@ -94,7 +97,7 @@ impl Say {
     /// The leg it is about.
     pub(super) fn leg(&self) -> Option<LegId> {
         match self {
-            Self::Attach | Self::Detach | Self::Call { .. } => None,
+            Self::Attach { .. } | Self::Detach | Self::Call { .. } => None,
             Self::Accept { leg, .. }
             | Self::Reject { leg }
             | Self::Offer { leg, .. }
@@ -129,7 +132,9 @@ impl Say {
                 leg,
                 seats: seats.into(),
             },
-            Self::Attach | Self::Detach | Self::Call { .. } | Self::Hold { .. } => return None,
+            Self::Attach { .. } | Self::Detach | Self::Call { .. } | Self::Hold { .. } => {
+                return None;
+            }
         })
     }
 
@@ -164,6 +169,12 @@ pub(super) fn read(mut value: Value) -> Result<Message, Bad> {
     if say.sdp().is_some_and(|s| s.len() > SDP_BYTES_MAX) {
         let detail = format!("an SDP has at most {SDP_BYTES_MAX} bytes");
         return Err(bad("sdp_too_large", detail));
+    }
+    if let Say::Attach { legs } = &say
+        && legs.len() > CARRIED_MAX
+    {
+        let detail = format!("a tab carries {CARRIED_MAX} legs at most");
+        return Err(bad("bad_message", detail));
     }
     if let Say::Candidate { candidate, .. } = &say
         && candidate.len() > CANDIDATE_BYTES_MAX

@@ -1,5 +1,6 @@
 //! `crosspoint demo`: a tenant to try everything with, and callers so that the queue lives.
 
+mod outside;
 mod phones;
 mod screen;
 mod tenant;
@@ -18,10 +19,10 @@ pub struct Options {
     #[arg(long)]
     config: Option<PathBuf>,
     /// Calls per minute of the virtual callers; 0: none.
-    #[arg(long, default_value_t = 6.0)]
+    #[arg(long, default_value_t = 3.0)]
     calls_per_minute: f64,
     /// Virtual agents who help in the support queue.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 3)]
     robots: u8,
     /// No live table: one line per event of interest instead.
     #[arg(long)]
@@ -110,16 +111,19 @@ fn start_lines(
         };
         start(role, ROBOT_WORDS, robot.host);
     }
-    if options.calls_per_minute > 0.0 {
-        let every = Duration::from_secs_f64(60.0 / options.calls_per_minute);
-        start(
-            Role::Callers {
-                number: tenant::SUPPORT_NUMBER.into(),
-                every,
-            },
-            CALLER_WORDS,
-            tenant::CALLERS_HOST,
-        );
+    let per_minute = options.calls_per_minute;
+    let every = (per_minute > 0.0).then(|| Duration::from_secs_f64(60.0 / per_minute));
+    let number = tenant::SUPPORT_NUMBER.into();
+    start(
+        Role::Outside { number, every },
+        CALLER_WORDS,
+        tenant::OUTSIDE_HOST,
+    );
+    if let Some(outside) = lines.last()
+        && outside.address().ip() == tenant::outside()
+        && let Err(error) = outside::lead(running, outside.address())
+    {
+        eprintln!("calls to numbers outside will fail: {error:#}");
     }
     lines
 }

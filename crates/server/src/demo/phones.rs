@@ -48,8 +48,16 @@ const CALLERS: &[&str] = &[
 ];
 
 pub(super) enum Role {
-    Callers { number: String, every: Duration },
-    Agent { user: String, password: String },
+    /// The world outside: calls `number` by itself (never, without `every`), and answers whatever
+    /// number is called there.
+    Outside {
+        number: String,
+        every: Option<Duration>,
+    },
+    Agent {
+        user: String,
+        password: String,
+    },
 }
 
 /// What a line did so far, for the screen.
@@ -60,6 +68,7 @@ pub(super) struct Figures {
 }
 
 pub(super) struct Line {
+    own: SocketAddr,
     figures: Arc<Figures>,
     stop: Arc<AtomicBool>,
     waker: cp_edge::Waker,
@@ -186,11 +195,17 @@ impl Line {
             .name("demo-phones".into())
             .spawn(move || phones.run())?;
         Ok(Self {
+            own,
             figures,
             stop,
             waker,
             thread,
         })
+    }
+
+    /// Where it is called.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.own
     }
 
     pub(super) fn figures(&self) -> Arc<Figures> {
@@ -238,7 +253,8 @@ impl Phones {
 
     fn deadline(&self) -> Option<Timestamp> {
         let calls = self.calls.values().map(|c| c.due).min();
-        let next = matches!(self.role, Role::Callers { .. }).then_some(self.next_call);
+        let calls_itself = matches!(self.role, Role::Outside { every: Some(_), .. });
+        let next = calls_itself.then_some(self.next_call);
         [self.ua.next_timeout(), calls, next]
             .into_iter()
             .flatten()
@@ -273,7 +289,10 @@ impl Phones {
 
     /// What people do by themselves: call, answer, hang up.
     fn habits(&mut self, now: Timestamp) {
-        if let Role::Callers { number, every } = &self.role
+        if let Role::Outside {
+            number,
+            every: Some(every),
+        } = &self.role
             && self.next_call <= now
         {
             let (number, every) = (number.clone(), *every);

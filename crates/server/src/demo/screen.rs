@@ -47,18 +47,24 @@ pub(super) fn print_welcome(running: &Running, people: &People) {
         );
     }
     println!("\n  Try this");
-    println!("   1. Register any softphone as 1001 at {host}:{port} with Anna's SIP password.");
+    let tips = [
+        format!("Sign in as Anna at {url}/, allow the microphone, press Become available."),
+        format!(
+            "Open {url}/shop/ in a second tab, press Talk to us, then Call: Anna rings and sees which lamp it is about."
+        ),
+        "Answer with Alt A. Hold, consult, transfer; virtual callers ring too, when the robots are busy.".into(),
+        "Sign in as Sofia in another browser: watch, listen, whisper, barge.".into(),
+        format!(
+            "With a softphone: register 1001 at {host}:{port} with Anna's SIP password, and choose Phone > Use the desk\n      phone on her page. Dial 600 support, 602 team room, 603 echo, 604 music, 605 menu."
+        ),
+    ];
+    for (n, tip) in tips.iter().enumerate() {
+        println!("   {}. {tip}", n + 1);
+    }
     println!(
-        "   2. Sign in as Anna at {url}/ and set yourself available: virtual callers ring your phone."
+        "  Numbers outside are answered by a virtual carrier on this machine; nothing leaves it. The support line as"
     );
-    println!(
-        "   3. From the softphone dial 600 (support), 602 (team room), 603 (echo), 604 (music), 605 (menu)."
-    );
-    println!("   4. Sign in as Sofia in a second browser: watch, listen, whisper, barge.");
-    println!(
-        "   5. Open {url}/shop/ in another browser and press Talk to us: the call shows which lamp the customer looks at."
-    );
-    println!("  The support line as callers dial it is {SUPPORT_NUMBER}. Stop with Ctrl+C.\n");
+    println!("  callers dial it is {SUPPORT_NUMBER}. Stop with Ctrl+C.\n");
 }
 
 fn short(role: &str) -> &str {

@@ -3,11 +3,18 @@
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 pub(super) const SUPPORT_NUMBER: &str = "+15550100";
-/// Virtual callers come from 127.0.0.this, which is the demo's "outside world" trunk.
-pub(super) const CALLERS_HOST: u8 = 2;
+/// The demo's world outside is at 127.0.0.this: virtual callers come from there, and who calls a number
+/// that is none of the demo's own reaches one of them.
+pub(super) const OUTSIDE_HOST: u8 = 2;
+pub(super) const OUTSIDE_TRUNK: &str = "Virtual carrier";
+
+pub(super) fn outside() -> IpAddr {
+    IpAddr::from([127, 0, 0, OUTSIDE_HOST])
+}
 
 #[derive(Serialize, Deserialize, Clone)]
 pub(super) struct Person {
@@ -80,10 +87,13 @@ pub(super) fn people(data: &Path) -> Result<People> {
             person("Ben", "agent", Some("1002"))?,
             person("Sofia", "supervisor", Some("1003"))?,
             person("Admin", "administrator", None)?,
+            // Runs the platform: makes tenants beside this one. Its password is drawn like the others'.
+            person("Olga", "operator", None)?,
         ],
         robots: vec![
             robot("Robot Rita", "1901", 11)?,
             robot("Robot Otto", "1902", 12)?,
+            robot("Robot Ines", "1903", 13)?,
         ],
     };
     write_private(&path, &serde_json::to_string_pretty(&people)?)?;
@@ -129,7 +139,7 @@ pub(super) fn provision_file(data: &Path, people: &People) -> Result<PathBuf> {
         phones.push(json!({"user": r.user, "password": r.password, "name": r.name}));
         agents.push(json!({
             "name": r.name, "extension": r.user, "phone": r.user, "queues": ["Support"],
-            "available_when_registered": true, "wrap_up_ms": 4_000, "skills": {"english": 5},
+            "available_when_registered": true, "wrap_up_ms": 4_000, "skills": {"english": 9, "patience": 9},
         }));
     }
     let greeting = "Welcome to the Crosspoint demo shop. The next free agent will be with you.";
@@ -137,7 +147,8 @@ pub(super) fn provision_file(data: &Path, people: &People) -> Result<PathBuf> {
         "name": "Demo Shop", "domain": "demo.example",
         "users": users, "phones": phones, "agents": agents,
         "queues": [
-            {"name": "Support", "greeting": speech(greeting), "wrap_up_ms": 20_000, "record": true, "announce_every_ms": 20_000},
+            // The robots, who know most, go first: people are rung when all of them are busy.
+            {"name": "Support", "selection": "best_score", "greeting": speech(greeting), "wrap_up_ms": 20_000, "record": true, "announce_every_ms": 20_000},
             {"name": "Sales", "priority": 1, "wrap_up_ms": 20_000},
         ],
         "points": [{
@@ -148,8 +159,9 @@ pub(super) fn provision_file(data: &Path, people: &People) -> Result<PathBuf> {
         "conferences": [{"name": "Team room", "members_max": 50}],
         "wrap_up_codes": ["Solved", "Order changed", "Complaint", "Call back", "Wrong number"],
         "trunks": [{
-            "name": "Virtual callers", "auth": {"by": "address", "networks": [format!("127.0.0.{CALLERS_HOST}/32")]},
-            "rules": {"country_code": "1", "send_plus": true},
+            "name": OUTSIDE_TRUNK, "auth": {"by": "address", "networks": [format!("{}/32", outside())]},
+            "rules": {"country_code": "1", "international_prefix": "011", "send_plus": true},
+            "dial_prefixes": ["+"], "health_interval_s": 30,
         }],
         "numbers": [
             {"number": SUPPORT_NUMBER, "name": "Support line", "public": true, "destination": {"to": "queue", "queue": "Support"}},

@@ -52,7 +52,13 @@ impl Play {
         });
         let at = self.browsers.tabs.len() - 1;
         if let Some(agent) = agent {
-            self.tab_asks(at, DeviceAsk::Attach { agent });
+            self.tab_asks(
+                at,
+                DeviceAsk::Attach {
+                    agent,
+                    carries: vec![],
+                },
+            );
         }
         at
     }
@@ -112,7 +118,10 @@ impl Play {
                 self.tab_asks(at, DeviceAsk::Gone);
             }
             (1, Some(agent)) => self.tab_asks(at, DeviceAsk::Detach { agent }),
-            (2, Some(agent)) => self.tab_asks(at, DeviceAsk::Attach { agent }),
+            (2, Some(agent)) => {
+                let carries = tab.legs.clone();
+                self.tab_asks(at, DeviceAsk::Attach { agent, carries });
+            }
             (3 | 4, Some(agent)) => {
                 let extension = match self.rng.random_bool(0.6) {
                     true => self.pick(PEOPLE).to_string(),
@@ -135,7 +144,8 @@ impl Play {
     fn come_back(&mut self, at: usize, tab: &Tab) {
         self.browsers.tabs[at].away = false;
         if let Some(agent) = tab.agent {
-            self.tab_asks(at, DeviceAsk::Attach { agent });
+            let carries = vec![];
+            self.tab_asks(at, DeviceAsk::Attach { agent, carries });
         }
         for leg in tab.legs.clone() {
             if tab.agent.is_none() {

@@ -19,6 +19,9 @@ use std::time::Duration;
 /// How long a transfer may take before its subscription ends by itself.
 const SUBSCRIPTION: Duration = Duration::from_secs(180);
 
+/// What a script writes for a tag it does not have yet.
+const UNKNOWN_TAG: &str = "null";
+
 impl UserAgent {
     /// The call an INVITE with Replaces is to take the place of: `Err` is the status to refuse it
     /// with (RFC 3891 3).
@@ -109,8 +112,36 @@ impl UserAgent {
             name.eq_ignore_ascii_case("Replaces").then_some(value)
         })?;
         let value = decode(escaped);
-        let found = Replaces::parse(&value).and_then(|r| self.find_replaced(&r));
+        let found = Replaces::parse(&value)
+            .and_then(|r| self.find_replaced(&r).or_else(|| self.find_misnamed(&r)));
         Some(found.map_or(ReferReplaces::Unknown, ReferReplaces::Call))
+    }
+
+    /// The call a phone means that names it wrongly. JsSIP takes the tags of a call it received the
+    /// wrong way round, and says `to-tag=null` of one that still rings.
+    fn find_misnamed(&self, replaces: &Replaces<'_>) -> Option<CallRef> {
+        let turned = Replaces {
+            to_tag: replaces.from_tag,
+            from_tag: replaces.to_tag,
+            ..*replaces
+        };
+        if let Some(found) = self.find_replaced(&turned) {
+            return Some(found);
+        }
+        if replaces.to_tag != UNKNOWN_TAG {
+            return None;
+        }
+        // Only the phone that is in the call knows its Call-ID and its own tag.
+        let names = |e: &super::call::Call| {
+            *e.call_id == *replaces.call_id
+                && e.dialogs
+                    .iter()
+                    .any(|d| *d.remote_tag == *replaces.from_tag)
+        };
+        let mut calls = self.by_local_tag.values();
+        calls
+            .find(|c| self.calls.get(c.handle()).is_some_and(|e| names(e)))
+            .copied()
     }
 
     /// Asks the far side to call somebody else (RFC 3515); what its NOTIFYs tell is taken and not

@@ -238,6 +238,19 @@ impl Store for SqliteStore {
         self.write(move |tx| session::end_of(tx.conn, tenant, user))
     }
 
+    fn sessions_end_at(
+        &self,
+        tenant: TenantId,
+        provider: IdentityProviderId,
+        user: Option<UserId>,
+        session: Option<Pii<String>>,
+    ) -> Result<u64> {
+        self.write(move |tx| {
+            let name = session.as_ref().map(|s| s.expose().as_str());
+            session::end_at(tx.conn, tenant, provider, user, name)
+        })
+    }
+
     fn sessions_of(&self, tenant: TenantId, user: UserId, now: Timestamp) -> Result<Vec<Session>> {
         self.readers.with(|c| session::of(c, tenant, user, now))
     }

@@ -3,14 +3,16 @@
 import { useEffect, useState } from "react";
 import { Toolbar } from "react-aria-components";
 import { Clock } from "../lib/clock";
-import { address, customer, roleWord, statusWord } from "../lib/format";
+import { address, customer, farSide, number, placedByUs, roleWord, statusWord } from "../lib/format";
 import { useHotkeys } from "../lib/hotkeys";
 import { t } from "../lib/i18n";
 import { useNames } from "../lib/names";
+import type { Address } from "../lib/live-types";
 import { useSession } from "../lib/session";
+import { useSoftphone } from "../lib/softphone";
 import { Button, ToolButton } from "../ui/button";
 import { Badge, Card } from "../ui/parts";
-import { ArrowRightLeft, CircleParking, CirclePause, Grid3x3, Mic, MicOff, MonitorSmartphone, Pause, PhoneOff, Play, Radio, Undo2, UserRound, UsersRound, Video, VideoOff } from "../ui/icons";
+import { ArrowRightLeft, AudioLines, CircleParking, CirclePause, Grid3x3, Mic, MicOff, MonitorSmartphone, Pause, PhoneOff, Play, Radio, Undo2, UserRound, UsersRound, Video, VideoOff } from "../ui/icons";
 import { useFromPage } from "../contacts/in-call";
 import { Trail } from "../history/trail";
 import { backToCaller, completeTransfer, digits, hangUp, joinAll, park, toggleHold, toggleMute, toggleRecording, type MyCall } from "./commands";
@@ -80,7 +82,7 @@ export function Call(props: { call: MyCall }) {
 function Header(props: { call: MyCall }) {
   const { interaction, leg, held } = props.call;
   const queueName = useNames("queues");
-  const plain = interaction.direction === "outbound" ? address(interaction.to) : address(interaction.from);
+  const plain = address(farSide(interaction));
   const name = customer(interaction);
   return (
     <header className="flex flex-wrap items-center gap-x-4 gap-y-2" data-call={interaction.id}>
@@ -95,7 +97,7 @@ function Header(props: { call: MyCall }) {
         <h1 dir="auto" className="truncate text-xl leading-7 font-semibold">{name}</h1>
         <p className="truncate text-muted">
           {name !== plain ? `${plain} · ` : ""}
-          {interaction.queue ? queueName(interaction.queue) : interaction.direction === "outbound" ? t("Outbound") : t("Direct call")}
+          {interaction.queue ? queueName(interaction.queue) : placedByUs(interaction) ? t("Outbound") : t("Direct call")}
           {interaction.direction === "inbound" ? ` · ${t("called {number}", { number: address(interaction.to) })}` : ""}
         </p>
       </div>
@@ -109,9 +111,32 @@ function Header(props: { call: MyCall }) {
         ) : null}
         {interaction.recording === "paused" ? <Badge tone="warn">{t("Recording paused")}</Badge> : null}
         {held ? <Badge tone="warn">{t("On hold")}</Badge> : <Badge tone={leg.status === "connected" ? "good" : "info"}>{statusWord(leg.status)}</Badge>}
+        <Sound leg={leg.id} />
         <Clock since={leg.since} className="min-w-16 text-end text-xl font-semibold" />
       </div>
     </header>
+  );
+}
+
+/** A share of lost packets, in per cent, or a round trip, from which on people hear it. */
+const [LOSS_PCT_BAD, RTT_MS_BAD] = [3, 400];
+
+/** How the sound of this browser's call fares. */
+function Sound(props: { leg: string }) {
+  const { legs, quality } = useSoftphone();
+  const leg = legs.find((l) => l.leg === props.leg);
+  if (!leg || leg.state !== "connected") return null;
+  if (leg.media === "disconnected") return <Badge tone="bad">{t("Sound interrupted")}</Badge>;
+  if (leg.media !== "connected") return <Badge tone="warn">{t("Sound is being connected")}</Badge>;
+  const loss = quality?.lossPct ?? 0;
+  const figures = t("Sound: {ms} ms, {loss} % lost", { ms: quality?.rttMs === null || quality === null ? "–" : number(quality.rttMs), loss: number(loss, 1) });
+  const bad = loss >= LOSS_PCT_BAD || (quality?.rttMs ?? 0) >= RTT_MS_BAD;
+  return bad ? (
+    <Badge tone="warn">{figures}</Badge>
+  ) : (
+    <span role="img" aria-label={figures} title={figures} data-sound="good" className="flex text-good">
+      <AudioLines size={16} aria-hidden />
+    </span>
   );
 }
 
@@ -143,6 +168,8 @@ function Consulting(props: { call: MyCall }) {
     </section>
   );
 }
+
+const sameAddress = (a: Address, b: Address): boolean => a.kind === b.kind && (a.kind === "anonymous" || ("value" in b && a.value === b.value));
 
 const KEYS = [..."123456789*0#"];
 
@@ -188,7 +215,7 @@ function Parties(props: { call: MyCall }) {
       {legs.map((l) => (
         <li key={l.id} className="flex items-center gap-3 rounded-lg border border-line bg-surface px-3 py-2">
           <span className="min-w-0 flex-1">
-            <span className="block truncate font-medium">{l.agent ? agentName(l.agent) : address(l.address, l.role === "customer" ? interaction.from_name : null)}</span>
+            <span className="block truncate font-medium">{l.agent ? agentName(l.agent) : address(l.address, sameAddress(l.address, interaction.from) ? interaction.from_name : null)}</span>
             <span className="block text-xs text-muted">{l.agent && l.agent === own ? t("You") : roleWord(l.role)}</span>
           </span>
           {l.held ? <Badge tone="warn">{t("On hold")}</Badge> : null}

@@ -4,9 +4,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import { api } from "../lib/api";
-import { address, clock, customer, when } from "../lib/format";
+import { address, clock, customer, farSide, placedByUs, when } from "../lib/format";
 import { t } from "../lib/i18n";
-import type { Address, LiveAgent } from "../lib/live-types";
+import type { LiveAgent } from "../lib/live-types";
 import { useNames } from "../lib/names";
 import { go } from "../lib/router";
 import { Badge, Definition, Empty, Failed } from "../ui/parts";
@@ -81,14 +81,14 @@ function Customer(props: { interaction: string }) {
   const { context } = useFromPage(props.interaction);
   if (error) return <Failed error={error} retry={() => void refetch()} />;
   if (!data) return <p className="text-muted">{t("Loading …")}</p>;
-  const far: Address = data.direction === "outbound" ? data.to : data.from;
+  const far = farSide(data);
   return (
     <div className="flex flex-col gap-4">
       <div>
         <p className="text-base font-semibold">{customer(data)}</p>
-        <p className="text-muted" dir="ltr">{address(far)}</p>
+        {customer(data) === address(far) ? null : <p className="text-muted" dir="ltr">{address(far)}</p>}
       </div>
-      <Proof interaction={props.interaction} />
+      {placedByUs(data) && data.direction === "internal" ? null : <Proof interaction={props.interaction} />}
       <PageContext context={context} />
       <CustomerRecord interaction={props.interaction} over={Boolean(data.ended_at)} />
       <Definition

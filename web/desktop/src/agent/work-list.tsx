@@ -141,11 +141,11 @@ function OfferCard(props: { offer: LiveOffer }) {
       <CardTexts card={i?.card} />
       <Countdown from={offerSeenAt(offer)} until={offer.deadline} />
       <FromPage interaction={offer.interaction} />
-      <div className="grid grid-cols-2 gap-2">
-        <Button look="good" size="large" className="px-2!" busy={`offer ${offer.id}`} hotkey="A" icon={<Check size={16} aria-hidden />} onPress={() => void accept(offer)}>
+      <div className="flex flex-col gap-2">
+        <Button look="good" size="large" busy={`offer ${offer.id}`} hotkey="A" icon={<Check size={16} aria-hidden />} onPress={() => void accept(offer)}>
           {t("Accept")}
         </Button>
-        <Button size="large" className="px-2!" busy={`offer ${offer.id}`} hotkey="R" icon={<X size={16} aria-hidden />} onPress={() => void reject(offer)}>
+        <Button busy={`offer ${offer.id}`} hotkey="R" icon={<X size={16} aria-hidden />} onPress={() => void reject(offer)}>
           {t("Reject")}
         </Button>
       </div>
@@ -177,11 +177,11 @@ function RingCard(props: { leg: SoftLeg }) {
         </div>
       </div>
       <CardTexts card={leg.card} />
-      <div className="grid grid-cols-2 gap-2">
+      <div className="flex flex-col gap-2">
         <Button look="good" size="large" busy={`leg ${leg.leg}`} hotkey="A" icon={<Check size={16} aria-hidden />} onPress={() => void pickUp(leg)}>
           {t("Answer")}
         </Button>
-        <Button size="large" busy={`leg ${leg.leg}`} hotkey="R" icon={<PhoneOff size={16} aria-hidden />} onPress={() => void decline(leg)}>
+        <Button busy={`leg ${leg.leg}`} hotkey="R" icon={<PhoneOff size={16} aria-hidden />} onPress={() => void decline(leg)}>
           {t("Decline")}
         </Button>
       </div>

@@ -2,12 +2,11 @@
 // what each point takes now, which whoever answers may switch at any moment.
 
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { act } from "../lib/action";
 import { api, type Schemas } from "../lib/api";
 import { dayTime, when } from "../lib/format";
 import { t, tn } from "../lib/i18n";
-import { onEvent } from "../lib/live";
 import { queries, useNames, useRows } from "../lib/names";
 import { go } from "../lib/router";
 import { may, session } from "../lib/session";
@@ -24,7 +23,7 @@ type Contact = Schemas["Contact"];
 type State = Contact["state"];
 
 const ALL = "all";
-/** Agents are not told of each other's contacts: looked at this often while the page is open. */
+/** Beside the events, which the shell follows. */
 const REFRESH_MS = 10_000;
 
 export function stateWord(state: State): [string, Tone] {
@@ -50,13 +49,6 @@ export default function Contacts() {
       return (await api.GET("/v1/contacts", { params: { query: filter } })).data?.items ?? [];
     },
   });
-  useEffect(
-    () =>
-      onEvent((event) => {
-        if (event.type.startsWith("contact.")) void queries.invalidateQueries({ queryKey: ["contacts"] });
-      }),
-    [],
-  );
   // What runs as a call is in the work list; here is what waits to be done.
   const items = (query.data ?? []).filter((c) => kind !== ALL || state !== "open" || c.kind !== "call");
   return (

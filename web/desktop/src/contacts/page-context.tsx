@@ -9,6 +9,8 @@ interface Told {
   title?: unknown;
   language?: unknown;
   fields?: unknown;
+  /** Whose the dialled number is, when it was assigned to somebody. */
+  account?: unknown;
 }
 
 /** Fields shown; a point takes no more. */
@@ -27,8 +29,8 @@ export function contextFields(context: unknown): [string, string][] {
 
 export function PageContext(props: { context: unknown }) {
   const told = (props.context ?? {}) as Told;
-  const [url, title, language] = [word(told.url), word(told.title), word(told.language)];
-  const fields = contextFields(told);
+  const [url, title, language, account] = [word(told.url), word(told.title), word(told.language), word(told.account)];
+  const fields: [string, string][] = [...(account ? [[t("Account"), account] as [string, string]] : []), ...contextFields(told)];
   if (!url && !title && !fields.length) return null;
   return (
     <section aria-label={t("From the page")} data-page-context className="rounded-md bg-sunken px-3 py-2">

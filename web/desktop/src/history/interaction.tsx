@@ -41,7 +41,7 @@ export function InteractionView(props: { id: string; proof?: boolean }) {
         <Card className="p-4">
           <Definition
             items={[
-              [t("From"), address(i.from, i.from_name)],
+              [t("From"), i.from_name ? `${i.from_name}, ${address(i.from)}` : address(i.from)],
               [t("To"), address(i.to)],
               [t("Agents"), i.agents.map((a) => agentName(a)).join(", ") || "–"],
               [t("Waited"), clock(i.waited_ms)],

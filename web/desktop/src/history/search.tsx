@@ -1,12 +1,12 @@
 // Search of interactions: filters in the address, a page at a time, details beside.
 
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { api, type Schemas } from "../lib/api";
 import { address, clock, customer, when } from "../lib/format";
 import { t } from "../lib/i18n";
 import { useNames, useRows } from "../lib/names";
-import { go, usePath } from "../lib/router";
+import { go, putQuery, useParam, usePath } from "../lib/router";
 import { may } from "../lib/session";
 import { Button } from "../ui/button";
 import { Select, TextField } from "../ui/field";
@@ -31,7 +31,7 @@ export function Interactions() {
   if (id)
     return (
       <div className="h-full overflow-auto p-5">
-        <Button look="quiet" icon={<ArrowLeft size={15} aria-hidden className="rtl:-scale-x-100" />} onPress={() => go("interactions")} className="mb-3">
+        <Button look="quiet" icon={<ArrowLeft size={15} aria-hidden className="rtl:-scale-x-100" />} onPress={() => go(`interactions${lastQuery}`)} className="mb-3">
           {t("All interactions")}
         </Button>
         <div className="max-w-4xl">
@@ -50,14 +50,21 @@ function dayRange(day: string): { from?: string; until?: string } {
   return Number.isNaN(from.getTime()) ? {} : { from: from.toISOString(), until: until.toISOString() };
 }
 
+/** What was searched before an interaction was opened. */
+let lastQuery = "";
+
 function Search() {
-  const [filter, setFilter] = useState<Filter>({ party: "", queue: ANY, agent: ANY, state: ANY, day: "" });
-  const [asked, setAsked] = useState(filter);
-  const set = (part: Partial<Filter>) => {
-    const next = { ...filter, ...part };
-    setFilter(next);
-    if (!("party" in part)) setAsked(next);
+  const asked: Filter = { party: useParam("party") ?? "", queue: useParam("queue") ?? ANY, agent: useParam("agent") ?? ANY, state: useParam("state") ?? ANY, day: useParam("day") ?? "" };
+  const [typed, setTyped] = useState(asked.party);
+  useEffect(() => setTyped(asked.party), [asked.party]);
+  const filter = { ...asked, party: typed };
+  const ask = (next: Filter) => {
+    putQuery(Object.fromEntries(Object.entries(next).map(([name, value]) => [name, value === ANY ? "" : value.trim()])));
   };
+  useEffect(() => {
+    lastQuery = location.search;
+  });
+  const set = (part: Partial<Filter>) => ("party" in part ? setTyped(part.party ?? "") : ask({ ...filter, ...part }));
   const query = useInfiniteQuery({
     queryKey: ["interactions", asked],
     initialPageParam: "",
@@ -80,7 +87,8 @@ function Search() {
         className="mb-3 flex flex-wrap items-end gap-3"
         onSubmit={(e) => {
           e.preventDefault();
-          setAsked(filter);
+          ask(filter);
+          void query.refetch();
         }}
       >
         <TextField label={t("Number or name")} value={filter.party} onChange={(party) => set({ party })} className="w-56" />

@@ -6,6 +6,7 @@ import { api, all } from "../lib/api";
 import { timeWithSeconds } from "../lib/format";
 import { t } from "../lib/i18n";
 import { onEvent } from "../lib/live";
+import { useRows } from "../lib/names";
 import type { StreamEvent } from "../lib/live-types";
 import { Empty, Failed, Dot } from "../ui/parts";
 import { Checkbox } from "../ui/field";
@@ -43,6 +44,10 @@ export function useTrail(interaction: string) {
 
 export function Trail(props: { interaction: string }) {
   const { data, error, refetch, isPending } = useTrail(props.interaction);
+  // The words of the lines have names of these in them.
+  useRows("agents");
+  useRows("queues");
+  useRows("wrap-up-codes");
   const [everything, setEverything] = useState(false);
   if (error) return <Failed error={error} retry={() => void refetch()} />;
   if (isPending) return <p className="p-4 text-muted">{t("Loading …")}</p>;

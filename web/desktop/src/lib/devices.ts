@@ -108,6 +108,7 @@ export function meter(stream: MediaStream, level: (value: number) => void): () =
   }, 80);
   return () => {
     clearInterval(timer);
+    if (context.state === "closed") return;
     source.disconnect();
     void context.close();
   };

@@ -1,6 +1,7 @@
 // How things are written for people.
 
 import { formatLocale, t } from "./i18n";
+import { ownExtension } from "./names";
 import type { Address, CallStatus, LegRole, LiveInteraction, Presence, RoutingState } from "./live-types";
 
 export function address(a: Address | undefined, name?: string | null): string {
@@ -9,9 +10,23 @@ export function address(a: Address | undefined, name?: string | null): string {
 }
 export const plainAddress = (a: Address | undefined): string => address(a);
 
+type Parties = Pick<LiveInteraction, "direction" | "from" | "from_name" | "to"> & { card?: { name?: string | null } | null };
+
+/** Whether it was called from here, by us or by this very agent. */
+export function placedByUs(i: Parties): boolean {
+  const own = ownExtension();
+  return i.direction === "outbound" || (i.direction === "internal" && own !== null && i.from.kind === "extension" && i.from.value === own);
+}
+
+/** The far side of it: whom an agent talks to. */
+export const farSide = (i: Parties): Address => (placedByUs(i) ? i.to : i.from);
+
 /** Who the interaction is about, as the agent would say it. */
-export function customer(i: Pick<LiveInteraction, "direction" | "from" | "from_name" | "to"> & { card?: { name?: string | null } | null }): string {
-  return i.direction === "outbound" ? address(i.to) : address(i.from, i.card?.name ?? i.from_name);
+export function customer(i: Parties): string {
+  if (placedByUs(i)) return address(i.to);
+  const from = address(i.from, i.card?.name ?? i.from_name);
+  // Neither is more of a customer than the other.
+  return i.direction === "internal" && i.to.kind === "number" ? t("{from} calls {to}", { from, to: address(i.to) }) : from;
 }
 
 export function presenceWord(p: Presence | null | undefined): string {

@@ -88,7 +88,7 @@ const legEnded: Apply = (state, event) => {
 const offerMade: Apply = (state, event) => {
   const d = event.data as { offer: string; agent: string; queue?: string | null; deadline: string };
   const offer = { id: d.offer, interaction: event.subject, queue: d.queue ?? null, deadline: d.deadline };
-  const found = change(state.agents, d.agent, (a) => ({ offers: [...a.offers.filter((o) => o.id !== d.offer), offer] }));
+  const found = change(state.agents, d.agent, (a) => ({ phone_reachable: true, offers: [...a.offers.filter((o) => o.id !== d.offer), offer] }));
   return { agents: true, stale: !found || !state.interactions.has(event.subject) };
 };
 
@@ -142,6 +142,14 @@ const cardContent: Apply = onInteraction((row, event) => {
   return { card: { ...row.card, name: d.name ?? row.card.name ?? null, reason: d.reason ?? row.card.reason ?? null, picture: d.picture ?? row.card.picture ?? null } };
 });
 
+/** That a browser became somebody's phone is no event of its own: who signs in unreachable is looked up. */
+const presenceChanged: Apply = (state, event) => {
+  const presence = event.data.presence as Presence;
+  const touched = onAgent(() => ({ presence, next_presence: null, since: event.time }))(state, event);
+  const found = state.agents.get(text(event, "agent"));
+  return { ...touched, stale: Boolean(touched.stale) || (presence !== "offline" && found?.phone_reachable === false) };
+};
+
 const rules: Record<string, Apply> = {
   "card.decoded": cardDecoded,
   "card.content": cardContent,
@@ -171,7 +179,7 @@ const rules: Record<string, Apply> = {
   "recording.paused": onInteraction(() => ({ recording: "paused" })),
   "recording.resumed": onInteraction(() => ({ recording: "on" })),
   "recording.ended": onInteraction(() => ({ recording: "off" })),
-  "agent.presence_changed": onAgent((_, e) => ({ presence: e.data.presence as Presence, next_presence: null, since: e.time })),
+  "agent.presence_changed": presenceChanged,
   "agent.next_presence_set": onAgent((_, e) => ({ next_presence: (e.data.presence as Presence | null) ?? null })),
   "agent.state_changed": stateChanged,
   "agent.lease_lost": () => ({ stale: true }),

@@ -24,7 +24,7 @@ onEvent((event) => {
 /** A collection of configuration rows. */
 export type Collection =
   | "agents" | "queues" | "skills" | "numbers" | "phones" | "trunks" | "conferences" | "wrap-up-codes" | "users" | "api-keys" | "schedules" | "roles"
-  | "oauth-clients" | "identity-providers" | "caller-partners" | "points" | "identity/certificates" | "brands" | "pictures";
+  | "oauth-clients" | "identity-providers" | "caller-partners" | "points" | "identity/certificates" | "brands" | "pictures" | "persons";
 
 interface RowOf {
   agents: Schemas["Agent"];
@@ -46,6 +46,7 @@ interface RowOf {
   "identity/certificates": Schemas["IdentityCertificate"];
   brands: Schemas["Brand"];
   pictures: Schemas["Picture"];
+  persons: Schemas["Person"];
 }
 export type Row<C extends Collection> = RowOf[C];
 
@@ -79,6 +80,12 @@ export function useNames<C extends Collection>(collection: C): (id: string | nul
     const row = data?.find((r) => r.id === id) as { name?: string } | undefined;
     return row?.name ?? (id ? t("removed") : "–");
   };
+}
+
+/** What this agent is dialled by, from what is cached. */
+export function ownExtension(): string | null {
+  const cached = queries.getQueryData<Row<"agents">[]>(["config", "agents", session()?.user]);
+  return cached?.find((a) => a.id === session()?.agent)?.extension ?? null;
 }
 
 /** The same outside of rendering, from what is cached. */

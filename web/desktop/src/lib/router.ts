@@ -16,6 +16,13 @@ export function go(path: string): void {
   document.getElementById("main")?.focus({ preventScroll: true });
 }
 
+/** Changes the query where one is, without a step of the history and without moving the focus. */
+export function putQuery(values: Record<string, string>): void {
+  const query = new URLSearchParams(Object.entries(values).filter(([, v]) => v)).toString();
+  history.replaceState(null, "", location.pathname + (query ? `?${query}` : ""));
+  moved.emit();
+}
+
 /** The path below `/app/`, without the query. */
 export function usePath(): string {
   return useSyncExternalStore(moved.on, () => location.pathname.replace(/^\/app\/?|^\/$/, ""));

@@ -141,14 +141,20 @@ function detach(): void {
 async function attach(): Promise<void> {
   // A tab that begins has lost nothing.
   const before = phone.state === "on";
-  const reply = await ask({ media: "attach" });
+  const carried = phone.legs.filter((l) => l.pc).map((l) => l.leg);
+  const reply = await ask({ media: "attach", legs: carried });
   iceServers = (reply.ice_servers as RTCIceServer[] | undefined) ?? [];
   if (reply.lost && before) lostPlace.emit();
   set({ state: "on", why: "" });
-  for (const leg of (reply.legs as WireLeg[] | undefined) ?? []) {
+  const legs = (reply.legs as WireLeg[] | undefined) ?? [];
+  for (const leg of legs) {
     const known = phone.legs.find((l) => l.leg === leg.leg);
     if (!known) await adopt(leg);
+    // The network that took the socket took the sound as well, and nobody could be told.
+    else if (known.pc && known.media === "disconnected") await freshIce(known.leg, known.pc).catch(() => {});
   }
+  // What ended while the socket was away.
+  for (const leg of carried) if (!legs.some((l) => l.leg === leg)) drop(leg);
 }
 
 /** A call of this agent that lived in the tab before a reload. */
@@ -334,14 +340,15 @@ function restartIce(leg: string, pc: RTCPeerConnection): void {
   const again = async () => {
     const now = phone.legs.find((l) => l.leg === leg);
     if (now?.pc !== pc || now.media !== "disconnected") return;
-    try {
-      await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
-      await ask({ media: "offer", leg, sdp: pc.localDescription?.sdp });
-    } catch {
-      // The next state change, or the socket's return, tries again.
-    }
+    // The next state change, or the socket's return, tries again.
+    await freshIce(leg, pc).catch(() => {});
   };
   setTimeout(() => void again(), RESTART_MS);
+}
+
+async function freshIce(leg: string, pc: RTCPeerConnection): Promise<void> {
+  await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+  await ask({ media: "offer", leg, sdp: pc.localDescription?.sdp });
 }
 
 const accepting = new Set<string>();
@@ -405,16 +412,18 @@ const heard: Record<string, (frame: MediaFrame) => void> = {
   // The call goes on at another worker of the server.
   reconnect: (frame) => void again(String(frame.leg)).catch(() => setLeg(String(frame.leg), { media: "disconnected" })),
   replaced: () => set({ state: "elsewhere" }),
-  ended: (frame) => {
-    const leg = String(frame.leg);
-    const over = phone.legs.find((l) => l.leg === leg);
-    over?.pc?.close();
-    over?.stage?.close();
-    over?.camera?.getTracks().forEach((x) => x.stop());
-    set({ legs: phone.legs.filter((l) => l.leg !== leg), quality: null });
-    if (!phone.legs.length && phone.muted) setMuted(false);
-  },
+  ended: (frame) => drop(String(frame.leg)),
 };
+
+/** The leg is over. */
+function drop(leg: string): void {
+  const over = phone.legs.find((l) => l.leg === leg);
+  over?.pc?.close();
+  over?.stage?.close();
+  over?.camera?.getTracks().forEach((x) => x.stop());
+  set({ legs: phone.legs.filter((l) => l.leg !== leg), quality: null });
+  if (!phone.legs.length && phone.muted) setMuted(false);
+}
 
 socket.media.on((frame) => {
   const reply = frame.ref ? waiting.get(frame.ref) : undefined;

@@ -5,9 +5,10 @@ import { Button as AriaButton, Dialog, DialogTrigger, Popover } from "react-aria
 import { chooseDevice, meter, microphone, useDevices, type MicrophoneState } from "../lib/devices";
 import { number } from "../lib/format";
 import { t } from "../lib/i18n";
-import { useAgent } from "../lib/live";
+import { useAgent, usePhones } from "../lib/live";
+import { useRows } from "../lib/names";
 import { chime, mayNotify, ringVolume, setRingVolume } from "../lib/ring";
-import { useSession } from "../lib/session";
+import { session, useSession } from "../lib/session";
 import { socket } from "../lib/socket";
 import { changeMicrophone, startSoftphone, stopSoftphone, useSoftphone } from "../lib/softphone";
 import { notify } from "../lib/tell";
@@ -85,7 +86,6 @@ export function PhoneHealth() {
 
 export function PhonePanel() {
   const phone = useSoftphone();
-  const me = useAgent(useSession()?.agent);
   const on = phone.state === "on" || phone.state === "elsewhere";
   return (
     <>
@@ -111,14 +111,23 @@ export function PhonePanel() {
       </section>
       <section className="flex flex-col gap-1 border-t border-line pt-3">
         <h2 className="font-semibold">{t("Desk phone")}</h2>
-        <p className="text-muted">
-          {me?.phone_reachable ? t("A phone of yours can be reached.") : t("No phone of yours can be reached. Register it, or take calls in this browser.")}
-        </p>
+        <DeskPhone here={phone.state === "on"} />
       </section>
       <Sound />
       <SelfTest />
     </>
   );
+}
+
+/** Whether the desk phone is there; while this browser is the phone, that tells nothing of it. */
+function DeskPhone(props: { here: boolean }) {
+  const own = session()?.agent;
+  const me = useAgent(own);
+  const phone = useRows("agents").data?.find((a) => a.id === own)?.phone;
+  const registered = usePhones().get(phone ?? "")?.registered ?? false;
+  const elsewhere = !props.here && me?.phone_reachable;
+  const words = registered || elsewhere ? t("A phone of yours can be reached.") : props.here ? t("Not registered. It is not needed while calls come to this browser.") : t("No phone of yours can be reached. Register it, or take calls in this browser.");
+  return <p className="text-muted">{words}</p>;
 }
 
 function Sound() {

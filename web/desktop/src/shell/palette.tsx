@@ -10,7 +10,7 @@ import { useRows } from "../lib/names";
 import { go } from "../lib/router";
 import { session, signOut, useSession } from "../lib/session";
 import { setTheme, theme } from "../lib/theme";
-import { callOf, hangUp, park, placeCall, setPresence, toggleHold, toggleMute, toggleRecording, typedTarget, accept, reject, consult, transfer } from "../agent/commands";
+import { accept, backToCaller, callOf, completeTransfer, consult, finishWrapUp, hangUp, joinAll, park, placeCall, reject, setPresence, toggleHold, toggleMute, toggleRecording, transfer, typedTarget } from "../agent/commands";
 import { Search } from "../ui/icons";
 import { pages } from "./pages";
 import { usePresences } from "./presence";
@@ -24,6 +24,8 @@ interface Entry {
 }
 
 const SHOWN_MAX = 60;
+/** After a popover below has closed. */
+const FOCUS_MS = 80;
 
 export function Palette() {
   const [open, setOpen] = useState(false);
@@ -57,6 +59,7 @@ function useEntries(search: string): Entry[] {
   const me = useAgent(useSession()?.agent);
   const interactions = useInteractions();
   const agents = useRows("agents").data;
+  const queues = useRows("queues").data;
   const presences = usePresences();
   return useMemo(() => {
     const call = callOf(me, interactions);
@@ -74,8 +77,15 @@ function useEntries(search: string): Entry[] {
       add(group, "mute", call.leg.muted ? t("Unmute") : t("Mute"), () => void toggleMute(call), "M");
       add(group, "record", call.interaction.recording === "on" ? t("Pause recording") : t("Record"), () => void toggleRecording(call), "P");
       add(group, "park", t("Park"), () => void park(call));
+      if (call.consulted?.status === "connected") {
+        add(group, "complete", t("Complete transfer"), () => void completeTransfer(call), "C");
+        add(group, "join", t("Join all"), () => void joinAll(call), "J");
+      }
+      if (call.consulted) add(group, "back", t("Back to caller"), () => void backToCaller(call), "B");
       add(group, "end", t("Hang up"), () => void hangUp(call), "E");
     }
+    if (me?.state === "wrap_up") add(t("Work"), "finish", t("Finish wrap-up"), () => void finishWrapUp(me.id), "F");
+    for (const q of call ? (queues ?? []) : []) add(t("Queues"), `transfer ${q.id}`, t("Transfer to {name}", { name: q.name }), () => call && void transfer(call, { to: "queue", queue: q.id }, q.name));
     for (const a of agents ?? []) {
       if (a.id === session()?.agent) continue;
       if (call) {
@@ -92,8 +102,10 @@ function useEntries(search: string): Entry[] {
     const found = entries.filter((e) => !wanted || `${e.name} ${e.group}`.toLowerCase().includes(wanted));
     const typed = search.trim();
     if (me && !call && /^[+*#\d][\d\s*#()-]*$/.test(typed)) found.unshift({ id: "dial", group: t("Call"), name: t("Call {name}", { name: typed }), run: () => void placeCall(typedTarget(typed)) });
-    return found.slice(0, SHOWN_MAX);
-  }, [me, interactions, agents, presences, search]);
+    const all = pages();
+    if (typed && all.some((p) => p.path === "interactions")) found.push({ id: "search", group: t("Interactions"), name: t("Search interactions for {what}", { what: typed }), run: () => go(`interactions?party=${encodeURIComponent(typed)}`) });
+    return found.length > SHOWN_MAX ? [...found.slice(0, SHOWN_MAX - 1), ...found.slice(-1)] : found;
+  }, [me, interactions, agents, queues, presences, search]);
 }
 
 function List(props: { close: () => void }) {
@@ -101,6 +113,12 @@ function List(props: { close: () => void }) {
   const [at, setAt] = useState(0);
   const entries = useEntries(search);
   const list = useRef<HTMLDivElement>(null);
+  const field = useRef<HTMLInputElement>(null);
+  // Something open below gives the focus back to its button when this covers it: then it is taken again.
+  useEffect(() => {
+    const later = setTimeout(() => field.current?.focus(), FOCUS_MS);
+    return () => clearTimeout(later);
+  }, []);
   const chosen = Math.min(at, Math.max(0, entries.length - 1));
   useEffect(() => {
     list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
@@ -115,6 +133,7 @@ function List(props: { close: () => void }) {
       <div className="flex items-center gap-3 border-b border-line px-4">
         <Search size={17} aria-hidden className="text-muted" />
         <input
+          ref={field}
           // eslint-disable-next-line jsx-a11y/no-autofocus -- a palette is opened to be typed into
           autoFocus role="combobox" aria-expanded="true" aria-controls="palette-list" aria-activedescendant={entries[chosen] ? `palette-${chosen}` : undefined} aria-label={t("What do you want to do?")}
           placeholder={t("What do you want to do?")} value={search} className="h-12 flex-1 bg-transparent text-base outline-none placeholder:text-muted"

@@ -1,12 +1,16 @@
 // Around every page: navigation at the side, presence and health at the top.
 
 import { Suspense, useEffect, type ReactNode } from "react";
+import { useQuery } from "@tanstack/react-query";
 import { Button as AriaButton, Menu, MenuItem, MenuTrigger, Popover } from "react-aria-components";
+import { api } from "../lib/api";
 import { t } from "../lib/i18n";
+import { onEvent } from "../lib/live";
+import { queries, useRows } from "../lib/names";
 import { go, href, usePath } from "../lib/router";
-import { signOut, useSession } from "../lib/session";
+import { may, signOut, useSession } from "../lib/session";
 import { lostPlace, useSoftphone } from "../lib/softphone";
-import { Announcer, Notices, notify } from "../lib/tell";
+import { Announcer, Notices, notify, say } from "../lib/tell";
 import { useDevices } from "../lib/devices";
 import { OfferWatch } from "../agent/offers";
 import { ChevronDown, LogOut, Search, SlidersHorizontal } from "../ui/icons";
@@ -21,6 +25,9 @@ export function Shell() {
   const path = usePath() || home();
   const current = all.find((p) => p.path === path.split("/")[0]) ?? all.find((p) => p.path === home()) ?? all[0];
   const Content = current?.page;
+  const open = useOpenContacts();
+  // Names of colleagues are needed all over; they are read once, here.
+  useRows("agents");
   useEffect(() => {
     document.title = current ? `${current.name} · Crosspoint` : "Crosspoint";
   }, [current]);
@@ -35,7 +42,7 @@ export function Shell() {
       <div className="flex min-h-0 flex-1 flex-col-reverse sm:flex-row">
         <nav aria-label={t("Pages")} className="flex shrink-0 justify-around border-t border-line bg-surface p-1.5 sm:w-22 sm:flex-col sm:justify-start sm:gap-1 sm:border-e sm:border-t-0">
           {all.map((p) => (
-            <NavLink key={p.path} path={p.path} name={p.name} current={p === current} icon={<p.icon size={19} />} />
+            <NavLink key={p.path} path={p.path} name={p.name} current={p === current} icon={<p.icon size={19} />} count={p.path === "contacts" ? open : 0} />
           ))}
         </nav>
         <main id="main" tabIndex={-1} className="min-h-0 min-w-0 flex-1 outline-none">
@@ -52,11 +59,39 @@ export function Shell() {
   );
 }
 
-function NavLink(props: { path: string; name: string; current: boolean; icon: ReactNode }) {
+/** More than so many are told as more. */
+const COUNT_MAX = 99;
+/** Looked at this often beside the events. */
+const CONTACTS_MS = 30_000;
+
+/** How many callbacks and messages wait for somebody. */
+function useOpenContacts(): number {
+  const seen = may("contacts:read");
+  const { data = 0 } = useQuery({
+    queryKey: ["contacts", "open"],
+    enabled: seen,
+    refetchInterval: CONTACTS_MS,
+    queryFn: async () => ((await api.GET("/v1/contacts", { params: { query: { state: "open", limit: COUNT_MAX + 1 } } })).data?.items ?? []).filter((c) => c.kind !== "call").length,
+  });
+  useEffect(
+    () =>
+      onEvent((event) => {
+        if (!seen || !event.type.startsWith("contact.")) return;
+        void queries.invalidateQueries({ queryKey: ["contacts"] });
+        if (event.type === "contact.came" && event.data.what !== "call") say(event.data.what === "callback" ? t("A customer asks to be called back.") : t("A customer left a message."));
+      }),
+    [seen],
+  );
+  return data;
+}
+
+function NavLink(props: { path: string; name: string; current: boolean; icon: ReactNode; count: number }) {
+  const { count } = props;
+  const shown = count > COUNT_MAX ? `${COUNT_MAX}+` : String(count);
   return (
     <a
       href={href(props.path)} aria-current={props.current ? "page" : undefined} title={props.name}
-      className={`flex flex-col items-center gap-1 rounded-md px-0.5 py-2 text-center text-[0.6875rem] leading-tight ${props.current ? "bg-accent-soft font-medium text-accent" : "text-muted hover:bg-sunken hover:text-ink"}`}
+      className={`relative flex flex-col items-center gap-1 rounded-md px-0.5 py-2 text-center text-[0.6875rem] leading-tight ${props.current ? "bg-accent-soft font-medium text-accent" : "text-muted hover:bg-sunken hover:text-ink"}`}
       onClick={(e) => {
         if (e.metaKey || e.ctrlKey || e.shiftKey) return;
         e.preventDefault();
@@ -64,7 +99,15 @@ function NavLink(props: { path: string; name: string; current: boolean; icon: Re
       }}
     >
       {props.icon}
-      <span className="w-full truncate">{props.name}</span>
+      {count ? (
+        <span aria-hidden="true" data-open={shown} className="absolute start-1/2 top-0.5 ms-1.5 min-w-4.5 rounded-full bg-bad px-1 text-[0.625rem] leading-4.5 font-semibold text-on-bad">
+          {shown}
+        </span>
+      ) : null}
+      <span className="w-full truncate">
+        {props.name}
+        {count ? <span className="sr-only">, {t("{n} open", { n: shown })}</span> : null}
+      </span>
     </a>
   );
 }

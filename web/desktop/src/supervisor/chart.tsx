@@ -9,7 +9,7 @@ export interface Bar {
   parts: { name: string; value: number; className: string }[];
 }
 
-const [WIDTH, HEIGHT, BOTTOM, LEFT] = [960, 220, 22, 34];
+const [WIDTH, HEIGHT, TOP, BOTTOM, LEFT] = [960, 226, 8, 22, 34];
 
 /** A round number of steps that reaches the highest bar. */
 function steps(max: number): number[] {
@@ -25,7 +25,7 @@ export function BarChart(props: { label: string; bars: Bar[] }) {
   const total = (b: Bar) => b.parts.reduce((sum, p) => sum + p.value, 0);
   const ticks = steps(Math.max(...bars.map(total), 1));
   const top = ticks.at(-1) ?? 1;
-  const y = (value: number) => (HEIGHT - BOTTOM) * (1 - value / top);
+  const y = (value: number) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
   const step = (WIDTH - LEFT) / Math.max(1, bars.length);
   const wide = Math.min(step * 0.7, 44);
   const every = Math.ceil(bars.length / 14);

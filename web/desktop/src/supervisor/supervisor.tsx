@@ -16,6 +16,8 @@ import { presenceTone, usePresences } from "../shell/presence";
 import { Select, TextField } from "../ui/field";
 import { Badge, Card, Dot, Empty, Page, td, th, type Tone } from "../ui/parts";
 import { ChevronDown, Headphones, PhoneCall } from "../ui/icons";
+import type { Staff } from "./count";
+import { useStaff } from "./staff";
 import { SuperviseButtons, SuperviseBar } from "./supervise";
 
 /** Waiting longer than this is shown as late. */
@@ -124,6 +126,7 @@ function QueueTable() {
   const queues = useQueues();
   const rows = useRows("queues").data ?? [];
   const waiting = useWaiting();
+  const staff = useStaff();
   if (!rows.length) return <Card><Empty title={t("No queues yet")}>{may("queues:write") ? t("Make one under Administration.") : null}</Empty></Card>;
   return (
     <div className="overflow-x-auto rounded-lg border border-line bg-surface">
@@ -139,7 +142,7 @@ function QueueTable() {
         </thead>
         <tbody className="divide-y divide-line">
           {rows.map((q) => (
-            <QueueRow key={q.id} name={q.name} target={q.service_level_pct} live={queues.get(q.id)} waiting={waiting.get(q.id)} />
+            <QueueRow key={q.id} name={q.name} target={q.service_level_pct} live={queues.get(q.id)} waiting={waiting.get(q.id)} staff={staff.get(q.id)} />
           ))}
         </tbody>
       </table>
@@ -147,7 +150,7 @@ function QueueTable() {
   );
 }
 
-const QueueRow = memo(function QueueRow(props: { name: string; target: number; live: LiveQueue | undefined; waiting: { count: number; since: string } | undefined }) {
+const QueueRow = memo(function QueueRow(props: { name: string; target: number; live: LiveQueue | undefined; waiting: Waiting | undefined; staff: Staff | undefined }) {
   const { live, waiting, target } = props;
   const level = live?.service_level_pct;
   const tone: Tone = level === null || level === undefined ? "plain" : level >= target ? "good" : level >= target - 10 ? "warn" : "bad";
@@ -157,8 +160,8 @@ const QueueRow = memo(function QueueRow(props: { name: string; target: number; l
       <td className={td}>{waiting?.count ? <Badge tone="warn">{waiting.count}</Badge> : "0"}</td>
       <td className={td}>{waiting ? <Clock since={waiting.since} warnAfterMs={LATE_MS} className="data-[late=true]:font-semibold data-[late=true]:text-bad" /> : "–"}</td>
       <td className={td}>{live?.wait_estimate_ms === null || live?.wait_estimate_ms === undefined ? "–" : clock(live.wait_estimate_ms)}</td>
-      <td className={td}>{live?.agents_available ?? 0}</td>
-      <td className={td}>{live?.agents_signed_in ?? 0}</td>
+      <td className={td} data-free>{props.staff?.free ?? 0}</td>
+      <td className={td} data-signed-in>{props.staff?.signedIn ?? 0}</td>
       <td className={td}>
         <Badge tone={tone}>{percent(level)}</Badge> <span className="text-xs text-muted">{t("of {target} %", { target })}</span>
       </td>

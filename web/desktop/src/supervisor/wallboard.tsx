@@ -9,6 +9,7 @@ import { useRows } from "../lib/names";
 import { Button } from "../ui/button";
 import { Empty } from "../ui/parts";
 import { Monitor } from "../ui/icons";
+import { useStaff } from "./staff";
 import { useWaiting } from "./supervisor";
 
 export default function Wallboard() {
@@ -16,6 +17,7 @@ export default function Wallboard() {
   const live = useQueues();
   const agents = useAgents();
   const waiting = useWaiting();
+  const staff = useStaff();
   const floor = useMemo(() => {
     const count = { free: 0, busy: 0, wrap: 0, away: 0 };
     for (const a of agents.values()) {
@@ -52,17 +54,19 @@ export default function Wallboard() {
           const level = l?.service_level_pct;
           const late = level !== null && level !== undefined && level < q.service_level_pct;
           return (
-            <li key={q.id} className={`rounded-lg border bg-surface p-5 ${w && !l?.agents_available ? "border-bad" : "border-line"}`}>
+            <li key={q.id} className={`rounded-lg border bg-surface p-5 ${w && !staff.get(q.id)?.free ? "border-bad" : "border-line"}`}>
               <div className="flex items-baseline justify-between gap-3">
                 <h2 className="truncate text-2xl font-semibold">{q.name}</h2>
-                <span className={`text-2xl font-semibold ${late ? "text-bad" : "text-good"}`}>{percent(level)}</span>
+                <span className={`text-2xl font-semibold ${late ? "text-bad" : level === null || level === undefined ? "text-muted" : "text-good"}`}>{percent(level)}</span>
               </div>
               <dl className="mt-4 grid grid-cols-3 gap-4">
                 <Cell name={t("Waiting")}>
                   <span className={w ? "text-warn" : ""}>{w?.count ?? 0}</span>
                 </Cell>
                 <Cell name={t("Longest wait")}>{w ? <Clock since={w.since} warnAfterMs={60_000} className="data-[late=true]:text-bad" /> : "–"}</Cell>
-                <Cell name={t("Free agents")}>{l?.agents_available ?? 0}</Cell>
+                <Cell name={t("Free agents")}>
+                  {staff.get(q.id)?.free ?? 0} <span className="text-base font-normal text-muted">{t("of {n}", { n: staff.get(q.id)?.signedIn ?? 0 })}</span>
+                </Cell>
                 <Cell name={t("Estimated wait")}>{l?.wait_estimate_ms ? clock(l.wait_estimate_ms) : "–"}</Cell>
                 <Cell name={t("Answered")}>{l?.answered ?? 0}</Cell>
                 <Cell name={t("Abandoned")}>{l?.abandoned ?? 0}</Cell>

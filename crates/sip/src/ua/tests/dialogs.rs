@@ -483,3 +483,57 @@ fn replaces_finds_the_call_it_names() {
     w.run_ms(100);
     w.assert_empty();
 }
+
+/// JsSIP turns the tags of a call that came to it, and has none of a call that still rings.
+#[test]
+fn a_refer_finds_the_call_that_a_browser_misnames() {
+    let mut w = World::new(15, 3);
+    let (_, b) = w.established(|_| {});
+    w.run_ms(100);
+    let tag = |value: &str| value.split("tag=").nth(1).unwrap().to_string();
+    let of = |w: &World, at: usize, name| w.wire[at].3.header(name).unwrap().to_string();
+    let (first_from, first_to) = (of(&w, 0, HeaderName::From), of(&w, 2, HeaderName::To));
+    let first_id = w.wire[0].3.call_id().to_string();
+    let start = w.wire.len();
+    let c = w.call(C, B, |_| {});
+    w.run_ms(50);
+    let second_id = w.wire[start].3.call_id().to_string();
+    let from_c = tag(&of(&w, start, HeaderName::From));
+    let UaEvent::Incoming { call: ringing, .. } = w.agents[B].events.last().unwrap().1 else {
+        panic!("{:?}", w.agents[B].events)
+    };
+    let mut cseq = 20;
+    let mut found = |w: &mut World, to: &str, from: &str| {
+        cseq += 1;
+        let refer = format!(
+            "REFER sip:bob@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKm{cseq}\r\n\
+             From: {first_from}\r\nTo: {first_to}\r\nCall-ID: {first_id}\r\nCSeq: {cseq} REFER\r\nMax-Forwards: 70\r\n\
+             Contact: <sip:alice@192.0.2.1>\r\nRefer-Sub: false\r\n\
+             Refer-To: <sip:carol@192.0.2.9?Replaces={second_id}%3Bto-tag%3D{to}%3Bfrom-tag%3D{from}>\r\nContent-Length: 0\r\n\r\n",
+        );
+        w.inject(B, "192.0.2.1:5060", &refer);
+        match &w.agents[B].events.last().unwrap().1 {
+            UaEvent::Referred { replaces, .. } => *replaces,
+            other => panic!("{other:?}"),
+        }
+    };
+    let named = Some(ReferReplaces::Call(ringing));
+    let unknown = Some(ReferReplaces::Unknown);
+    assert_eq!(found(&mut w, "null", &from_c), named);
+    assert_eq!(found(&mut w, "null", "guess"), unknown);
+    assert_eq!(found(&mut w, "undefined", &from_c), unknown);
+    w.with_ua(B, |ua, now| ua.answer(now, ringing, sdp("answer")).unwrap());
+    w.run_ms(50);
+    let answered = w.wire[start..]
+        .iter()
+        .rev()
+        .find(|p| label(&p.3).starts_with("200"));
+    let to_b = tag(answered.unwrap().3.header(HeaderName::To).unwrap());
+    assert_eq!(found(&mut w, &to_b, &from_c), named);
+    assert_eq!(found(&mut w, &from_c, &to_b), named);
+    assert_eq!(found(&mut w, &from_c, "guess"), unknown);
+    w.with_ua(C, |ua, now| ua.hang_up(now, c, None));
+    w.with_ua(B, |ua, now| ua.hang_up(now, b, None));
+    w.run_ms(100);
+    w.assert_empty();
+}
