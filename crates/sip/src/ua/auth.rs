@@ -153,6 +153,11 @@ pub(crate) fn answer(
     Some((name, value.into()))
 }
 
+/// The realm of the challenge that would be answered.
+pub(crate) fn realm_of(response: &Message) -> Option<Box<str>> {
+    session_of(response, 0).map(|s| s.realm().into())
+}
+
 fn session_of(response: &Message, cnonce: u64) -> Option<ClientSession> {
     let name = match response.status() {
         407 => HeaderName::ProxyAuthenticate,

@@ -448,6 +448,20 @@ impl UserAgent {
         let Some(header) = super::auth::answer(response, credential, &request.draft, cnonce) else {
             return false;
         };
+        // Within a call the far end is whoever answered, not who asked for our name at its begin: it
+        // must not get a digest to guess the password from.
+        let realm = super::auth::realm_of(response);
+        let call = request
+            .owner
+            .call()
+            .and_then(|c| self.calls.get_mut(c.handle()));
+        if let Some(call) = call {
+            match request.owner {
+                Owner::Invite(_) if call.realm.is_none() => call.realm = realm,
+                _ if call.realm != realm => return false,
+                _ => {}
+            }
+        }
         // The same nonce refused is a wrong password, not a stale one.
         if request.auth_tries > 0 && !super::auth::is_stale(response) {
             return false;
