@@ -151,3 +151,45 @@ test("the softphone asks a second desk phone, and joins the two", async () => {
   ben.hangUp();
   await sofia.expect("CALL_CLOSED");
 });
+
+test("a call that came in, and one that only rings, are joined as well", async () => {
+  // The consultation is the call that was received: JsSIP names its tags the wrong way round.
+  await forget();
+  await page.evaluate("void sip.call('1002')");
+  await saw("confirmed");
+  await hears(1000);
+  await page.evaluate("void (sip.first = sip.session)");
+  await page.evaluate("void sip.first.hold()");
+  await saw("hold");
+  await forget();
+  sofia.dial("1001");
+  await saw("confirmed");
+  await hears(1500);
+  await page.evaluate("void sip.first.refer(sip.session.remote_identity.uri, { replaces: sip.session })");
+  await until("Sofia to hear Ben", async () => (await sofia.hears(1000)) > 0.6);
+  await until("Ben to hear Sofia", async () => (await ben.hears(1500)) > 0.6);
+  ben.hangUp();
+  await sofia.expect("CALL_CLOSED");
+
+  // Sofia's phone rings and is not answered yet: it has no tag there, and says so.
+  await sofia.stop();
+  sofia = await Phone.ofPerson(server, server.person("Sofia"), { toneHz: 1500 });
+  await forget();
+  await page.evaluate("void sip.call('1002')");
+  await saw("confirmed");
+  await hears(1000);
+  await page.evaluate("void (sip.first = sip.session)");
+  await page.evaluate("void sip.first.hold()");
+  await saw("hold");
+  await forget();
+  await page.evaluate("void sip.call('1003')");
+  await sofia.expect("CALL_INCOMING");
+  await page.evaluate("void sip.first.refer(sip.session.remote_identity.uri, { replaces: sip.session })");
+  await saw("failed Unavailable");
+  sofia.answer();
+  await saw("ended");
+  await until("Sofia to hear Ben", async () => (await sofia.hears(1000)) > 0.6);
+  await until("Ben to hear Sofia", async () => (await ben.hears(1500)) > 0.6);
+  ben.hangUp();
+  await sofia.expect("CALL_CLOSED");
+});
