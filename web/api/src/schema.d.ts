@@ -1727,6 +1727,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/interactions/{id}/report-caller": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report the caller as abusive
+         * @description From the next call on they are shown here without name and picture; elsewhere once three tenants have said so. Counts for 90 days.
+         */
+        post: operations["reportCaller"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/interactions/{id}/supervise": {
         parameters: {
             query?: never;
@@ -4446,6 +4466,8 @@ export interface components {
         ContactStatus: {
             asked?: null | components["schemas"]["AskedView"];
             mode?: null | components["schemas"]["Mode"];
+            /** @description Of a call: whether somebody has answered; until then the customer waits. */
+            talking?: boolean | null;
         };
         CreatedResponse: {
             attestationObject: string;
@@ -5212,6 +5234,7 @@ export interface components {
             name?: string | null;
             /** @description E-mail address or telephone number for the answer. */
             reply_to: string;
+            request?: null | components["schemas"]["ContactId"];
             text: string;
         };
         /**
@@ -6283,7 +6306,8 @@ export interface components {
             shown: boolean;
             /**
              * @description `no_metadata`, `not_trusted`, `not_verified`, `metadata_malformed`, `caller_is_not_source`,
-             *     `source_is_not_caller`, `metadata_of_another_call`, `link_refused`, `incentive_refused`.
+             *     `source_is_not_caller`, `metadata_of_another_call`, `link_refused`, `incentive_refused`,
+             *     `caller_is_reported`.
              */
             why?: string | null;
         };
@@ -11409,6 +11433,44 @@ export interface operations {
         };
     };
     stopRecording: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportCaller: {
         parameters: {
             query?: never;
             header?: {
