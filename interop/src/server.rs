@@ -160,9 +160,24 @@ impl Server {
 
     /// `kill -9`, and start again on the same data.
     pub fn crash_and_restart(&mut self) {
+        self.crash_meanwhile(|_| ());
+    }
+
+    /// [`Server::crash_and_restart`] with other settings from now on.
+    pub fn crash_with(&mut self, settings: &[(&str, &str)]) {
+        for (name, value) in settings {
+            self.settings.retain(|(n, _)| n != name);
+            self.settings.push((name.to_string(), value.to_string()));
+        }
+        self.crash_and_restart();
+    }
+
+    /// [`Server::crash_and_restart`]; something is done to the data folder before the start.
+    pub fn crash_meanwhile(&mut self, to: impl FnOnce(&Path)) {
         if let Some(mut process) = self.process.take() {
             process.kill();
         }
+        to(self.folder.path());
         self.launch();
         self.http.headers.clear();
         self.sign_in(ADMIN.0, ADMIN.1);

@@ -41,6 +41,15 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
+    /// What a virus scanner says of bytes that were sent in: the name of what it found, or `None`. The
+    /// default has no scanner and finds nothing.
+    ///
+    /// # Errors
+    /// Nobody could look at them, and they must not be taken unseen: why.
+    fn scan<'a>(&'a self, _bytes: &'a [u8]) -> BoxFuture<'a, Result<Option<String>, String>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// What asks identity providers; `None` where nothing outside is reachable.
     fn outside(&self) -> Option<&dyn Outside> {
         None

@@ -19,6 +19,7 @@ mod idempotency;
 mod identity;
 mod interactions;
 mod involvement;
+pub mod leaks;
 mod live;
 mod openapi;
 mod operation;

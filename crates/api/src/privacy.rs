@@ -3,7 +3,10 @@
 
 mod consents;
 mod erase;
+mod ledger;
 mod view;
+
+pub use ledger::{Ledger, Repeated};
 
 use crate::operation::Api;
 use crate::state::ApiState;
@@ -59,8 +62,9 @@ pub async fn sweep(state: &ApiState) -> Result<(), StoreError> {
 async fn work(state: &ApiState) -> Result<(), StoreError> {
     let now = state.now();
     let folder = state.0.settings.recordings.clone();
+    let ledger = state.0.settings.erasures.clone();
     let _turn = state.0.erasing.lock().await;
     state
-        .store(move |store| erase::work(store, &folder, now))
+        .store(move |store| erase::work(store, &folder, ledger.as_deref(), now))
         .await
 }

@@ -37,6 +37,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Settings {
     /// Folder that recordings' paths are relative to.
     pub recordings: PathBuf,
+    /// Where erasures are written down beside the database, for backups that are restored.
+    pub erasures: Option<Arc<crate::privacy::Ledger>>,
     /// The page is reached over TLS: cookies are `Secure` with the `__Host-` prefix, and answers
     /// carry `Strict-Transport-Security`.
     pub tls: bool,
@@ -75,6 +77,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             recordings: PathBuf::from("recordings"),
+            erasures: None,
             tls: false,
             behind_proxy: false,
             origins: Vec::new(),

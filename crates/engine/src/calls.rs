@@ -167,7 +167,7 @@ impl Engine {
         self.work.push_back((id, input));
         if joins.is_none() {
             // Decoded before anybody is rung: what rings first looks here.
-            let card = self.decode_card(id, leg, name.as_deref(), invite, &known);
+            let card = self.decode_card(now, id, leg, name.as_deref(), invite, &known);
             for event in known.events(leg).into_iter().chain(card) {
                 self.work.push_back((id, IxInput::Noted(event)));
             }
@@ -380,23 +380,7 @@ impl Engine {
             return self.ask_peer(leg, PeerAsk::TakeAnswer { sdp });
         }
         match plan {
-            Some(plan) => {
-                let codec = Some(plan.codec.name().to_string());
-                let secure = plan.srtp.is_some();
-                self.open(leg, plan);
-                let dialog = self.ua.dialog_snapshot(call);
-                self.work.push_back((
-                    id,
-                    IxInput::Leg(
-                        leg,
-                        LegEvent::Answered {
-                            codec,
-                            secure,
-                            dialog,
-                        },
-                    ),
-                ));
-            }
+            Some(plan) => self.answered(id, leg, call, Some(plan)),
             None => {
                 self.end_leg(now, leg, EndReason::Incompatible, None);
                 let reason = EndReason::Incompatible;

@@ -164,6 +164,7 @@ impl Engine {
             return;
         };
         if let Endpoint::Phone(phone) = dialled.to.endpoint
+            && !self.waits_for_help(phone, now)
             && let Some((to, why)) = self.forwarded_at_once(phone)
         {
             // Where the setting leads nowhere, the phone itself rings.
@@ -342,6 +343,18 @@ impl Engine {
         if self.ua.answer(now, call, sdp).is_err() {
             return; // It ended in the same moment; its event says so.
         }
+        self.answered(id, leg, call, plan);
+    }
+
+    /// The leg is up: its media opens as agreed, and the interaction hears of it with the dialog that a
+    /// restart would need. `plan` is none while our offer waits for the answer in the ACK.
+    pub(crate) fn answered(
+        &mut self,
+        id: InteractionId,
+        leg: LegId,
+        call: CallRef,
+        plan: Option<MediaPlan>,
+    ) {
         let codec = plan.as_ref().map(|p| p.codec.name().to_string());
         let secure = plan.as_ref().is_some_and(|p| p.srtp.is_some());
         if let Some(plan) = plan {

@@ -18,6 +18,7 @@ mod error;
 mod names;
 mod request;
 mod response;
+mod scan;
 mod shared;
 mod url;
 
@@ -27,3 +28,4 @@ pub use error::FetchError;
 pub use http::Method;
 pub use request::{Limits, Ports, Request};
 pub use response::Response;
+pub use scan::{Scan, ScanError, Scanner};

@@ -49,6 +49,8 @@ pub enum OidcError {
     NotFresh,
     #[error("the ID token answers another request than this browser's")]
     Nonce,
+    #[error("the token signs nobody out")]
+    NotALogout,
 }
 
 impl OidcError {
@@ -66,6 +68,7 @@ impl OidcError {
             Self::Expired => "oidc_expired",
             Self::NotFresh => "oidc_not_fresh",
             Self::Nonce => "oidc_nonce",
+            Self::NotALogout => "oidc_not_a_logout",
         }
     }
 }
@@ -220,6 +223,8 @@ struct Header {
     alg: String,
     #[serde(default)]
     kid: Option<String>,
+    #[serde(default)]
+    typ: Option<String>,
     /// Whatever must be understood, we do not (RFC 7515 4.1.11).
     #[serde(default)]
     crit: Option<Value>,
@@ -237,21 +242,9 @@ pub fn verify(
     if token.len() > TOKEN_BYTES_MAX {
         return Err(OidcError::TokenMalformed);
     }
-    let claims = signed_claims(token, keys)?;
+    let claims = signed_claims(token, keys, &["JWT"])?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let time = |name: &str| claims.get(name).and_then(Value::as_i64);
-    if text("iss").map(|i| i.trim_end_matches('/')) != Some(expected.issuer.trim_end_matches('/')) {
-        return Err(OidcError::IssuerMismatch);
-    }
-    check_audience(&claims, expected.client_id)?;
-    let exp = time("exp").ok_or(OidcError::TokenMalformed)?;
-    if exp.saturating_add(SKEW_S) <= expected.now_s {
-        return Err(OidcError::Expired);
-    }
-    let iat = time("iat").ok_or(OidcError::TokenMalformed)?;
-    if iat > expected.now_s.saturating_add(SKEW_S) || iat < expected.now_s - AGE_S_MAX {
-        return Err(OidcError::NotFresh);
-    }
+    check_place_and_time(&claims, expected.issuer, expected.client_id, expected.now_s)?;
     if expected.nonce.is_empty() || text("nonce") != Some(expected.nonce) {
         return Err(OidcError::Nonce);
     }
@@ -261,13 +254,116 @@ pub fn verify(
     Ok(claims)
 }
 
-fn signed_claims(token: &str, keys: &Keys) -> Result<Map<String, Value>, OidcError> {
+/// Who is signed out at a provider.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Logout {
+    /// The person; none: whoever has the session.
+    pub subject: Option<String>,
+    /// The provider's session; none: all of the person's.
+    pub session: Option<String>,
+    /// A token counts once: its name, and when it may be forgotten.
+    pub id: String,
+    pub expires_s: i64,
+}
+
+/// What is named by `sid` and `jti` is no longer than this.
+const NAME_BYTES_MAX: usize = 255;
+const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+/// What a logout token says (OpenID Connect Back-Channel Logout 1.0, section 2.6). Whether it was
+/// shown before is for the caller to know.
+///
+/// # Errors
+/// As [`verify`]; `NotALogout` for what is another kind of token.
+pub fn verify_logout(
+    token: &str,
+    keys: &Keys,
+    (issuer, client_id): (&str, &str),
+    now_s: i64,
+) -> Result<Logout, OidcError> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(OidcError::TokenMalformed);
+    }
+    let claims = signed_claims(token, keys, &["logout+jwt", "JWT"])?;
+    check_place_and_time(&claims, issuer, client_id, now_s)?;
+    let event = claims.get("events").and_then(|e| e.get(LOGOUT_EVENT));
+    // An ID token has a nonce, and must not do for this.
+    if !event.is_some_and(Value::is_object) || claims.contains_key("nonce") {
+        return Err(OidcError::NotALogout);
+    }
+    let named = |name: &str| match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(s)) if (1..=NAME_BYTES_MAX).contains(&s.len()) => Ok(Some(s.clone())),
+        Some(_) => Err(OidcError::TokenMalformed),
+    };
+    let (subject, session) = (named("sub")?, named("sid")?);
+    if subject.is_none() && session.is_none() {
+        return Err(OidcError::NotALogout);
+    }
+    Ok(Logout {
+        subject,
+        session,
+        id: named("jti")?.ok_or(OidcError::TokenMalformed)?,
+        expires_s: claims.get("exp").and_then(Value::as_i64).unwrap_or(now_s),
+    })
+}
+
+/// Whether a token says that it comes from there and is for us: worth looking at, and nothing more.
+pub fn says_it_is_for(token: &str, issuer: &str, client_id: &str) -> bool {
+    let payload = token
+        .split('.')
+        .nth(1)
+        .filter(|p| p.len() <= TOKEN_BYTES_MAX);
+    let claims = payload.and_then(b64::decode);
+    let claims = claims.and_then(|c| serde_json::from_slice::<Map<String, Value>>(&c).ok());
+    claims.is_some_and(|c| of_issuer(&c, issuer) && check_audience(&c, client_id).is_ok())
+}
+
+fn of_issuer(claims: &Map<String, Value>, issuer: &str) -> bool {
+    let said = claims.get("iss").and_then(Value::as_str);
+    said.map(|i| i.trim_end_matches('/')) == Some(issuer.trim_end_matches('/'))
+}
+
+/// By whom, for whom and when.
+fn check_place_and_time(
+    claims: &Map<String, Value>,
+    issuer: &str,
+    client_id: &str,
+    now_s: i64,
+) -> Result<(), OidcError> {
+    let time = |name: &str| claims.get(name).and_then(Value::as_i64);
+    if !of_issuer(claims, issuer) {
+        return Err(OidcError::IssuerMismatch);
+    }
+    check_audience(claims, client_id)?;
+    let exp = time("exp").ok_or(OidcError::TokenMalformed)?;
+    if exp.saturating_add(SKEW_S) <= now_s {
+        return Err(OidcError::Expired);
+    }
+    let iat = time("iat").ok_or(OidcError::TokenMalformed)?;
+    if iat > now_s.saturating_add(SKEW_S) || iat < now_s - AGE_S_MAX {
+        return Err(OidcError::NotFresh);
+    }
+    Ok(())
+}
+
+/// `kinds`: what the token may say it is, when it says so (RFC 8725 3.11).
+fn signed_claims(
+    token: &str,
+    keys: &Keys,
+    kinds: &[&str],
+) -> Result<Map<String, Value>, OidcError> {
     let malformed = || OidcError::TokenMalformed;
     let (signed, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
     let (header, payload) = signed.split_once('.').ok_or_else(malformed)?;
     let part = |text| b64::decode(text).ok_or_else(malformed);
     let header: Header = serde_json::from_slice(&part(header)?).map_err(|_| malformed())?;
     let (payload, signature) = (part(payload)?, part(signature)?);
+    if let Some(typ) = &header.typ
+        && !kinds.iter().any(|k| k.eq_ignore_ascii_case(typ))
+    {
+        return Err(OidcError::TokenMalformed);
+    }
     if header.crit.is_some() || !["RS256", "ES256", "EdDSA"].contains(&header.alg.as_str()) {
         return Err(OidcError::Algorithm);
     }

@@ -200,3 +200,82 @@ fn pkce_of_the_rfc() {
     let challenge = pkce_challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
     assert_eq!(challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
 }
+
+const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+fn logout_claims() -> Value {
+    json!({ "iss": "https://login.example.com", "aud": "crosspoint", "sub": "248289761001", "sid": "s-1",
+            "jti": "t-1", "exp": NOW_S + 120, "iat": NOW_S - 1, "events": { LOGOUT_EVENT: {} } })
+}
+
+#[test]
+fn a_logout_token_signs_out_and_nothing_else_does() {
+    let issuer = Issuer::new();
+    let keys = Keys::read(issuer.keys().to_string().as_bytes()).unwrap();
+    let check = |header: Value, claims: &Value, place: (&str, &str)| {
+        verify_logout(&issuer.sign(&header, claims), &keys, place, NOW_S)
+    };
+    let place = ("https://login.example.com", "crosspoint");
+    let head = || json!({ "alg": "ES256", "kid": "e", "typ": "logout+jwt" });
+    let said = check(head(), &logout_claims(), place).unwrap();
+    assert_eq!(said.subject.as_deref(), Some("248289761001"));
+    assert_eq!(
+        (said.session.as_deref(), said.id.as_str()),
+        (Some("s-1"), "t-1")
+    );
+    assert_eq!(said.expires_s, NOW_S + 120);
+
+    // Without one of the two it is still somebody; each change below makes it nothing.
+    for gone in ["sub", "sid"] {
+        let mut claims = logout_claims();
+        claims.as_object_mut().unwrap().remove(gone);
+        assert!(check(head(), &claims, place).is_ok(), "without {gone}");
+    }
+    let changed = |name: &str, value: Value| {
+        let mut claims = logout_claims();
+        match value {
+            Value::Null => claims.as_object_mut().unwrap().remove(name),
+            value => claims.as_object_mut().unwrap().insert(name.into(), value),
+        };
+        claims
+    };
+    use OidcError::*;
+    let table = [
+        (changed("events", Value::Null), NotALogout),
+        (changed("events", json!({ "another": {} })), NotALogout),
+        (changed("events", json!({ LOGOUT_EVENT: true })), NotALogout),
+        (changed("nonce", json!("n-0S6")), NotALogout),
+        (changed("jti", Value::Null), TokenMalformed),
+        (changed("jti", json!("")), TokenMalformed),
+        (changed("sid", json!(7)), TokenMalformed),
+        (changed("sub", json!("x".repeat(256))), TokenMalformed),
+        (changed("exp", Value::Null), TokenMalformed),
+        (changed("exp", json!(NOW_S - 61)), Expired),
+        (changed("iat", json!(NOW_S - 601)), NotFresh),
+        (changed("iat", json!(NOW_S + 61)), NotFresh),
+        (changed("aud", json!("another")), Audience),
+        (
+            changed("iss", json!("https://evil.example")),
+            IssuerMismatch,
+        ),
+    ];
+    for (claims, fault) in table {
+        assert_eq!(check(head(), &claims, place), Err(fault), "{claims}");
+    }
+    let mut nobody = changed("sub", Value::Null);
+    nobody.as_object_mut().unwrap().remove("sid");
+    assert_eq!(check(head(), &nobody, place), Err(NotALogout));
+    // Of another kind, by nobody's key, without a signature.
+    let other = json!({ "alg": "ES256", "kid": "e", "typ": "at+jwt" });
+    assert_eq!(check(other, &logout_claims(), place), Err(TokenMalformed));
+    let none = json!({ "alg": "none", "kid": "e" });
+    assert_eq!(check(none, &logout_claims(), place), Err(Algorithm));
+    let foreign = Issuer::new().sign(&head(), &logout_claims());
+    assert_eq!(verify_logout(&foreign, &keys, place, NOW_S), Err(Signature));
+    // Nor is a logout token good for signing in.
+    let token = issuer.sign(&head(), &logout_claims());
+    assert_eq!(verify(&token, &keys, expected()), Err(TokenMalformed));
+    assert!(says_it_is_for(&token, place.0, place.1));
+    assert!(!says_it_is_for(&token, place.0, "another"));
+    assert!(!says_it_is_for("a.b.c", place.0, place.1));
+}

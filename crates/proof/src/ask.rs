@@ -1,9 +1,11 @@
 //! Asking the caller on the line: which way of proof is next, the words, and what came back.
 
-use crate::desk::{DIALOGS_MAX, Desk, lock};
+use crate::desk::{DIALOGS_MAX, Desk, lock, random};
 use crate::error::{ProofError, Result};
+use crate::message::Route;
 use crate::settle::Call;
-use crate::verify::Entry;
+use crate::verify::{Entry, stand_in};
+use cp_identity::proof::pairing;
 use cp_identity::proof::record::{ClaimedBy, Proven, Record};
 use cp_vocab::media::Sound;
 use cp_vocab::person::{Identity, IdentityKind, ProofMethod, ProofStep};
@@ -17,16 +19,28 @@ const DIGIT_MS_MAX: u64 = 10_000;
 const NUMBER_DIGITS_MAX: u8 = 20;
 const ASK_NUMBER: &str = "Please enter your customer number, then press the hash key.";
 
+/// What a caller is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Question {
+    /// The customer number; who that is proves itself next.
+    Number,
+    /// A PIN or a code of the app, whichever the customer has: which one that is, is told nobody.
+    Secret,
+    One(ProofMethod),
+}
+
 /// A question that a caller has been asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialog {
     pub leg: LegId,
-    pub method: ProofMethod,
-    /// Ways that were tried and are not asked for again.
-    pub tried: Vec<ProofMethod>,
+    pub question: Question,
+    /// What was asked for before and is not asked for again.
+    pub tried: Vec<Question>,
     pub intent: Option<String>,
-    /// It is the customer number that was asked for; who that is proves itself next.
-    pub number: bool,
+    /// There is something else to be asked for: whoever has none of this keys nothing.
+    pub further: bool,
+    /// Who it is was not only the caller's own word when it was asked.
+    pub known: bool,
 }
 
 impl Desk {
@@ -94,10 +108,11 @@ impl Desk {
     fn ask_number(&self, call: Call, record: &mut Record, leg: LegId) -> Result<()> {
         let dialog = Dialog {
             leg,
-            method: ProofMethod::Pin,
+            question: Question::Number,
             tried: vec![],
             intent: None,
-            number: true,
+            further: false,
+            known: false,
         };
         if !self.remember_dialog(call.id, dialog) {
             return self.give_up(call, record);
@@ -125,31 +140,56 @@ impl Desk {
             None => {
                 record.person = None;
                 record.claimed_by = Some(ClaimedBy::Entered);
+                record.stranger = Some(stand_in(identity.value.expose()));
                 self.keep(call.tenant, call.id, record)?;
             }
         }
         self.next_question(call, record, leg, vec![])
     }
 
-    /// The next way of proof by telephone that this customer has; without one the wait ends.
+    /// What is asked for next; without anything the wait ends.
+    ///
+    /// Until something is proven, what a caller is asked for follows from the rules alone and not from
+    /// what the customer has, or whether it is one: questions and their order tell a stranger nothing.
     fn next_question(
         &self,
         call: Call,
         record: &mut Record,
         leg: LegId,
-        tried: Vec<ProofMethod>,
+        mut tried: Vec<Question>,
     ) -> Result<()> {
         let policy = self.policy(call.tenant)?;
         let done = record.methods(&policy, self.now());
-        let open = |m: &ProofMethod| !tried.contains(m) && !done.contains(m);
-        let wanted: Vec<ProofMethod> = policy.phone_methods.iter().copied().filter(open).collect();
-        for method in wanted {
-            if !self.can_ask(call, record, method)? {
+        let known = is_known(record) || !done.is_empty();
+        let mut open = if known {
+            let open = |m: &ProofMethod| !done.contains(m);
+            let one = policy.phone_methods.iter().copied().filter(open);
+            one.map(Question::One).collect()
+        } else {
+            alike(&policy.phone_methods)
+        };
+        open.retain(|q| !tried.contains(q) && !matches!(q, Question::One(m) if tried.contains(&Question::Secret) && is_secret(*m)));
+        while !open.is_empty() {
+            let question = open.remove(0);
+            let can = match question {
+                Question::One(method) if known => self.can_ask(call, record, method)?,
+                other => self.can_pose(other),
+            };
+            if !can {
                 continue;
             }
-            match self.pose(call, record, leg, method, &tried, None, false) {
+            open.retain(|q| known || self.can_pose(*q));
+            let posed = Posed {
+                question,
+                tried: &tried,
+                intent: None,
+                again: false,
+                known,
+                further: !known && !open.is_empty(),
+            };
+            match self.pose(call, record, leg, posed) {
                 Ok(()) => return Ok(()),
-                Err(ProofError::Message(_) | ProofError::NoMessages) => {}
+                Err(ProofError::Message(_) | ProofError::NoMessages) => tried.push(question),
                 Err(e) => return Err(e),
             }
         }
@@ -160,11 +200,10 @@ impl Desk {
         self.give_up(call, record)
     }
 
-    /// Whether the customer has it. A stranger is asked for a PIN like anybody else, so that the
-    /// question tells nobody whether a number is known.
+    /// Whether the customer has it.
     fn can_ask(&self, call: Call, record: &Record, method: ProofMethod) -> Result<bool> {
         let Some(person) = record.person else {
-            return Ok(method == ProofMethod::Pin);
+            return Ok(false);
         };
         Ok(match method {
             ProofMethod::Pin | ProofMethod::Totp => self
@@ -179,45 +218,71 @@ impl Desk {
         })
     }
 
-    /// Asks: sends what has to be sent, and collects digits in private.
-    #[allow(clippy::too_many_arguments)]
-    fn pose(
-        &self,
-        call: Call,
-        record: &mut Record,
-        leg: LegId,
-        method: ProofMethod,
-        tried: &[ProofMethod],
-        intent: Option<String>,
-        again: bool,
-    ) -> Result<()> {
-        let dialog = Dialog {
-            leg,
-            method,
-            tried: tried.to_vec(),
-            intent: intent.clone(),
-            number: false,
-        };
-        let digits_max = match method {
-            ProofMethod::Code if !again => {
-                self.send_code(call, record, intent)?;
-                8
+    /// Whether anybody could be asked for it here.
+    fn can_pose(&self, question: Question) -> bool {
+        match question {
+            Question::One(ProofMethod::Code | ProofMethod::Link) => {
+                self.messages.can(Route::Email) || self.messages.can(Route::Sms)
             }
-            ProofMethod::Code => 8,
-            ProofMethod::Totp => 6,
-            ProofMethod::Link => {
-                self.send_link(call, record, None)?;
-                let say = words(method, false, record.spoken.as_ref());
-                self.play(call, leg, say);
-                return Ok(());
-            }
-            _ => 12,
-        };
-        if !self.remember_dialog(call.id, dialog) {
-            return Err(ProofError::Unfit("too many callers are being asked"));
+            _ => true,
         }
-        self.collect(call, leg, words(method, again, None), digits_max);
+    }
+
+    /// Asks: sends what has to be sent, and collects digits in private.
+    fn pose(&self, call: Call, record: &mut Record, leg: LegId, posed: Posed<'_>) -> Result<()> {
+        let Posed {
+            question, again, ..
+        } = posed;
+        let sends = match question {
+            Question::One(m) => matches!(m, ProofMethod::Code | ProofMethod::Link) && !again,
+            _ => false,
+        };
+        // To somebody unknown the question is put first, and what it is about is sent, if it can
+        // be, behind it: neither time nor words tell whether it was.
+        if sends && posed.known {
+            self.send_for(call, record, question)?;
+        }
+        if question == Question::One(ProofMethod::Link) {
+            if record.spoken.is_none() {
+                record.spoken = Some(Pii(pairing::spoken(random()?)));
+            }
+            record.channel = true;
+            let say = words(&posed, record.spoken.as_ref());
+            self.keep(call.tenant, call.id, record)?;
+            self.play(call, leg, say);
+        } else {
+            let dialog = Dialog {
+                leg,
+                question,
+                tried: posed.tried.to_vec(),
+                intent: posed.intent.clone(),
+                further: posed.further,
+                known: posed.known,
+            };
+            if !self.remember_dialog(call.id, dialog) {
+                return Err(ProofError::Unfit("too many callers are being asked"));
+            }
+            let digits_max = match question {
+                Question::One(ProofMethod::Code) => 8,
+                Question::One(ProofMethod::Totp) => 6,
+                _ => 12,
+            };
+            self.collect(call, leg, words(&posed, None), digits_max);
+        }
+        if sends && !posed.known && record.person.is_some() {
+            match self.send_for(call, record, question) {
+                Err(ProofError::Message(_) | ProofError::NoMessages) => {}
+                other => other?,
+            }
+        }
         Ok(())
+    }
+
+    fn send_for(&self, call: Call, record: &mut Record, question: Question) -> Result<()> {
+        match question {
+            Question::One(ProofMethod::Link) => self.send_link(call, record, None),
+            _ => self.send_code(call, record),
+        }
     }
 
     /// Digits in private.
@@ -262,16 +327,23 @@ impl Desk {
             return Ok(());
         };
         let mut record = self.record(tenant, id)?;
-        if dialog.number {
+        if dialog.question == Question::Number {
             return self.numbered(call, &mut record, leg, &digits);
         }
-        let entry = match dialog.method {
-            ProofMethod::Totp => Entry::Totp(digits),
-            ProofMethod::Code => Entry::Code(digits),
-            _ => Entry::Pin(digits),
+        if dialog.further && digits.expose().is_empty() {
+            self.forget_dialog(id);
+            let mut tried = dialog.tried;
+            tried.push(dialog.question);
+            return self.next_question(call, &mut record, leg, tried);
+        }
+        let entry = match dialog.question {
+            Question::One(ProofMethod::Totp) => Entry::Totp(digits),
+            Question::One(ProofMethod::Code) => Entry::Code(digits),
+            Question::One(_) => Entry::Pin(digits),
+            _ => Entry::PinOrTotp(digits),
         };
         match self.check(call, &record, &entry) {
-            Ok(()) => self.answered_rightly(call, &mut record, dialog),
+            Ok(method) => self.answered_rightly(call, &mut record, dialog, method),
             Err(ProofError::NotProven) => self.answered_wrongly(call, &mut record, dialog, false),
             Err(ProofError::Locked { .. }) => {
                 self.answered_wrongly(call, &mut record, dialog, true)
@@ -283,10 +355,16 @@ impl Desk {
         }
     }
 
-    fn answered_rightly(&self, call: Call, record: &mut Record, dialog: Dialog) -> Result<()> {
+    fn answered_rightly(
+        &self,
+        call: Call,
+        record: &mut Record,
+        dialog: Dialog,
+        method: ProofMethod,
+    ) -> Result<()> {
         self.forget_dialog(call.id);
         record.add(Proven {
-            method: dialog.method,
+            method,
             at: self.now(),
             intent: dialog.intent,
             by: None,
@@ -302,7 +380,7 @@ impl Desk {
         &self,
         call: Call,
         record: &mut Record,
-        mut dialog: Dialog,
+        dialog: Dialog,
         locked: bool,
     ) -> Result<()> {
         let policy = self.policy(call.tenant)?;
@@ -315,15 +393,20 @@ impl Desk {
         };
         self.settle(call, record, step)?;
         if !over {
-            let (leg, method) = (dialog.leg, dialog.method);
-            let intent = dialog.intent.clone();
-            return self.pose(call, record, leg, method, &dialog.tried, intent, true);
+            let posed = Posed {
+                question: dialog.question,
+                tried: &dialog.tried,
+                intent: dialog.intent.clone(),
+                again: true,
+                known: dialog.known,
+                further: dialog.further,
+            };
+            return self.pose(call, record, dialog.leg, posed);
         }
         self.forget_dialog(call.id);
         if record.awaits.is_none() {
             return Ok(());
         }
-        dialog.tried.push(dialog.method);
         // Out of tries of this call: what else there is costs no digits (a link, a data channel).
         if record.channel {
             return Ok(());
@@ -366,7 +449,15 @@ impl Desk {
             return Err(ProofError::NoCredential(method.as_str()));
         }
         record.failures = 0;
-        self.pose(call, &mut record, leg, method, &[], intent, false)?;
+        let posed = Posed {
+            question: Question::One(method),
+            tried: &[],
+            intent,
+            again: false,
+            known: true,
+            further: false,
+        };
+        self.pose(call, &mut record, leg, posed)?;
         self.settle(call, &mut record, ProofStep::StepUp)
     }
 }
@@ -382,22 +473,80 @@ fn wants_number(ask: AskNumber, record: &Record) -> bool {
     }
 }
 
-fn words(method: ProofMethod, again: bool, spoken: Option<&Pii<String>>) -> String {
-    let ask = match method {
-        ProofMethod::Totp => "Please enter the six digits of your authenticator app.",
-        ProofMethod::Code => {
+/// A question about to be put.
+struct Posed<'a> {
+    question: Question,
+    tried: &'a [Question],
+    intent: Option<String>,
+    again: bool,
+    /// Who it is was proven, or said by somebody who is believed.
+    known: bool,
+    further: bool,
+}
+
+/// Whether somebody who is believed said who it is: the number it calls from and what it keyed are
+/// the caller's own word.
+fn is_known(record: &Record) -> bool {
+    use ClaimedBy::{Agent, Announcement, Channel};
+    matches!(record.claimed_by, Some(Agent | Announcement | Channel)) || !record.proofs.is_empty()
+}
+
+fn is_secret(method: ProofMethod) -> bool {
+    matches!(method, ProofMethod::Pin | ProofMethod::Totp)
+}
+
+/// What everybody is asked for, whoever it is.
+fn alike(methods: &[ProofMethod]) -> Vec<Question> {
+    let both = methods.iter().filter(|m| is_secret(**m)).count() > 1;
+    let mut all = Vec::new();
+    for method in methods {
+        let question = if both && is_secret(*method) {
+            Question::Secret
+        } else {
+            Question::One(*method)
+        };
+        if !all.contains(&question) {
+            all.push(question);
+        }
+    }
+    all
+}
+
+fn words(posed: &Posed<'_>, spoken: Option<&Pii<String>>) -> String {
+    let ask = match posed.question {
+        Question::One(ProofMethod::Totp) => {
+            "Please enter the six digits of your authenticator app, then press the hash key."
+        }
+        Question::One(ProofMethod::Code) if posed.known => {
             "We have sent you a code. Please enter its eight digits on your telephone."
         }
-        ProofMethod::Link => {
+        Question::One(ProofMethod::Code) => {
+            "If we know an address of yours, we have sent a code to it. Please enter its eight digits on your telephone."
+        }
+        Question::One(ProofMethod::Link) => {
             let number = spoken.map(|s| s.expose().chars().map(|c| format!("{c}, ")).collect());
             let number: String = number.unwrap_or_default();
-            return format!("We have sent you a link. Open it, and enter this number: {number}");
+            let sent = if posed.known {
+                "We have sent you a link."
+            } else {
+                "If we know an address of yours, we have sent a link to it."
+            };
+            return format!("{sent} Open it, and enter this number: {number}");
         }
-        _ => "Please enter your personal number, then press the hash key.",
+        Question::One(_) => "Please enter your personal number, then press the hash key.",
+        _ => {
+            "Please enter your personal number, or the six digits of your authenticator app, then press the hash key."
+        }
     };
-    if again {
-        format!("That was not right. {ask}")
+    let otherwise = if posed.further {
+        " If you have none, press the hash key alone."
     } else {
-        ask.to_string()
-    }
+        ""
+    };
+    let wrong = if posed.again {
+        "That was not right. "
+    } else {
+        ""
+    };
+    format!("{wrong}{ask}{otherwise}")
 }

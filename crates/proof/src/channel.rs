@@ -144,12 +144,7 @@ impl Desk {
     }
 
     /// Sends a one-time code to the customer's own address. It is good in this call alone.
-    pub(crate) fn send_code(
-        &self,
-        call: Call,
-        record: &Record,
-        _intent: Option<String>,
-    ) -> Result<()> {
+    pub(crate) fn send_code(&self, call: Call, record: &Record) -> Result<()> {
         let secret = code::code(random()?);
         let valid = self.policy(call.tenant)?.code_s_max;
         let purpose = format!("{CODE}:{}", call.id);
@@ -351,18 +346,19 @@ impl Desk {
             return Err(ProofError::NotProven);
         }
         self.keep_channel(ticket.clone(), &channel)?;
-        let call = self.call_of(&ticket, &channel)?;
-        let call = call.ok_or(ProofError::NotProven)?;
-        let _turn = self.turn(call.id);
-        let mut record = match self.record(call.tenant, call.id) {
-            Ok(record) => record,
-            Err(ProofError::Ended) => return Err(ProofError::NotProven),
-            Err(e) => return Err(e),
+        let named = self.call_of(&ticket, &channel)?;
+        let _turn = named.map(|call| self.turn(call.id));
+        let paired = match named {
+            Some(call) => self.repeated(call, number)?.map(|record| (call, record)),
+            None => None,
         };
-        let spoken = record.spoken.as_ref().map(|s| s.expose().as_str());
-        if !pairing::matches(number, record.caller.expose(), spoken) {
+        let Some((call, mut record)) = paired else {
+            // Time does not tell either whether there is such a call.
+            if let ChannelProof::Entry(entry) = proof {
+                self.pretend(entry);
+            }
             return Err(ProofError::NotProven);
-        }
+        };
         self.identify(call, &mut record)?;
         self.check_over_channel(call, &mut record, &channel, (secret, &used), proof)?;
         channel.wrong = 0;
@@ -381,6 +377,18 @@ impl Desk {
         self.state_of(&ticket, &channel, secret, Some(&record))
     }
 
+    /// What is known of a live call, when it is one of its numbers that was repeated.
+    fn repeated(&self, call: Call, number: &str) -> Result<Option<Record>> {
+        let record = match self.record(call.tenant, call.id) {
+            Ok(record) => record,
+            Err(ProofError::Ended) => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let spoken = record.spoken.as_ref().map(|s| s.expose().as_str());
+        let fits = pairing::matches(number, record.caller.expose(), spoken);
+        Ok(fits.then_some(record))
+    }
+
     fn check_over_channel(
         &self,
         call: Call,
@@ -392,7 +400,7 @@ impl Desk {
         match proof {
             ChannelProof::Link if channel.by_link && record.person.is_some() => Ok(()),
             ChannelProof::Link => Err(ProofError::NotProven),
-            ChannelProof::Entry(entry) => self.check(call, record, entry),
+            ChannelProof::Entry(entry) => self.check(call, record, entry).map(|_| ()),
             ChannelProof::DeviceKey {
                 credential,
                 signature,

@@ -4,6 +4,7 @@ use crate::ask::Dialog;
 use crate::error::{ProofError, Result};
 use crate::keys::Keys;
 use crate::message::Messages;
+use crate::precall::Paces;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use cp_identity::proof::record::Record;
 use cp_store::Store;
@@ -51,6 +52,7 @@ pub struct Desk {
     ids: Mutex<IdSource>,
     turns: Vec<Mutex<()>>,
     pub(crate) dialogs: Mutex<HashMap<InteractionId, Dialog>>,
+    pub(crate) paces: Mutex<Paces>,
     /// A hash nobody knows the PIN of: an unknown caller takes as long as a known one.
     pub(crate) decoy: String,
 }
@@ -74,6 +76,7 @@ impl Desk {
             ids: Mutex::new(IdSource::from_seed(seed)),
             turns: (0..TURNS).map(|_| Mutex::new(())).collect(),
             dialogs: Mutex::default(),
+            paces: Mutex::default(),
             decoy,
         })
     }

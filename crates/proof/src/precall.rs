@@ -1,6 +1,6 @@
 //! Announced calls (S4.3): taking announcements, matching the call, and announcing our own.
 
-use crate::desk::{Desk, random};
+use crate::desk::{Desk, lock, random};
 use crate::error::{ProofError, Result};
 use crate::message::{Route, SendFault};
 use crate::settle::Call;
@@ -10,6 +10,7 @@ use cp_identity::proof::jws::TokenFault;
 use cp_identity::proof::precall::{self, Announcement, Notice};
 use cp_identity::proof::record::{ClaimedBy, Proven, Record};
 use cp_store::{Precall, StoreError, Ticket};
+use cp_vocab::pace::Pace;
 use cp_vocab::person::{Identity, IdentityKind, ProofMethod, ProofStep};
 use cp_vocab::trust::TrustLevel;
 use cp_vocab::*;
@@ -19,6 +20,57 @@ use std::time::Duration;
 const NONCE: &str = "precall";
 /// Records of a call's log looked at for what its network says of the caller.
 const LOG_LOOKED_AT: usize = 20;
+
+/// Announcements of one partner in a minute; further ones are not taken.
+const OF_PARTNER_MAX: u32 = 120;
+/// Announcements of one identifier in a tenant in a minute; further ones are not taken.
+const OF_IDENTIFIER_MAX: u32 = 5;
+/// Partners and identifiers that are counted at a time; at that many all begin anew.
+const COUNTED_MAX: usize = 100_000;
+
+/// How fast calls may be announced. Counted are announcements that their partner signed, so that
+/// nobody else uses up its share.
+pub(crate) struct Paces {
+    partners: Pace<CallerPartnerId>,
+    identifiers: Pace<(TenantId, String)>,
+}
+
+impl Default for Paces {
+    fn default() -> Self {
+        Self {
+            partners: Pace::new(OF_PARTNER_MAX, COUNTED_MAX),
+            identifiers: Pace::new(OF_IDENTIFIER_MAX, COUNTED_MAX),
+        }
+    }
+}
+
+/// Why an announcement was not taken; logged, and told nobody.
+enum NotTaken {
+    Token(TokenFault),
+    TooMany,
+    Failed(ProofError),
+}
+
+impl NotTaken {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Token(fault) => fault.code(),
+            Self::TooMany => "too_many_requests",
+            Self::Failed(e) => e.code().as_str(),
+        }
+    }
+}
+
+impl From<TokenFault> for NotTaken {
+    fn from(fault: TokenFault) -> Self {
+        Self::Token(fault)
+    }
+}
+impl From<StoreError> for NotTaken {
+    fn from(e: StoreError) -> Self {
+        Self::Failed(e.into())
+    }
+}
 
 /// What the house wants to announce.
 pub struct NoticeWish {
@@ -46,20 +98,32 @@ impl Desk {
     pub fn announced(&self, token: &str) {
         match self.announce(token) {
             Ok(id) => tracing::info!(precall = %id, "a call was announced"),
-            Err(Ok(fault)) => {
-                tracing::info!(code = fault.code(), "an announcement was not taken");
+            Err(NotTaken::Failed(error)) => {
+                tracing::warn!(%error, "an announcement could not be taken");
             }
-            Err(Err(error)) => tracing::warn!(%error, "an announcement could not be taken"),
+            Err(fault) => tracing::info!(code = fault.code(), "an announcement was not taken"),
         }
     }
 
-    fn announce(&self, token: &str) -> Result<PrecallId, Result<TokenFault, ProofError>> {
+    fn announce(&self, token: &str) -> Result<PrecallId, NotTaken> {
         let now = self.now();
-        let partner = precall::partner_of(token).ok_or(Ok(TokenFault::Malformed))?;
-        let partner = self.store.caller_partner(partner);
-        let partner = partner.map_err(|e| Err(e.into()))?;
-        let partner = partner.ok_or(Ok(TokenFault::UnknownKey))?;
-        let said = precall::verify(token, &partner, now).map_err(Ok)?;
+        let partner = precall::partner_of(token).ok_or(TokenFault::Malformed)?;
+        let partner = self.store.caller_partner(partner)?;
+        let partner = partner.ok_or(TokenFault::UnknownKey)?;
+        let said = precall::verify(token, &partner, now)?;
+        let identifier = precall::identifier(said.from.expose());
+        let in_time = {
+            let mut paces = lock(&self.paces);
+            let of_partner = paces.partners.take(now, partner.id, 1);
+            of_partner.is_ok()
+                && paces
+                    .identifiers
+                    .take(now, (partner.tenant, identifier.clone()), 1)
+                    .is_ok()
+        };
+        if !in_time {
+            return Err(NotTaken::TooMany);
+        }
         let until = Timestamp::from_secs(said.exp);
         // Kept past the token's life and the clocks' difference, so that no copy is taken twice.
         let purpose = format!("{NONCE}:{}", partner.id);
@@ -73,11 +137,12 @@ impl Desk {
         };
         match self.store.ticket_put(nonce) {
             Ok(()) => {}
-            Err(StoreError::Conflict { .. }) => return Err(Ok(TokenFault::Revoked)),
-            Err(e) => return Err(Err(e.into())),
+            Err(StoreError::Conflict { .. }) => return Err(TokenFault::Revoked.into()),
+            Err(e) => return Err(e.into()),
         }
         let id = self.new_id();
-        let body = serde_json::to_string(&said).map_err(|_| Err(ProofError::Crypto))?;
+        let body =
+            serde_json::to_string(&said).map_err(|_| NotTaken::Failed(ProofError::Crypto))?;
         let called = said.to.as_ref().map(|t| precall::identifier(t.expose()));
         let made = self.store.precall_put(
             Precall {
@@ -85,7 +150,7 @@ impl Desk {
                 tenant: partner.tenant,
                 partner: partner.id,
                 called: Pii(called.unwrap_or_default()),
-                identifier: Pii(precall::identifier(said.from.expose())),
+                identifier: Pii(identifier),
                 body: Pii(body),
                 made_at: now,
                 expires_at: until,
@@ -94,7 +159,8 @@ impl Desk {
             partner.open_max,
             now,
         );
-        made.map(|()| id).map_err(|e| Err(e.into()))
+        made?;
+        Ok(id)
     }
 
     /// A call may only go on if it was announced: one announcement, one call.

@@ -1,6 +1,7 @@
 //! What the API asks of this process.
 
 use crate::card::Pictures;
+use crate::config::Config;
 use crate::drive::{Handle, Message};
 use crate::metrics::Sources;
 use crate::outside::Fetching;
@@ -27,6 +28,8 @@ pub struct ServerBackend {
     push: Arc<Push>,
     outside: Fetching,
     pictures: Arc<Pictures>,
+    /// With whether what it cannot look at is refused.
+    scanner: Option<(cp_fetch::Scanner, bool)>,
 }
 
 impl ServerBackend {
@@ -35,7 +38,9 @@ impl ServerBackend {
         push: Arc<Push>,
         client: cp_fetch::Client,
         pictures: Arc<Pictures>,
+        config: &Config,
     ) -> Self {
+        let scanner = cp_fetch::Scanner::at(&config.uploads_scanner);
         Self {
             handle: sources.handle.clone(),
             store: sources.store.clone(),
@@ -43,6 +48,7 @@ impl ServerBackend {
             push,
             outside: Fetching(client),
             pictures,
+            scanner: scanner.map(|s| (s, config.uploads_scan_required)),
         }
     }
 
@@ -101,6 +107,7 @@ fn interaction_of(command: &Command) -> Option<InteractionId> {
         | Command::StopRecording { interaction }
         | Command::Requeue { interaction, .. }
         | Command::SetPriority { interaction, .. }
+        | Command::ReportCaller { interaction }
         | Command::EndAwait { interaction, .. }
         | Command::Tell { interaction, .. }
         | Command::WrapUp { interaction, .. } => Some(*interaction),
@@ -111,6 +118,29 @@ fn interaction_of(command: &Command) -> Option<InteractionId> {
 impl Backend for ServerBackend {
     fn outside(&self) -> Option<&dyn Outside> {
         Some(&self.outside)
+    }
+
+    fn scan<'a>(&'a self, bytes: &'a [u8]) -> BoxFuture<'a, Result<Option<String>, String>> {
+        Box::pin(async move {
+            let Some((scanner, required)) = &self.scanner else {
+                return Ok(None);
+            };
+            match scanner.scan(bytes).await {
+                Ok(cp_fetch::Scan::Clean) => Ok(None),
+                Ok(cp_fetch::Scan::Found(name)) => {
+                    tracing::warn!(found = %name, "a virus scanner refused what was sent in");
+                    Ok(Some(name))
+                }
+                Err(e) => {
+                    tracing::warn!(required, "what was sent in was not scanned: {e}");
+                    if *required {
+                        Err(e.to_string())
+                    } else {
+                        Ok(None)
+                    }
+                }
+            }
+        })
     }
 
     fn pusher(&self) -> Option<&dyn Pusher> {

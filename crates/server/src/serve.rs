@@ -9,6 +9,7 @@ use crate::revocations::Believed;
 use crate::sounds::Sounds;
 use crate::{customers, followers, provision, secrets, telemetry, traces};
 use anyhow::{Context, Result};
+use cp_api::privacy::Ledger;
 use cp_api::{ApiState, Settings, SipAddresses};
 use cp_edge::media::{BrowserConfig, EventSource, MediaConfig, MediaWorkers, event_queue};
 use cp_edge::signalling::{CertificateFiles, ListenConfig};
@@ -87,7 +88,10 @@ pub fn start(config: Config) -> Result<Running> {
     make_data_folder(&config.data)?;
     let clock = Clock::start();
     let mut ids = IdSource::from_seed(random_seed()?);
-    let store = open_store(&config, &mut ids, clock)?;
+    if let Some(path) = &config.http_leaked_passwords {
+        cp_api::leaks::refuse(path).context("http.leaked_passwords")?;
+    }
+    let (store, erasures) = open_store(&config, &mut ids, clock)?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -136,8 +140,9 @@ pub fn start(config: Config) -> Result<Running> {
     let (push, pictures) =
         followers::start(&config, &client, &store, &handle, runtime.handle(), clock)?;
     let (stop_http, stopped) = tokio::sync::watch::channel(false);
-    let backend = ServerBackend::new(sources.clone(), push, client, pictures);
-    let (http, state) = start_http(&config, &runtime, (backend, &store), (&sip, own), stopped)?;
+    let backend = ServerBackend::new(sources.clone(), push, client, pictures, &config);
+    let carried = (backend, &store, erasures);
+    let (http, state) = start_http(&config, &runtime, carried, (&sip, own), stopped)?;
     let proofs = customers::start(&config, http, &store, &handle, runtime.handle(), clock)?;
     state.set_proofs(proofs);
     runtime.spawn(sweep(store.clone(), clock));
@@ -211,10 +216,18 @@ async fn sweep(store: Arc<dyn Store>, clock: Clock) {
     }
 }
 
-fn open_store(config: &Config, ids: &mut IdSource, clock: Clock) -> Result<Arc<dyn Store>> {
+/// Opens the database and brings it to where it was: a restored backup is cleaned of everybody who
+/// was erased since.
+fn open_store(
+    config: &Config,
+    ids: &mut IdSource,
+    clock: Clock,
+) -> Result<(Arc<dyn Store>, Arc<Ledger>)> {
+    let vault = Arc::new(secrets::vault(config)?);
+    let ledger = Arc::new(Ledger::new(config.data.join("erasures.log"), vault.clone()));
     let options = Options {
         durability: config.durability,
-        vault: Some(Arc::new(secrets::vault(config)?)),
+        vault: Some(vault),
         ..Options::at(secrets::database(config))
     };
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options)?);
@@ -226,7 +239,15 @@ fn open_store(config: &Config, ids: &mut IdSource, clock: Clock) -> Result<Arc<d
             tracing::info!(tenants = made, "provisioned");
         }
     }
-    Ok(store)
+    let folder = config.data.join("recordings");
+    let repeated = ledger
+        .repeat(store.as_ref(), &folder, clock.now())
+        .context("people who were erased may be in this database: nobody is served")?;
+    if repeated.erasures > 0 {
+        let (erasures, held) = (repeated.erasures, repeated.held);
+        tracing::warn!(erasures, held, "erased again after a restore");
+    }
+    Ok((store, ledger))
 }
 
 fn listen_config(config: &Config) -> ListenConfig {
@@ -384,7 +405,7 @@ fn watch_store(store: &Arc<dyn Store>, handle: &Handle) {
 fn start_http(
     config: &Config,
     runtime: &tokio::runtime::Runtime,
-    (backend, store): (ServerBackend, &Arc<dyn Store>),
+    (backend, store, erasures): (ServerBackend, &Arc<dyn Store>, Arc<Ledger>),
     (sip, own): (&[(Transport, SocketAddr)], IpAddr),
     mut stopped: tokio::sync::watch::Receiver<bool>,
 ) -> Result<(SocketAddr, ApiState)> {
@@ -395,6 +416,7 @@ fn start_http(
         step_up_s: config.http_step_up_s,
         setup_token: secrets::setup_token(store.as_ref())?,
         recordings: config.data.join("recordings"),
+        erasures: Some(erasures),
         sip: sip_addresses(sip, own),
         demo_shop: config.demo_shop,
         webrtc: cp_api::WebRtcSettings {

@@ -17,6 +17,7 @@ pub mod locate;
 pub mod transaction;
 pub mod ua;
 
+mod accounts;
 mod io;
 mod limits;
 mod registrar;

@@ -1,16 +1,20 @@
 //! Source limits: a token bucket per address for what strangers may cost us, and bans for those
 //! who guess passwords.
 
-use crate::ua::UaLimits;
+use crate::accounts::Accounts;
+use crate::ua::{Principal, UaLimits};
 use cp_vocab::Timestamp;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// One wrong digest is forgiven each so often.
-const FORGIVE_EVERY: Duration = Duration::from_secs(30);
+const FORGIVE_EVERY: Duration = Duration::from_secs(60);
 /// A source without misdeeds for so long starts anew with short bans.
 const BAN_MEMORY: Duration = Duration::from_secs(24 * 3_600);
+/// A source from which a right digest came so lately is an office: one phone of it with a wrong
+/// password locks itself, not the house.
+const PROVEN_FOR: Duration = Duration::from_secs(3_600);
 /// `Denied` events of one source are at least so far apart.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Doublings of a ban; the configured maximum cuts earlier.
@@ -25,6 +29,7 @@ struct Source {
     bans: u32,
     banned_until: Timestamp,
     reported: Timestamp,
+    proven: Timestamp,
 }
 
 /// Buckets by source address. Holds at most `sources_max`; when full, the older half of those
@@ -32,6 +37,7 @@ struct Source {
 pub(crate) struct Limiter {
     limits: UaLimits,
     sources: FxHashMap<IpAddr, Source>,
+    accounts: Accounts,
 }
 
 /// IPv6 sources own a /64 at least, so that is what is counted.
@@ -49,6 +55,7 @@ impl Limiter {
         Self {
             limits,
             sources: FxHashMap::default(),
+            accounts: Accounts::default(),
         }
     }
 
@@ -71,6 +78,7 @@ impl Limiter {
             bans: 0,
             banned_until: Timestamp::ZERO,
             reported: Timestamp::ZERO,
+            proven: Timestamp::ZERO,
         });
         // A token is a million and a second a million microseconds: the rate needs no division.
         let elapsed = now.since(source.seen).as_micros() as u64;
@@ -110,17 +118,31 @@ impl Limiter {
             .is_some_and(|s| s.banned_until > now)
     }
 
+    /// Whether nobody at this address may prove to be the user for now.
+    pub(crate) fn is_locked(&self, now: Timestamp, user: Principal, ip: IpAddr) -> bool {
+        self.accounts.is_locked(now, user, network(ip))
+    }
+
     /// The right digest came: its challenge costs nothing.
-    pub(crate) fn succeeded(&mut self, now: Timestamp, ip: IpAddr) {
+    pub(crate) fn succeeded(&mut self, now: Timestamp, ip: IpAddr, user: Principal) {
+        self.accounts.succeeded(user, network(ip));
         let burst = u64::from(self.limits.unauthenticated_burst) * TOKEN;
         let source = self.source(now, ip);
         source.tokens = (source.tokens + TOKEN).min(burst);
+        source.proven = now;
     }
 
-    /// A wrong digest came; `true` when it brought a ban.
-    pub(crate) fn failed(&mut self, now: Timestamp, ip: IpAddr) -> bool {
+    /// A wrong digest came for that user, or for none that there is; `true` when it brought a ban.
+    pub(crate) fn failed(&mut self, now: Timestamp, ip: IpAddr, user: Option<Principal>) -> bool {
+        let locked = user.is_some_and(|u| self.is_locked(now, u, ip));
+        if let Some(user) = user.filter(|_| !locked) {
+            self.accounts.failed(now, user, network(ip));
+        }
         let limits = self.limits;
         let source = self.source(now, ip);
+        if locked && source.proven != Timestamp::ZERO && source.proven + PROVEN_FOR > now {
+            return false;
+        }
         let quiet = now.since(source.failed);
         let forgiven = (quiet.as_secs() / FORGIVE_EVERY.as_secs()) as u32;
         source.failures = source.failures.saturating_sub(forgiven) + 1;
@@ -147,6 +169,7 @@ impl Limiter {
 
     /// Takes a ban back, and what led to it; `false`: there was none.
     pub(crate) fn unban(&mut self, now: Timestamp, ip: IpAddr) -> bool {
+        self.accounts.unlock(network(ip));
         match self.sources.get_mut(&network(ip)) {
             Some(s) if s.banned_until > now => {
                 (s.banned_until, s.failures, s.bans) = (Timestamp::ZERO, 0, 0);
@@ -187,6 +210,10 @@ mod tests {
     }
     const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
+    fn phone(n: u64) -> Principal {
+        Principal::Phone(cp_vocab::IdSource::from_u64(n).next(Timestamp::ZERO))
+    }
+
     #[test]
     fn a_bucket_empties_and_fills() {
         let mut l = limiter();
@@ -194,7 +221,7 @@ mod tests {
         assert_eq!((0..10).filter(|_| l.take(t, A)).count(), 5);
         assert!(!l.take(t + Duration::from_millis(99), A));
         assert!(l.take(t + Duration::from_millis(200), A));
-        l.succeeded(t + Duration::from_millis(200), A);
+        l.succeeded(t + Duration::from_millis(200), A, phone(1));
         assert!(l.take(t + Duration::from_millis(200), A));
     }
 
@@ -202,8 +229,8 @@ mod tests {
     fn guessing_brings_growing_bans() {
         let mut l = limiter();
         let mut t = Timestamp::from_secs(100);
-        for expected_s in [30, 60, 120] {
-            assert_eq!((0..4).filter(|_| l.failed(t, A)).count(), 1);
+        for expected_s in [600, 1_200, 2_400] {
+            assert_eq!((0..4).filter(|_| l.failed(t, A, None)).count(), 1);
             assert!(l.is_banned(t + Duration::from_secs(expected_s - 1), A));
             t = t + Duration::from_secs(expected_s);
             assert!(!l.is_banned(t, A));
@@ -212,8 +239,19 @@ mod tests {
         t = t + Duration::from_secs(3_600);
         for _ in 0..20 {
             t = t + FORGIVE_EVERY;
-            assert!(!l.failed(t, A));
+            assert!(!l.failed(t, A, None));
         }
+    }
+
+    #[test]
+    fn one_phone_with_a_wrong_password_does_not_shut_its_office_out() {
+        let t = Timestamp::from_secs(100);
+        let mut l = Limiter::new(UaLimits::default());
+        l.succeeded(t, A, phone(1));
+        let banned = (0..1_000).any(|_| l.failed(t, A, Some(phone(2))));
+        assert!(!banned && l.is_locked(t, phone(2), A) && !l.is_locked(t, phone(1), A));
+        // Who tries one user after the other is no such phone.
+        assert!((3..1_000).any(|n| l.failed(t, A, Some(phone(n)))));
     }
 
     #[test]
@@ -222,9 +260,9 @@ mod tests {
         let t = Timestamp::from_secs(100);
         assert!(l.bans(t).is_empty() && !l.unban(t, A));
         for _ in 0..4 {
-            l.failed(t, A);
+            l.failed(t, A, None);
         }
-        assert_eq!(l.bans(t), [(A, t + Duration::from_secs(30))]);
+        assert_eq!(l.bans(t), [(A, t + Duration::from_secs(600))]);
         assert!(l.unban(t, A) && !l.is_banned(t, A) && !l.unban(t, A));
         l.ban(t, A, t + Duration::from_secs(3));
         assert!(l.is_banned(t, A) && !l.is_banned(t + Duration::from_secs(3), A));

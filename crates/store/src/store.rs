@@ -15,7 +15,7 @@ use crate::outbox::{OutboxId, OutboxItem, OutboxResult};
 use crate::page::{Page, PageRequest};
 use crate::projection::{
     AgentStateRow, Figures, ForwardingRow, InteractionFilter, InteractionRow, LegRow,
-    QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,
+    QueueCounters, RecordingRow, RegistrationRow, ReportRow, TrunkStateRow,
 };
 use crate::push::PushStore;
 use cp_vocab::event::LogPosition;
@@ -131,6 +131,9 @@ pub trait Store:
     /// How often numbers forward, of all tenants, those called last first.
     fn forwarding(&self) -> Result<Vec<ForwardingRow>>;
 
+    /// Callers that people reported, of all tenants, the oldest first.
+    fn caller_reports(&self) -> Result<Vec<ReportRow>>;
+
     /// Drops all projections and builds them again from the log. Blocks the writer meanwhile.
     fn rebuild_projections(&self) -> Result<()>;
 
@@ -206,6 +209,16 @@ pub trait Store:
 
     /// Ends all sessions of a user (password changed, user disabled); returns how many.
     fn sessions_end_of(&self, tenant: TenantId, user: UserId) -> Result<u64>;
+
+    /// Ends the sessions that this provider vouched for: those of one person, of one of the
+    /// provider's own sessions, or of both; returns how many.
+    fn sessions_end_at(
+        &self,
+        tenant: TenantId,
+        provider: IdentityProviderId,
+        user: Option<UserId>,
+        session: Option<Pii<String>>,
+    ) -> Result<u64>;
 
     /// The live sessions of a person, newest first.
     fn sessions_of(&self, tenant: TenantId, user: UserId, now: Timestamp) -> Result<Vec<Session>>;

@@ -16,6 +16,7 @@ pub mod live;
 pub mod media;
 pub mod model;
 pub mod net;
+pub mod pace;
 pub mod party;
 pub mod person;
 pub mod pii;

@@ -63,6 +63,8 @@ codes! {
     PortsExhausted = "ports_exhausted", 503, 503;
     StoreUnavailable = "store_unavailable", 503, 503;
     Overload = "overload", 503, 503;
+    /// Nobody can say whether what was sent in is harmful.
+    ScannerUnavailable = "scanner_unavailable", 503, 503;
     Draining = "draining", 503, 503;
     Timeout = "timeout", 504, 408;
 }

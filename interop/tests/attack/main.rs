@@ -3,6 +3,7 @@
 
 mod emergency;
 mod flood;
+mod line;
 mod malformed;
 mod mutate;
 mod scan;

@@ -1727,6 +1727,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/interactions/{id}/report-caller": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report the caller as abusive
+         * @description From the next call on they are shown here without name and picture; elsewhere once three tenants have said so. Counts for 90 days.
+         */
+        post: operations["reportCaller"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/interactions/{id}/supervise": {
         parameters: {
             query?: never;
@@ -2503,6 +2523,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/oidc/{id}/backchannel-logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The provider says who has signed out there
+         * @description OpenID Connect Back-Channel Logout 1.0: `logout_token` in a form. Sessions that this provider opened end, those of `sid` alone when it names one. 400 with `error` as RFC 6749 5.2 says it.
+         */
+        post: operations["oidcBackchannelLogout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/oidc/{id}/start": {
         parameters: {
             query?: never;
@@ -3121,7 +3161,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The rules of proof */
+        /**
+         * The rules of proof
+         * @description The `ETag` names the version: send it as `If-Match` with a change.
+         */
         get: operations["getProofPolicy"];
         /** Set the rules of proof */
         put: operations["setProofPolicy"];
@@ -4423,6 +4466,8 @@ export interface components {
         ContactStatus: {
             asked?: null | components["schemas"]["AskedView"];
             mode?: null | components["schemas"]["Mode"];
+            /** @description Of a call: whether somebody has answered; until then the customer waits. */
+            talking?: boolean | null;
         };
         CreatedResponse: {
             attestationObject: string;
@@ -4464,6 +4509,8 @@ export interface components {
             id: components["schemas"]["CredentialId"];
             /** @description For an authenticator app (`otpauth://…`): told once. */
             otpauth?: string | null;
+            /** @description The same as a picture to scan (SVG). */
+            qr?: string | null;
         };
         /** @description Who the customer is, with locked fields covered. */
         Customer: {
@@ -4711,6 +4758,8 @@ export interface components {
         Emergency: {
             /** @description In E.164; who calls it back within a day reaches the caller. */
             callback: string;
+            /** @description Tried in this order when it, or the one before, is busy, refuses or cannot be reached. */
+            further_trunks: components["schemas"]["TrunkId"][];
             location: components["schemas"]["EmergencyLocation"];
             /** @description What is asked for there; empty: `urn:service:sos`. */
             number: string;
@@ -4761,6 +4810,7 @@ export interface components {
         EmergencyState: {
             approved_by?: null | components["schemas"]["UserId"];
             callback: string;
+            further_trunks: components["schemas"]["TrunkId"][];
             location: components["schemas"]["EmergencyLocation"];
             number: string;
             phones: components["schemas"]["EmergencyPhone"][];
@@ -5187,6 +5237,7 @@ export interface components {
             name?: string | null;
             /** @description E-mail address or telephone number for the answer. */
             reply_to: string;
+            request?: null | components["schemas"]["ContactId"];
             text: string;
         };
         /**
@@ -6258,7 +6309,8 @@ export interface components {
             shown: boolean;
             /**
              * @description `no_metadata`, `not_trusted`, `not_verified`, `metadata_malformed`, `caller_is_not_source`,
-             *     `source_is_not_caller`, `metadata_of_another_call`, `link_refused`, `incentive_refused`.
+             *     `source_is_not_caller`, `metadata_of_another_call`, `link_refused`, `incentive_refused`,
+             *     `caller_is_reported`.
              */
             why?: string | null;
         };
@@ -11421,6 +11473,44 @@ export interface operations {
             };
         };
     };
+    reportCaller: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     supervise: {
         parameters: {
             query?: never;
@@ -13189,6 +13279,43 @@ export interface operations {
             };
         };
     };
+    oidcBackchannelLogout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    logout_token?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Signed out, or nobody was signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     oidcStart: {
         parameters: {
             query?: {
@@ -14918,7 +15045,10 @@ export interface operations {
     setProofPolicy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` that was read: 412 when somebody was faster. Without it the last one wins. */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };

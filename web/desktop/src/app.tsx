@@ -1,12 +1,14 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { I18nProvider } from "react-aria-components";
+import { ApiError } from "./lib/api";
 import { formatLocale, t } from "./lib/i18n";
 import { follow, unfollow } from "./lib/live";
 import { queries } from "./lib/names";
 import { resume, signedOut, useSession } from "./lib/session";
 import { forgetSoftphone, resumeSoftphone } from "./lib/softphone";
 import { socket } from "./lib/socket";
+import { problemText } from "./lib/tell";
 import { Shell } from "./shell/shell";
 import { SignIn } from "./sign-in";
 
@@ -23,11 +25,11 @@ export function App() {
 function Inside() {
   const session = useSession();
   const [asked, setAsked] = useState(false);
-  const [failed, setFailed] = useState(false);
+  const [failed, setFailed] = useState<unknown>(null);
   const user = session?.user;
   useEffect(() => {
     resume()
-      .catch(() => setFailed(true))
+      .catch(setFailed)
       .finally(() => setAsked(true));
   }, []);
   useEffect(() => {
@@ -35,7 +37,7 @@ function Inside() {
     const over = socket.signedOut.on(signedOut);
     follow()
       .then(resumeSoftphone)
-      .catch(() => setFailed(true));
+      .catch(setFailed);
     return () => {
       over();
       forgetSoftphone();
@@ -44,12 +46,14 @@ function Inside() {
     };
   }, [user]);
   if (!asked) return null;
+  // It answers, and says why nobody comes in: a suspended account.
+  const refused = failed instanceof ApiError && !failed.offline;
   if (failed && !session)
     return (
       <main className="grid min-h-full place-items-center p-6 text-center">
         <div>
-          <h1 className="mb-2 text-lg font-semibold">{t("The server does not answer")}</h1>
-          <p className="mb-4 text-muted">{t("Check your connection and try again.")}</p>
+          <h1 className="mb-2 text-lg font-semibold">{refused ? problemText(failed) : t("The server does not answer")}</h1>
+          {refused ? null : <p className="mb-4 text-muted">{t("Check your connection and try again.")}</p>}
           <button type="button" className="rounded-md bg-accent px-4 py-2 font-medium text-on-accent" onClick={() => location.reload()}>
             {t("Try again")}
           </button>

@@ -47,7 +47,7 @@ function First(props: { onNeeded: (needed: SecondFactorNeeded) => void }) {
           attempt(submit);
         }}
       >
-        <TextField label={t("E-mail")} type="email" autoComplete="username" value={login} onChange={setLogin} autoFocus isRequired />
+        <TextField label={t("E-mail")} autoComplete="username" value={login} onChange={setLogin} autoFocus isRequired />
         <TextField label={t("Password")} type="password" autoComplete="current-password" value={password} onChange={setPassword} isRequired />
         <Problem text={error} />
         <Button type="submit" look="primary" size="large" isDisabled={busy || !login || !password}>

@@ -171,6 +171,14 @@ export class Phone {
     await this.expect("CALL_INCOMING");
     this.answer();
   }
+  /** Keys digits during a call (RFC 4733). */
+  digits(digits: string): void {
+    for (const digit of digits) {
+      this.command("sndcode", digit);
+      // A released key is an empty code; baresip ends the event with it.
+      this.command("sndcode");
+    }
+  }
   hangUp(): void {
     this.command("hangup");
   }

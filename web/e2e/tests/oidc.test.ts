@@ -4,7 +4,8 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { answer } from "@crosspoint/api";
-import { Server, TestBrowser, shot, troubles } from "../src/index.js";
+import { Server, TestBrowser, shot, troubles, until } from "../src/index.js";
+import { freePort } from "../src/ports.js";
 import { CLIENT, IdentityProvider } from "../src/provider.js";
 
 let server: Server;
@@ -56,9 +57,9 @@ async function visitor(): Promise<{ page: Page; answers: string[]; close: () => 
 }
 
 /** By the button of the sign-in page, and the form of the provider. */
-async function signInThere(page: Page, who: string): Promise<void> {
+async function signInThere(page: Page, who: string, at = "Company account"): Promise<void> {
   await page.goto("/");
-  await page.getByRole("link", { name: "Sign in with Company account" }).click();
+  await page.getByRole("link", { name: `Sign in with ${at}` }).click();
   await page.locator('input[name="login"]').fill(who);
   await page.locator('input[name="password"]').fill("any");
   await page.locator('button[type="submit"]').click();
@@ -142,4 +143,57 @@ test("forged answers and a provider that is gone open nothing", async () => {
   const unknown = await fetch(`${server.url}/v1/oidc/idp_00000000000000000000000000/start`, { redirect: "manual" });
   expect(unknown.headers.get("location") ?? String(unknown.status)).toMatch(/sign_in_error|404/);
   await close();
+});
+
+test("who signs out at the provider is signed out here, once, and by nobody else's word", async () => {
+  const api = await server.as("Admin");
+  const redirect = `${server.url}/v1/oidc/callback`;
+  const port = await freePort();
+  const made = await answer(
+    api.POST("/v1/identity-providers", {
+      body: {
+        name: "Second company", issuer: `http://127.0.0.1:${port}`, client_id: CLIENT.id, client_secret: CLIENT.secret,
+        scopes: ["email", "profile", "groups"], login_claim: "email", roles_claim: "groups", role_rules: RULES, provision: true, link_by_login: true,
+      },
+    }),
+  );
+  const logout = `${server.url}/v1/oidc/${made.id as string}/backchannel-logout`;
+  const second = await IdentityProvider.start(redirect, { rosa: { email: "rosa@demo.example", email_verified: true, name: "Rosa Lead", groups: ["leads"] } }, { port, logout });
+  const [one, two] = [await visitor(), await visitor()];
+  for (const { page } of [one, two]) {
+    await signInThere(page, "rosa", "Second company");
+    await page.getByRole("banner").getByText("Rosa Lead").waitFor();
+  }
+  // Out at the provider, in one browser: that one is out here too, the other stays.
+  await one.page.goto(`${second.issuer}/session/end`);
+  await one.page.locator('button[name="logout"][value="yes"]').click();
+  await until("the token of the provider", () => second.logouts.length === 1);
+  await one.page.goto("/");
+  await one.page.getByLabel("E-mail").waitFor();
+  await two.page.reload();
+  await two.page.getByRole("banner").getByText("Rosa Lead").waitFor();
+
+  // The same token again, one that is changed, and none.
+  const send = (token: string) => fetch(logout, { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" }, body: new URLSearchParams({ logout_token: token }) });
+  const [token] = second.logouts as [string];
+  const [head, , signature] = token.split(".") as [string, string, string];
+  const claims = JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString()) as Record<string, unknown>;
+  delete claims.sid;
+  const forged = [head, Buffer.from(JSON.stringify({ ...claims, jti: "another" })).toString("base64url"), signature].join(".");
+  for (const bad of [token, forged, "a.b.c", ""]) {
+    const refused = await send(bad);
+    expect(refused.status, bad).toBe(400);
+    expect(refused.headers.get("cache-control")).toBe("no-store");
+    expect(((await refused.json()) as { error: string }).error).toBe("invalid_request");
+  }
+  // Nor is it good at another provider's address.
+  const elsewhere = logout.replace(made.id as string, id);
+  expect((await fetch(elsewhere, { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" }, body: new URLSearchParams({ logout_token: token }) })).status).toBe(400);
+  await two.page.reload();
+  await two.page.getByRole("banner").getByText("Rosa Lead").waitFor();
+  const log = await answer(api.GET("/v1/audit-log", { params: { query: { action: "session.ended_by_provider" } } }));
+  expect(log.items.map((e) => (e.detail as { sessions?: number }).sessions)).toEqual([1]);
+  await one.close();
+  await two.close();
+  await second.stop();
 });

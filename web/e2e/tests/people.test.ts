@@ -1,10 +1,12 @@
 // People and how they come in: an authenticator app, recovery codes, passkeys, proving it again before
-// something dangerous, roles of the tenant's own, what administrators take away, announced calls.
+// something dangerous, roles of the tenant's own, what administrators take away, announced calls, tenants,
+// customers and the rules of their proof.
 
 import { createHmac } from "node:crypto";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { axeFindings, Server, TestBrowser, passkeys, passkeysOf, shot, signIn, signOut, troubles, until, type Person } from "../src/index.js";
+import { answer } from "@crosspoint/api";
+import { axeFindings, Phone, Server, SUPPORT_NUMBER, TestBrowser, passkeys, passkeysOf, shot, signIn, signOut, troubles, until, type Person } from "../src/index.js";
 
 /** The shortest that can be set; the tests below wait for it to be over. */
 const STEP_UP_S = 5;
@@ -290,4 +292,183 @@ test("a partner announces a call; the page shows it and takes it back; the house
   expect(wrong).toEqual([]);
   await page.goto(link);
   await page.getByText("+18005550100").first().waitFor();
+});
+
+test("whoever runs the platform makes a tenant, whose people see nothing of others; suspended, nobody of it comes in", async () => {
+  const page = await open();
+  const wrong = troubles(page);
+  await signIn(page, server.person("Olga"));
+  await page.goto("/app/admin/tenants");
+  await page.getByRole("row", { name: /Demo Shop/ }).getByText("yours").waitFor();
+  expect(await axeFindings(page)).toEqual([]);
+  await page.getByRole("button", { name: "Add a tenant" }).click();
+  const form = page.getByRole("dialog");
+  // A name to sign in with need not be an address.
+  const boss = { name: "Nadia", email: "nadia", password: "a long enough password", role: "", extension: null, sip_password: null };
+  await form.getByLabel("Name").first().fill("North Shop");
+  await form.getByLabel("SIP domain").fill("north.example");
+  await form.getByLabel("E-mail or name to sign in with").fill(boss.email);
+  await form.getByLabel("Name").last().fill(boss.name);
+  await form.getByLabel("Password").fill("12345678");
+  await form.getByRole("button", { name: "Save" }).click();
+  // What is wrong stands by its field.
+  await form.getByText(/among the first that are guessed/).waitFor();
+  expect(await axeFindings(page)).toEqual([]);
+  await form.getByLabel("Password").fill(boss.password);
+  await form.getByRole("button", { name: "Save" }).click();
+  const row = page.getByRole("row", { name: /North Shop/ });
+  await row.getByText("Runs").waitFor();
+  await shot(page, "admin-tenants");
+
+  const hers = await open();
+  await signIn(hers, boss);
+  await hers.goto("/app/admin/people");
+  await hers.getByRole("cell", { name: boss.name, exact: true }).waitFor();
+  for (const path of ["queues", "agents", "numbers", "customers"]) {
+    await hers.goto(`/app/admin/${path}`);
+    await hers.getByText("Nothing here yet").waitFor();
+  }
+  expect(await hers.getByRole("link", { name: "Tenants" }).count()).toBe(0);
+
+  await row.getByRole("button", { name: "Change North Shop" }).click();
+  await form.getByRole("switch", { name: /Suspended/ }).locator("xpath=ancestor::label").click();
+  await form.getByRole("button", { name: "Save" }).click();
+  await row.getByText("Suspended").waitFor();
+  await hers.reload();
+  await hers.getByRole("heading", { name: /suspended/ }).waitFor();
+  const again = await server.open(boss).catch((error: Error) => error.message);
+  expect(again).toMatch(/suspended/);
+  // Nobody locks themselves out.
+  await page.getByRole("button", { name: "Change Demo Shop" }).click();
+  expect(await form.getByRole("switch", { name: /Suspended/ }).isDisabled()).toBe(true);
+  expect(wrong).toEqual([]);
+});
+
+test("rules of proof and a customer's record are made on their pages, in both languages, and hold in a call", async () => {
+  const page = await open();
+  const wrong = troubles(page);
+  await signIn(page, server.person("Admin"));
+  await page.goto("/app/admin/customers");
+  await page.getByText("Nothing here yet").waitFor();
+  await page.getByRole("button", { name: "Add a customer" }).click();
+  const form = page.getByRole("dialog");
+  await form.getByLabel("Name").first().fill("Cara Customer");
+  await form.getByRole("button", { name: "Add a number or address" }).click();
+  await form.getByRole("textbox", { name: "Number or address" }).fill("+15557003");
+  await form.getByRole("button", { name: "Add a field" }).click();
+  const fields = form.getByRole("group", { name: "Fields" });
+  await fields.getByLabel("Name").fill("balance");
+  await fields.getByLabel("Label").fill("Balance");
+  await fields.getByLabel("Value").fill("1,234.56 EUR");
+  await form.getByRole("button", { name: "Add a fact" }).click();
+  const facts = form.getByRole("group", { name: "Facts" });
+  await facts.getByRole("textbox", { name: "Fact" }).fill("balance");
+  await facts.getByLabel("Value").fill("25000.00");
+  expect(await axeFindings(page)).toEqual([]);
+  await shot(page, "admin-customer");
+  await form.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("row", { name: /Cara Customer/ }).getByText("+15557003").waitFor();
+
+  // What she proves herself with: given, seen without its secret, and revoked.
+  await page.getByRole("button", { name: "Proof of Cara Customer" }).click();
+  const give = form.getByRole("form", { name: "Give a way of proof" });
+  const way = async (name: string) => {
+    await give.getByRole("button", { name: /Give a way of proof/ }).click();
+    await page.getByRole("option", { name, exact: true }).click();
+  };
+  await give.getByRole("textbox", { name: "PIN" }).fill("1234");
+  await give.getByRole("button", { name: "Give it" }).click();
+  await page.getByText("must not repeat one digit").first().waitFor();
+  await give.getByRole("textbox", { name: "PIN" }).fill("2580");
+  await give.getByRole("button", { name: "Give it" }).click();
+  await form.locator('[data-credential="pin"]').waitFor();
+  await way("authenticator app");
+  await give.getByRole("button", { name: "Give it" }).click();
+  const picture = give.getByRole("img", { name: "QR code for the app" });
+  await picture.waitFor();
+  await expect.poll(() => picture.evaluate((i: HTMLImageElement) => i.naturalWidth)).toBeGreaterThan(0);
+  expect(await give.getByLabel("Address for the app", { exact: true }).innerText()).toMatch(/^otpauth:/);
+  await way("passkey");
+  await give.getByRole("button", { name: "Make a link" }).click();
+  expect(await give.getByLabel("Link", { exact: true }).innerText()).toMatch(/\/prove#enrol=/);
+  await way("questions");
+  await give.getByRole("textbox", { name: "Question" }).fill("First school?");
+  await give.getByLabel("The answer to it").fill("Hill Road");
+  await give.getByRole("button", { name: "Give it" }).click();
+  await form.locator('[data-credential="knowledge"]').waitFor();
+  expect(await axeFindings(page)).toEqual([]);
+  await shot(page, "admin-customer-proof");
+  await form.locator('[data-credential="totp"]').getByRole("button", { name: "Revoke authenticator app" }).click();
+  await expect.poll(() => form.locator('[data-credential="totp"]').count()).toBe(0);
+  await form.getByRole("button", { name: "Close" }).click();
+
+  // What is asked for, what it takes, where the proven wait, and what a queue wants.
+  await page.goto("/app/admin/proof");
+  await page.getByRole("button", { name: "Add a request" }).click();
+  await page.getByRole("textbox", { name: "Request" }).fill("transfer");
+  await page.getByRole("button", { name: "Add a rule" }).click();
+  const rule = page.getByRole("group", { name: "Rule 1" });
+  await rule.getByRole("textbox", { name: "Fact" }).fill("balance");
+  await rule.getByLabel("Value").fill("10000.00");
+  await rule.getByRole("button", { name: /Moves to/ }).click();
+  await page.getByRole("option", { name: "Sales" }).click();
+  expect(await axeFindings(page)).toEqual([]);
+  await shot(page, "admin-proof-rules");
+  await page.getByRole("button", { name: "Save the rules" }).click();
+  await page.getByText("Saved.").first().waitFor();
+  await page.locator('[data-gate="Support"]').getByRole("button", { name: "Change Support" }).click();
+  await form.getByRole("button", { name: /Wants/ }).click();
+  await page.getByRole("option", { name: "proof of level 2" }).click();
+  expect(await axeFindings(page)).toEqual([]);
+  await form.getByRole("button", { name: "Save" }).click();
+  await page.locator('[data-gate="Support"]').getByText("proof of level 2").waitFor();
+
+  const api = await server.as("Admin");
+  const rules = (await api.GET("/v1/proof-policy")).data!;
+  expect(rules.intents).toEqual({ transfer: 2 });
+  expect(rules.placement).toMatchObject([{ level: 2, fact: "balance", test: "at_least", value: 10000, priority: 0 }]);
+  // Somebody else was faster: nothing is overwritten.
+  await api.PUT("/v1/proof-policy", { body: { ...rules, intents: { transfer: 3 } } });
+  await page.getByLabel("Wrong tries in one call").fill("5");
+  await page.getByRole("button", { name: "Save the rules" }).click();
+  await page.getByRole("form", { name: "Rules of proof" }).getByRole("alert").getByText(/in the meantime/).waitFor();
+  expect((await api.GET("/v1/proof-policy")).data!.tries_per_call).toBe(3);
+
+  // A call from her number: asked at the gate; the PIN of the page lets her on, to where her balance belongs.
+  const cara = await Phone.outside(server, "+15557003");
+  cara.dialOutside(SUPPORT_NUMBER);
+  const call = await until("the call", async () => {
+    const list = (await answer(api.GET("/v1/interactions", { params: { query: { open: true, party: "+15557003" } } }))) as { items: { id: string }[] };
+    return list.items[0];
+  });
+  await until("a question", async () => (await server.trail(call.id)).includes("collect.started"));
+  cara.digits("2580#");
+  const sales = await until("her place", async () => {
+    const { data } = await api.GET("/v1/interactions/{id}", { params: { path: { id: call.id } } });
+    return (data as { queue?: string | null }).queue ?? undefined;
+  });
+  const queues = await answer(api.GET("/v1/queues", { params: { query: { limit: 200 } } }));
+  expect(queues.items.find((q) => q.id === sales)?.name).toBe("Sales");
+  cara.hangUp();
+  await cara.stop();
+
+  await page.goto("/app/settings");
+  await page.evaluate(() => localStorage.setItem("locale", "ar"));
+  for (const path of ["proof", "customers"]) {
+    await page.goto(`/app/admin/${path}`);
+    await page.getByRole("heading", { level: 1, name: path === "proof" ? "إثبات العملاء" : "العملاء" }).waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    await shot(page, `admin-${path}-ar`);
+  }
+  // Forgotten for good.
+  await page.evaluate(() => localStorage.setItem("locale", "en"));
+  await page.goto("/app/admin/customers");
+  await page.getByRole("button", { name: "Erase Cara Customer" }).click();
+  await form.getByLabel("Reason").fill("asked by letter");
+  await form.getByRole("button", { name: "Erase for good" }).click();
+  await until("the end of her record", async () => {
+    const { data } = await api.GET("/v1/persons");
+    return !JSON.stringify(data).includes("Cara");
+  });
+  expect(wrong).toEqual([]);
 });

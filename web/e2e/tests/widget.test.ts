@@ -112,6 +112,48 @@ test("video wanted, audio taken: audio is offered, and who declines leaves a mes
   await page.context().close();
 });
 
+test("writing wanted, voice taken: voice is offered without asking for the microphone, and what is declined becomes one message", async () => {
+  await now(["audio"]);
+  const page = await shop({ deny: true });
+  const before = [(await contacts("call")).length, (await contacts("message")).length];
+  await page.getByRole("checkbox", { name: /I agree/ }).check();
+  await page.getByRole("button", { name: "Write to us" }).click();
+  await page.getByText("Right now we can offer: Call.").waitFor();
+  await page.getByRole("button", { name: "No, leave a message" }).click();
+  await page.getByLabel("Your message").fill("No voice today.");
+  await page.getByLabel(/E-mail or telephone/).fill("ann@example.org");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("heading", { name: /We have your message/ }).waitFor();
+  const [kept] = await contacts("message");
+  expect([kept?.text, kept?.wanted, kept?.state, kept?.context.fields.product]).toEqual(["No voice today.", "chat", "open", "Aurora desk lamp"]);
+  expect([(await contacts("call")).length, (await contacts("message")).length]).toEqual([before[0], (before[1] ?? 0) + 1]);
+  await page.context().close();
+});
+
+test("who closes the panel while asked gives the microphone back", async () => {
+  await now(["audio"]);
+  const page = await shop();
+  await page.evaluate(() => {
+    const devices = navigator.mediaDevices;
+    const ask = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (wanted) => {
+      const stream = await ask(wanted);
+      (window as unknown as { taken: MediaStream[] }).taken = [...((window as unknown as { taken?: MediaStream[] }).taken ?? []), stream];
+      return stream;
+    };
+  });
+  await page.getByRole("checkbox", { name: /I agree/ }).check();
+  await page.getByRole("button", { name: "Video call" }).click();
+  await page.getByText("Right now we can offer: Call.").waitFor();
+  const live = () => page.evaluate(() => (window as unknown as { taken: MediaStream[] }).taken.flatMap((s) => s.getTracks()).filter((x) => x.readyState === "live").length);
+  expect(await live()).toBeGreaterThan(0);
+  await page.getByRole("button", { name: "Close" }).click();
+  expect(await live()).toBe(0);
+  await page.getByRole("button", { name: "Talk to us" }).click();
+  await page.getByRole("button", { name: "Video call" }).waitFor();
+  await page.context().close();
+});
+
 test("a callback by keyboard alone", async () => {
   const page = await shop();
   // The panel took the focus when it opened: Tab goes on from its title.
@@ -187,6 +229,10 @@ test("a customer calls: the agent's phone rings, the page's context is there fir
   expect(context, JSON.stringify(events.map((e) => e.type))).toBeDefined();
   expect(JSON.parse(context?.data.context ?? "{}")).toMatchObject({ fields: { product: "Aurora desk lamp" } });
   expect(events.some((e) => e.type.endsWith("call.bridged"))).toBe(false);
+  // Until somebody answers the customer waits, and is told so, also by the button while the panel is closed.
+  await page.getByText("Please wait, somebody will be with you").first().waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("button", { name: "Back to the call" }).click();
   desk.answer();
   await page.getByText("Connected", { exact: true }).first().waitFor();
   await until("the customer to hear the agent", async () => (await widgetHears(page, 1000)) > 0.5);
@@ -204,6 +250,10 @@ test("a customer calls: the agent's phone rings, the page's context is there fir
   await page.getByRole("button", { name: "Hang up" }).click();
   await page.getByRole("heading", { name: "The call has ended." }).waitFor();
   await desk.expect("CALL_CLOSED");
+  // The request knows its call, and is done with it.
+  const linked = () => api<{ state: string; interaction: string | null }>("GET", `/v1/contacts/${contact}`);
+  await until("the request to be done", async () => (await linked()).state === "done");
+  expect((await linked()).interaction).toMatch(/^int_/);
   expect(wrong).toEqual([]);
   await page.context().close();
   await desk.stop();

@@ -20,6 +20,8 @@ export interface Contact {
 
 export interface ContactStatus {
   mode: Mode | null;
+  /** Whether somebody has answered the call; until then the customer waits. */
+  talking?: boolean;
   /** A change of mode that waits for an answer. */
   asked: { mode: Mode; by_customer: boolean } | null;
 }
@@ -71,6 +73,7 @@ export class Api {
     this.send<ContactStatus>(`/requests/${contact.contact}/mode/answer`, { accept }, contact.secret);
   callback = (body: { number: string; name?: string; at?: string; context: PageContext }) =>
     this.send<{ contact: string }>("/callbacks", { ...body, consent: true });
-  message = (body: { reply_to: string; text: string; name?: string; context: PageContext }) =>
-    this.send<{ contact: string }>("/messages", { ...body, consent: true });
+  /** `from`: the request that came to nothing but this. */
+  message = (body: { reply_to: string; text: string; name?: string; context: PageContext }, from?: Contact) =>
+    this.send<{ contact: string }>("/messages", { ...body, request: from?.contact, consent: true }, from?.secret);
 }

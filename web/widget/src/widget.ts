@@ -34,6 +34,10 @@ export class Widget {
   private call?: Call;
   private contact?: Contact;
   private watch?: ReturnType<typeof setInterval>;
+  /** Microphone (and camera) while the customer decides; given back with whatever is shown next. */
+  private held?: MediaStream;
+  /** What is on its way belongs to this turn; closing the panel begins another. */
+  private turn = 0;
 
   constructor(private readonly settings: Settings) {
     this.api = new Api(settings.origin, settings.point);
@@ -77,6 +81,11 @@ export class Widget {
   }
 
   close(): void {
+    if (!this.call) {
+      this.turn++;
+      this.release();
+    }
+    this.launch.lastChild?.replaceWith(this.call ? this.words.text.inCall : this.words.text.open);
     this.panel.hidden = true;
     this.launch.hidden = false;
     this.launch.setAttribute("aria-expanded", "false");
@@ -88,7 +97,13 @@ export class Widget {
     return gather(page, markedFields(document), this.fields);
   }
 
+  private release(): void {
+    for (const track of this.held?.getTracks() ?? []) track.stop();
+    this.held = undefined;
+  }
+
   private show(title: string, ...children: (Node | string | false | null)[]): void {
+    this.release();
     this.heading.textContent = title;
     this.body.replaceChildren(...children.filter((c): c is Node | string => Boolean(c)));
     this.heading.focus();
@@ -130,38 +145,57 @@ export class Widget {
       // Every way is offered: what the business takes now is matched when it is asked for.
       way("audio", () => void this.ask("audio")),
       way("video", () => void this.ask("video")),
-      way("chat", () => this.write()),
+      way("chat", () => void this.ask("chat")),
       way("callback", () => this.askCallback()),
     );
   }
 
   private async ask(mode: Mode): Promise<void> {
-    const text = this.words.text;
-    this.show(text.connecting);
-    const stream = await microphone(mode === "video");
-    if (typeof stream === "string") return this.noMicrophone(stream, mode);
-    const can: Mode[] = stream.getVideoTracks().length > 0 ? ["audio", "video", "chat"] : ["audio", "chat"];
-    if (mode === "audio") can.push("video");
+    const turn = ++this.turn;
+    this.show(this.words.text.connecting);
+    if (mode !== "chat" && !(await this.listen(mode, turn))) return;
+    const can: Mode[] = ["audio", "chat"];
+    if (mode !== "video" || this.held?.getVideoTracks().length) can.push("video");
     try {
       const contact = await this.api.ask(mode, can, this.context(), this.name);
-      if (contact.state === "offered" && contact.mode) return this.offer(contact, contact.mode, stream);
-      this.begin(contact, stream);
+      if (turn !== this.turn) return;
+      if (contact.state === "offered" && contact.mode) return this.offer(contact, contact.mode);
+      this.begin(contact);
     } catch (error) {
-      for (const track of stream.getTracks()) track.stop();
-      this.refused(error, () => void this.ask(mode));
+      if (turn === this.turn) this.refused(error, () => void this.ask(mode));
     }
   }
 
+  /** Takes the microphone; false when there is none, which is told, or nobody wants it any more. */
+  private async listen(mode: Mode, turn: number): Promise<boolean> {
+    if (this.held) return true;
+    const stream = await microphone(mode === "video");
+    if (turn !== this.turn) {
+      if (typeof stream !== "string") for (const track of stream.getTracks()) track.stop();
+      return false;
+    }
+    if (typeof stream === "string") {
+      this.noMicrophone(stream, mode);
+      return false;
+    }
+    this.held = stream;
+    return true;
+  }
+
   /** The business takes another mode than the wanted one. */
-  private offer(contact: Contact, mode: Mode, stream: MediaStream): void {
+  private offer(contact: Contact, mode: Mode): void {
     const text = this.words.text;
+    const { turn, held } = this;
     const answer = async (accept: boolean) => {
       try {
-        this.begin(await this.api.answer(contact, accept), stream);
+        if (accept && mode !== "chat" && !(await this.listen(mode, turn))) return;
+        const answered = await this.api.answer(contact, accept);
+        if (turn === this.turn) this.begin(answered);
       } catch (error) {
-        this.refused(error, () => void this.open());
+        if (turn === this.turn) this.refused(error, () => void this.open());
       }
     };
+    this.held = undefined;
     this.show(
       text.offerTitle,
       el("p", {}, fill(text.offer, { mode: this.word(mode) })),
@@ -172,13 +206,13 @@ export class Widget {
         el("button", { type: "button", "data-do": "decline", click: () => void answer(false) }, text.decline),
       ),
     );
+    this.held = held;
   }
 
-  private begin(contact: Contact, stream: MediaStream): void {
-    if (contact.state !== "start" || !contact.token || contact.mode === "chat") {
-      for (const track of stream.getTracks()) track.stop();
-      return this.write();
-    }
+  private begin(contact: Contact): void {
+    const stream = this.held;
+    if (contact.state !== "start" || !contact.token || contact.mode === "chat" || !stream) return this.write(contact);
+    this.held = undefined;
     if (contact.mode === "audio") {
       for (const track of stream.getVideoTracks()) {
         track.stop();
@@ -191,6 +225,9 @@ export class Widget {
     this.call = this.talk(socket, contact.token, stream, context);
     this.call.start();
   }
+
+  /** Shown while the call is not answered by somebody: the server has taken it, and plays music. */
+  private waiting?: (talking: boolean) => void;
 
   private talk(socket: string, token: string, stream: MediaStream, context: PageContext & { contact: string }): Call {
     const text = this.words.text;
@@ -218,11 +255,20 @@ export class Widget {
       pictures.hidden = !any(remote) && !any(own);
     };
     this.watch = setInterval(() => void this.lookForMode(camera, question), STATUS_EVERY_MS);
+    let [line, talking] = [text.connecting, false];
+    const tell = (next: string) => {
+      if (next === line) return;
+      line = state.textContent = next;
+      this.say(next);
+    };
+    this.waiting = (answered) => {
+      talking = answered;
+      if (line === text.connected || line === text.waiting) tell(answered ? text.connected : text.waiting);
+    };
     return new Call(socket, token, stream, context, this.name, {
       state: (now, reason) => {
         if (now === "ended") return this.ended(reason ?? "");
-        state.textContent = text[now];
-        this.say(text[now]);
+        tell(now === "connected" && !talking ? text.waiting : text[now]);
       },
       remote: (stream) => {
         remote.srcObject = stream;
@@ -259,6 +305,7 @@ export class Widget {
     const text = this.words.text;
     const status = await this.api.status(this.contact).catch(() => undefined);
     if (!status || !this.call) return;
+    this.waiting?.(status.talking ?? true);
     if (status.asked && !status.asked.by_customer) {
       if (question.dataset.asked === status.asked.mode) return;
       question.dataset.asked = status.asked.mode;
@@ -297,10 +344,14 @@ export class Widget {
     clearInterval(this.watch);
     this.call = undefined;
     this.contact = undefined;
+    this.launch.lastChild?.replaceWith(text.open);
     const again = el("button", { class: "main", type: "button", "data-do": "again", click: () => void this.open() }, text.again);
     const back = el("button", { type: "button", "data-do": "callback", click: () => this.askCallback() }, text.callback);
+    const write = el("button", { type: "button", "data-do": "write", click: () => this.write() }, text.chat);
     const kept = reason === "hung_up" || reason === "released";
-    this.show(kept ? text.ended : text.failed, !kept && el("p", { class: "help" }, text.closedNow), el("div", { class: "row" }, again, back));
+    const closed = this.panel.hidden;
+    this.show(kept ? text.ended : text.failed, !kept && el("p", { class: "help" }, text.closedNow), el("div", { class: "row" }, again, back, !kept && write));
+    if (closed) this.launch.focus();
   }
 
   private noMicrophone(why: NoMicrophone, mode: Mode): void {
@@ -313,6 +364,7 @@ export class Widget {
         "div",
         { class: "row" },
         el("button", { class: "main", type: "button", "data-do": "callback", click: () => this.askCallback() }, text.callback),
+        el("button", { type: "button", "data-do": "write", click: () => this.write() }, text.chat),
         el("button", { type: "button", "data-do": "retry", click: () => void this.ask(mode) }, text.retry),
       ),
     );
@@ -358,7 +410,8 @@ export class Widget {
     );
   }
 
-  private write(): void {
+  /** `from`: the request that led to no call, and becomes the message. */
+  private write(from?: Contact): void {
     const text = this.words.text;
     const reply = el("input", { required: true, maxlength: "200", name: "reply", autocomplete: "email" });
     const message = el("textarea", { required: true, maxlength: "4000", name: "text" });
@@ -366,12 +419,10 @@ export class Widget {
       text.chat,
       [this.field(text.text, message), this.field(text.replyTo, reply)],
       () =>
-        this.api.message({
-          reply_to: reply.value,
-          text: message.value,
-          name: this.name || undefined,
-          context: this.context(),
-        }),
+        this.api.message(
+          { reply_to: reply.value, text: message.value, name: this.name || undefined, context: this.context() },
+          from,
+        ),
       text.thanksMessage,
     );
   }

@@ -14,7 +14,7 @@ pub const PASSWORD_BYTES_MAX: usize = 256;
 /// and the words about the person (NIST SP 800-63B 3.1.1.2, ASVS 6.2.4, 6.2.11).
 const SCORE_MIN: zxcvbn::Score = zxcvbn::Score::Two;
 /// What `too_weak` says.
-pub const WEAK: &str = "this password is among the first that are guessed; take several words, or let a password manager make one";
+pub const WEAK: &str = "this password is among the first that are guessed, or known from a leak; take several words, or let a password manager make one";
 /// Argon2id cost: 19 MiB, two passes, one lane (the OWASP minimum, about 20 ms here).
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
@@ -25,7 +25,7 @@ fn hasher() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
-/// Whether a new password is easily guessed. `own` are words that everybody connects with the person: the
+/// Whether a new password is easily guessed, or on the operator's list of leaked ones. `own` are words that everybody connects with the person: the
 /// sign-in name, the name, the house's.
 pub fn is_weak(password: &str, own: &[&str]) -> bool {
     let parts = own.iter().flat_map(|w| w.split(['@', '.', ' ', '-', '_']));
@@ -36,7 +36,7 @@ pub fn is_weak(password: &str, own: &[&str]) -> bool {
         .chain(["crosspoint"])
         .filter(|w| w.len() > 2)
         .collect();
-    zxcvbn::zxcvbn(password, &words).score() < SCORE_MIN
+    zxcvbn::zxcvbn(password, &words).score() < SCORE_MIN || crate::leaks::holds(password)
 }
 
 /// A PHC string for a new password. Takes tens of milliseconds: call it where blocking is allowed.

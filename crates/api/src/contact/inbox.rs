@@ -1,7 +1,7 @@
 //! What came by the points, for those who answer: callbacks to be placed, messages, changes of mode.
 
 use super::public::{ContactStatus, TalkMode, YesOrNo, agree, ask};
-use super::visit::changed;
+use super::visit::{changed, replace};
 use crate::auth::Caller;
 use crate::auth::permission::Permission;
 use crate::extract::{Body, Id, PageView, Query};
@@ -220,7 +220,7 @@ async fn change(
             change(&mut contact)?;
             let told = changed(&contact);
             let write = Box::new(move |c: &mut Contact| {
-                *c = contact;
+                replace(c, contact);
                 Ok(Some(told))
             });
             Ok(store.contact_change(tenant, id, now, write)?)

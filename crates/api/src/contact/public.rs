@@ -2,7 +2,7 @@
 
 use super::context;
 use super::matching::{Match, meet};
-use super::visit::Visit;
+use super::visit::{Visit, came};
 use crate::extract::Body;
 use crate::operation::{Api, Op, get, post};
 use crate::problem::{FieldError, Problem};
@@ -91,6 +91,9 @@ pub(super) struct ContactStatus {
     #[schema(value_type = Option<published::Mode>)]
     mode: Option<Mode>,
     pub(super) asked: Option<AskedView>,
+    /// Of a call: whether somebody has answered; until then the customer waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    talking: Option<bool>,
 }
 
 impl From<&Contact> for ContactStatus {
@@ -102,6 +105,7 @@ impl From<&Contact> for ContactStatus {
         Self {
             mode: c.mode,
             asked: c.asked.map(view),
+            talking: None,
         }
     }
 }
@@ -139,6 +143,11 @@ struct MessageInput {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     context: Option<Value>,
+    /// The request that came to nothing but this message: it becomes the message, with what it brought.
+    /// Its secret goes along as `X-Contact-Secret`.
+    #[serde(default)]
+    #[schema(value_type = Option<published::ContactId>)]
+    request: Option<ContactId>,
 }
 
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -368,7 +377,16 @@ async fn answer(visit: Visit, body: Result<Body<YesOrNo>, Problem>) -> Response 
 async fn status(visit: Visit) -> Response {
     visit
         .run(StatusCode::OK, async |v: &Visit| {
-            Ok(ContactStatus::from(&v.own().await?))
+            let contact = v.own().await?;
+            let mut status = ContactStatus::from(&contact);
+            if let Some(interaction) = contact.interaction {
+                let row = v
+                    .state
+                    .store(move |s| s.interaction(contact.tenant, interaction))
+                    .await?;
+                status.talking = Some(row.answered_at.is_some());
+            }
+            Ok(status)
         })
         .await
 }
@@ -462,6 +480,11 @@ async fn callback_request(visit: Visit, body: Result<Body<CallbackInput>, Proble
                     .and_then(|us| u64::try_from(us).ok());
                 let us =
                     us.ok_or_else(|| invalid("/at", "a time looks like 2026-01-31T12:00:00Z"))?;
+                let now = v.state.now();
+                if us + AT_LATE_US_MAX < now.0 || us > now.0 + AT_AHEAD_US_MAX {
+                    let detail = "the time lies in the past, or more than a year ahead";
+                    return Err(invalid("/at", detail));
+                }
                 contact.at = Some(Timestamp(us));
             }
             contact.number = Some(Pii(number));
@@ -473,11 +496,47 @@ async fn callback_request(visit: Visit, body: Result<Body<CallbackInput>, Proble
         .await
 }
 
+/// How late a wished time may be, for clocks that go wrong, and how far ahead.
+const AT_LATE_US_MAX: u64 = 3_600 * 1_000_000;
+const AT_AHEAD_US_MAX: u64 = 366 * 24 * 3_600 * 1_000_000;
+
+/// A request that led to no call becomes the message: one entry in the list, with what was wanted.
+async fn becomes_message(
+    v: &Visit,
+    request: ContactId,
+    text: String,
+    reply_to: String,
+    name: Option<String>,
+) -> Result<Kept, Problem> {
+    let mut found = v.own_of(request).await?;
+    if found.kind != ContactKind::Call || found.interaction.is_some() {
+        let detail =
+            "that request led to a call, or is a message already; leave a message of its own";
+        return Err(Problem::new(Code::Conflict, detail));
+    }
+    (found.kind, found.state, found.asked) = (ContactKind::Message, ContactState::Open, None);
+    (found.text, found.reply_to) = (Some(Pii(text)), Some(Pii(reply_to)));
+    found.name = name.map(Pii).or(found.name);
+    let (tenant, now, told) = (found.tenant, v.state.now(), came(&found));
+    let write = Box::new(move |c: &mut Contact| {
+        *c = found;
+        Ok(Some(told))
+    });
+    v.state
+        .store(move |s| s.contact_change(tenant, request, now, write))
+        .await?;
+    Ok(Kept { contact: request })
+}
+
 async fn message(visit: Visit, body: Result<Body<MessageInput>, Problem>) -> Response {
     visit
         .run(StatusCode::CREATED, async |v: &Visit| {
             let Body(input) = body?;
             let (mut contact, _) = v.contact(ContactKind::Message, input.consent, input.context)?;
+            if let Some(request) = input.request {
+                let (text, reply_to) = (input.text, input.reply_to);
+                return becomes_message(v, request, text, reply_to, input.name).await;
+            }
             contact.wanted = Some(Mode::Chat);
             contact.text = Some(Pii(input.text));
             contact.reply_to = Some(Pii(input.reply_to));

@@ -160,7 +160,7 @@ impl Visit {
         }
         let changed = changed(&after);
         let write = Box::new(move |c: &mut Contact| {
-            *c = after;
+            replace(c, after);
             Ok(Some(changed))
         });
         Ok(self
@@ -172,7 +172,13 @@ impl Visit {
     /// The request of the path, shown to whoever made it.
     pub(super) async fn own(&self) -> Reply<Contact> {
         let missing = || Problem::not_found("request of this page");
-        let (id, tenant) = (self.contact.ok_or_else(missing)?, self.point.tenant);
+        self.own_of(self.contact.ok_or_else(missing)?).await
+    }
+
+    /// A request that this page made, by its secret.
+    pub(super) async fn own_of(&self, id: ContactId) -> Reply<Contact> {
+        let missing = || Problem::not_found("request of this page");
+        let tenant = self.point.tenant;
         let contact = self.state.store(move |s| s.contact(tenant, id)).await?;
         let shown = self.secret.as_deref().unwrap_or("");
         let right = token::sha256(shown.as_bytes()) == *contact.secret_hash.expose();
@@ -202,8 +208,17 @@ impl Visit {
     }
 }
 
+/// Writes what was read and changed, keeping what was noted of its call meanwhile.
+pub(super) fn replace(c: &mut Contact, mut after: Contact) {
+    after.interaction = after.interaction.or(c.interaction);
+    if c.kind == ContactKind::Call && c.state == ContactState::Done {
+        after.state = c.state;
+    }
+    *c = after;
+}
+
 /// Told to the tenant's desktops when something came.
-fn came(c: &Contact) -> Event {
+pub(super) fn came(c: &Contact) -> Event {
     Event::ContactCame {
         contact: c.id,
         point: c.point,

@@ -3,8 +3,10 @@
 mod audit;
 mod credentials;
 mod factors;
+mod form;
 mod oauth;
 mod oidc;
+mod oidc_logout;
 mod passkeys;
 mod provisioning;
 mod sessions;
@@ -54,6 +56,7 @@ pub(crate) fn add(api: &mut Api) {
     sessions::add(api);
     oauth::add(api);
     oidc::add(api);
+    oidc_logout::add(api);
     tenants::add(api);
     audit::add(api);
     setup::add(api);

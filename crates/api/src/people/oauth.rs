@@ -2,6 +2,7 @@
 //! and the metadata document (RFC 8414). Tokens are opaque; what they open is looked up each time,
 //! so taking a right away takes effect at once.
 
+use super::form;
 use crate::auth::gate::source;
 use crate::auth::token;
 use crate::http::connection::Connection;
@@ -37,7 +38,7 @@ pub(crate) struct TokenResponse {
 
 pub(crate) fn add(api: &mut Api) {
     let tag = "OAuth";
-    let form = "application/x-www-form-urlencoded";
+    let form = form::MIME;
     api.add(
         operation::post("/v1/oauth/token", "oauthToken", tag, "Get an access token")
             .describe(
@@ -103,39 +104,6 @@ fn refusal(status: StatusCode, error: &str, description: &str) -> Response {
     response
 }
 
-/// The form's fields; one that is there twice makes the request invalid (RFC 6749 3.2).
-fn fields(body: &[u8]) -> Option<HashMap<String, String>> {
-    let text = std::str::from_utf8(body).ok()?;
-    let mut fields = HashMap::new();
-    for pair in text.split('&').filter(|p| !p.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if fields.insert(decoded(name)?, decoded(value)?).is_some() {
-            return None;
-        }
-    }
-    Some(fields)
-}
-
-/// `application/x-www-form-urlencoded` back to text.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&b, after)) = rest.split_first() {
-        rest = after;
-        match b {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let (digits, after) = rest.split_at_checked(2)?;
-                let digits = std::str::from_utf8(digits).ok()?;
-                bytes.push(u8::from_str_radix(digits, 16).ok()?);
-                rest = after;
-            }
-            b => bytes.push(b),
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
 /// What a request carries and the client that proved itself by it.
 struct Request {
     fields: HashMap<String, String>,
@@ -143,13 +111,15 @@ struct Request {
     address: String,
 }
 
+/// A form as it came.
+type Asked = (Option<Extension<Connection>>, HeaderMap, Bytes);
+
 /// Authenticates the client (RFC 6749 2.3.1).
 async fn authenticated(
     state: &ApiState,
-    connection: Option<&Connection>,
-    headers: &HeaderMap,
-    body: &[u8],
+    (connection, headers, body): Asked,
 ) -> Reply<Result<Request, Response>> {
+    let (connection, headers) = (connection.as_ref().map(|c| &c.0), &headers);
     let bad = |what| {
         Ok(Err(refusal(
             StatusCode::BAD_REQUEST,
@@ -157,15 +127,9 @@ async fn authenticated(
             what,
         )))
     };
-    let form = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .is_some_and(|v| v.starts_with("application/x-www-form-urlencoded"));
-    if !form {
-        return bad("send application/x-www-form-urlencoded");
-    }
-    let Some(fields) = fields(body) else {
-        return bad("the form cannot be read, or names a field twice");
+    let fields = match form::read(headers, &body) {
+        Ok(fields) => fields,
+        Err(what) => return bad(what),
     };
     let in_form = fields.get("client_id").zip(fields.get("client_secret"));
     let in_form = in_form.map(|(i, s)| (i.clone(), s.clone()));
@@ -206,7 +170,7 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     }
     let text = String::from_utf8(cp_identity::b64::decode_standard(encoded.trim())?).ok()?;
     let (id, secret) = text.split_once(':')?;
-    Some((decoded(id)?, decoded(secret)?))
+    Some((form::decoded(id)?, form::decoded(secret)?))
 }
 
 /// A client by its id, in whichever tenant; none of a suspended one.
@@ -226,14 +190,8 @@ async fn find(state: &ApiState, id: &str) -> Reply<Option<OAuthClient>> {
     Ok(live.then_some(client))
 }
 
-async fn issue(
-    State(state): State<ApiState>,
-    connection: Option<Extension<Connection>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Reply {
-    let connection = connection.as_ref().map(|c| &c.0);
-    let request = match authenticated(&state, connection, &headers, &body).await? {
+async fn issue(State(state): State<ApiState>, asked: Asked) -> Reply {
+    let request = match authenticated(&state, asked).await? {
         Ok(request) => request,
         Err(response) => return Ok(response),
     };
@@ -314,14 +272,8 @@ async fn own_token(state: &ApiState, request: &Request) -> Reply<Option<AccessTo
         .filter(|t| t.client == request.client.id))
 }
 
-async fn introspect(
-    State(state): State<ApiState>,
-    connection: Option<Extension<Connection>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Reply {
-    let connection = connection.as_ref().map(|c| &c.0);
-    let request = match authenticated(&state, connection, &headers, &body).await? {
+async fn introspect(State(state): State<ApiState>, asked: Asked) -> Reply {
+    let request = match authenticated(&state, asked).await? {
         Ok(request) => request,
         Err(response) => return Ok(response),
     };
@@ -335,14 +287,8 @@ async fn introspect(
     Ok(axum::Json(answer).into_response())
 }
 
-async fn revoke(
-    State(state): State<ApiState>,
-    connection: Option<Extension<Connection>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Reply {
-    let connection = connection.as_ref().map(|c| &c.0);
-    let request = match authenticated(&state, connection, &headers, &body).await? {
+async fn revoke(State(state): State<ApiState>, asked: Asked) -> Reply {
+    let request = match authenticated(&state, asked).await? {
         Ok(request) => request,
         Err(response) => return Ok(response),
     };
@@ -383,26 +329,4 @@ async fn metadata(State(state): State<ApiState>, headers: HeaderMap) -> Reply {
         "scopes_supported": crate::auth::permission::Permission::ALL.iter().map(|p| p.as_str()).collect::<Vec<_>>(),
     });
     Ok(axum::Json(document).into_response())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn forms_are_read_strictly() {
-        let f = fields(b"grant_type=client_credentials&scope=a%3Ab+c%3Ad&x").unwrap();
-        assert_eq!(f["scope"], "a:b c:d");
-        assert_eq!(f["x"], "");
-        for bad in [
-            &b"a=1&a=2"[..],
-            b"a=%",
-            b"a=%4",
-            b"a=%zz",
-            b"a=%ff",
-            b"a=\xff",
-        ] {
-            assert!(fields(bad).is_none(), "{bad:?}");
-        }
-    }
 }

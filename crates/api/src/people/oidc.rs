@@ -17,9 +17,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cp_identity::oidc::{Discovery, Expected, Keys, OidcError, pkce_challenge, verify};
-use cp_store::{IdentityProvider, PAGE_ROWS_MAX, PageRequest, StoreExt};
-use cp_vocab::IdentityProviderId;
+use cp_store::{IdentityProvider, Origin, PAGE_ROWS_MAX, PageRequest, StoreExt};
 use cp_vocab::id::TypedId;
+use cp_vocab::{IdentityProviderId, Pii};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -53,7 +53,7 @@ pub(crate) struct ProviderButton {
 }
 
 /// Why somebody comes back without a session; the code is in the page's address.
-enum Fault {
+pub(super) enum Fault {
     Provider(OidcError),
     Person(Refused),
     /// A word of ours, for what is neither.
@@ -73,7 +73,7 @@ impl From<Problem> for Fault {
 }
 
 impl Fault {
-    fn code(&self) -> &str {
+    pub(super) fn code(&self) -> &str {
         match self {
             Self::Provider(e) => e.code(),
             Self::Person(e) => e.code(),
@@ -170,7 +170,7 @@ fn base(state: &ApiState, headers: &HeaderMap) -> String {
     format!("{scheme}://{}", host.unwrap_or("localhost"))
 }
 
-fn outside(state: &ApiState) -> Result<&dyn Outside, Fault> {
+pub(super) fn outside(state: &ApiState) -> Result<&dyn Outside, Fault> {
     state
         .0
         .backend
@@ -178,7 +178,10 @@ fn outside(state: &ApiState) -> Result<&dyn Outside, Fault> {
         .ok_or(Fault::Word("oidc_unreachable"))
 }
 
-async fn discover(state: &ApiState, provider: &IdentityProvider) -> Result<Discovery, Fault> {
+pub(super) async fn discover(
+    state: &ApiState,
+    provider: &IdentityProvider,
+) -> Result<Discovery, Fault> {
     let address = Discovery::address(&provider.issuer);
     let document = outside(state)?
         .get(&address, None)
@@ -187,13 +190,16 @@ async fn discover(state: &ApiState, provider: &IdentityProvider) -> Result<Disco
     Ok(Discovery::read(&document, &provider.issuer)?)
 }
 
-fn unreachable(why: &str) -> Fault {
+pub(super) fn unreachable(why: &str) -> Fault {
     tracing::warn!(why, "an identity provider was not reached");
     Fault::Word("oidc_unreachable")
 }
 
 /// A provider that is there and open.
-async fn provider(state: &ApiState, id: IdentityProviderId) -> Result<IdentityProvider, Fault> {
+pub(super) async fn provider(
+    state: &ApiState,
+    id: IdentityProviderId,
+) -> Result<IdentityProvider, Fault> {
     let found = state.store(move |s| s.identity_provider(id)).await;
     let found = found.map_err(|e| Fault::Ours(e.into()))?;
     found
@@ -317,7 +323,13 @@ async fn callback(
         let user = person(&state, &provider, &claims)
             .await
             .map_err(Fault::Person)?;
-        Ok(make(&state, &user, visitor.proven(&["fed"])).await?)
+        let sid = claims.get("sid").and_then(Value::as_str);
+        let origin = Origin {
+            provider: Some(provider.id),
+            provider_session: sid.map(|s| Pii(s.to_string())),
+            ..visitor.proven(&["fed"])
+        };
+        Ok(make(&state, &user, origin).await?)
     };
     let mut response = match done.await {
         Ok((secret, _)) => {
@@ -385,8 +397,7 @@ async fn claims(
     let answer = serde_json::from_slice::<Answer>(&body);
     let answer = answer.ok().filter(|_| status == 200);
     let answer = answer.ok_or(Fault::Word("oidc_code_refused"))?;
-    let keys = outside.get(&discovery.jwks_uri, None).await;
-    let keys = Keys::read(&keys.map_err(|e| unreachable(&e))?)?;
+    let keys = keys(state, &discovery).await?;
     let expected = Expected {
         issuer: &provider.issuer,
         client_id: &provider.client_id,
@@ -404,6 +415,12 @@ async fn claims(
         add_userinfo(&mut claims, &more.map_err(|e| unreachable(&e))?)?;
     }
     Ok(claims)
+}
+
+/// The keys that the provider signs with now.
+pub(super) async fn keys(state: &ApiState, discovery: &Discovery) -> Result<Keys, Fault> {
+    let keys = outside(state)?.get(&discovery.jwks_uri, None).await;
+    Ok(Keys::read(&keys.map_err(|e| unreachable(&e))?)?)
 }
 
 /// Adds what the ID token left out; it counts only when it is about the same person (5.3.2).

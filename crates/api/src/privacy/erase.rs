@@ -1,5 +1,6 @@
 //! What a job does, step by step. Every step may be repeated: a crash between two of them loses nothing.
 
+use super::ledger::Ledger;
 use super::{JOBS_PER_ROUND, STEP};
 use crate::auth::token;
 use crate::state::ApiState;
@@ -183,7 +184,12 @@ pub(super) fn new_job(
 }
 
 /// Takes every open job to its end.
-pub(super) fn work(store: &dyn Store, folder: &Path, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn work(
+    store: &dyn Store,
+    folder: &Path,
+    ledger: Option<&Ledger>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     for mut job in store.privacy_jobs_open(JOBS_PER_ROUND)? {
         let snapshot = store.snapshot()?;
         let tenant = snapshot.tenants.iter().find(|t| t.id == job.tenant);
@@ -199,7 +205,13 @@ pub(super) fn work(store: &dyn Store, folder: &Path, now: Timestamp) -> Result<(
         }
         job.state = "running".into();
         match job.kind.as_str() {
-            "erasure" => erasure(store, folder, job, now)?,
+            "erasure" => {
+                let (whom, _) = read(&job);
+                if let (Some(ledger), None) = (ledger, whom.after) {
+                    ledger.note(job.id, job.tenant, &job.requested_by, &whom, now)?;
+                }
+                erasure(store, folder, job, now)?;
+            }
             _ => sweep(store, folder, job, &retention, now)?,
         }
     }

@@ -6,6 +6,7 @@ use crate::auth::permission::Permission;
 use crate::extract::{Body, Id, PageView};
 use crate::operation::{self, Api};
 use crate::problem::{Problem, Reply};
+use crate::qr;
 use crate::schema::id_schema;
 use crate::state::ApiState;
 use axum::Json;
@@ -91,6 +92,7 @@ pub(crate) fn add(api: &mut Api) {
             "Give a customer something to prove itself with",
         )
         .needs(write)
+        .step_up()
         .path_id("per")
         .body::<CredentialInput>()
         .idempotent()
@@ -118,6 +120,7 @@ pub(crate) fn add(api: &mut Api) {
             "A link by which the customer's browser makes a passkey",
         )
         .needs(write)
+        .step_up()
         .path_id("per")
         .idempotent()
         .replies::<Enrolment>(200, "Made"),
@@ -164,7 +167,8 @@ async fn create(
         d.add_credential(caller.tenant, id, &label, new)
     })
     .await?;
-    let body = json!({ "id": made.0, "otpauth": made.1 });
+    let qr = made.1.as_deref().map(qr::svg).transpose()?;
+    let body = json!({ "id": made.0, "otpauth": made.1, "qr": qr });
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 

@@ -3,19 +3,20 @@
 use super::TAG;
 use crate::auth::Caller;
 use crate::auth::permission::Permission;
-use crate::extract::Body;
+use crate::crud;
+use crate::extract::{Body, if_match};
 use crate::operation::{self, Api};
 use crate::problem::{FieldError, Problem, Reply};
 use crate::references;
 use crate::schema::vocabulary as published;
 use crate::state::ApiState;
-use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
-use cp_store::{Change, ConfigKind, Edit, PageRequest, Store};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use cp_store::{Change, Edit, PageRequest, Store, StoreError, StoreExt, Version, Versioned};
 use cp_vocab::person::ProofMethod;
 use cp_vocab::proof::{AskNumber, LockedFields, PlacementRule, ProofPolicy};
-use cp_vocab::{ProofPolicyId, TenantId};
+use cp_vocab::{Code, ProofPolicyId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -143,6 +144,7 @@ pub(crate) fn add(api: &mut Api) {
             TAG,
             "The rules of proof",
         )
+        .describe("The `ETag` names the version: send it as `If-Match` with a change.")
         .needs(&[Permission::ProofPolicyRead])
         .replies::<ProofPolicyInput>(200, "The rules"),
         read,
@@ -155,54 +157,80 @@ pub(crate) fn add(api: &mut Api) {
             "Set the rules of proof",
         )
         .needs(&[Permission::ProofPolicyWrite])
+        .step_up()
+        .header(
+            "If-Match",
+            "The `ETag` that was read: 412 when somebody was faster. Without it the last one wins.",
+        )
         .body::<ProofPolicyInput>()
         .replies::<ProofPolicyInput>(200, "As they are now"),
         write,
     );
 }
 
+/// The rules as they are kept; none when the defaults hold.
+fn kept(store: &dyn Store, tenant: TenantId) -> Result<Option<Versioned<ProofPolicy>>, StoreError> {
+    let page = PageRequest::first(1);
+    let rows = store.list::<ProofPolicy>(tenant, &page)?;
+    Ok(rows.items.into_iter().next())
+}
+
+/// The version of rules that nobody set.
+const UNSET: Version = Version(0);
+
+fn shown(rules: ProofPolicyInput, version: Version) -> Response {
+    let body = serde_json::to_value(rules).expect("an input is plain data");
+    crud::with_tag(StatusCode::OK, version, body)
+}
+
 async fn read(State(state): State<ApiState>, caller: Caller) -> Reply {
     let tenant = caller.tenant;
-    let found = state.store(move |s| s.proof_policy(tenant)).await?;
-    let shown = found.map_or_else(ProofPolicyInput::default, input);
-    Ok(Json(shown).into_response())
+    let found = state.store(move |s| kept(s, tenant)).await?;
+    let version = found.as_ref().map_or(UNSET, |v| v.version);
+    let rules = found.map_or_else(ProofPolicyInput::default, |v| input(v.row));
+    Ok(shown(rules, version))
 }
 
 async fn write(
     State(state): State<ApiState>,
     caller: Caller,
+    headers: HeaderMap,
     Body(wanted): Body<ProofPolicyInput>,
 ) -> Reply {
     check(&wanted)?;
+    let read = match headers.contains_key(header::IF_MATCH) {
+        true => if_match(&headers)?,
+        false => None,
+    };
     let (now, fresh) = (state.now(), state.new_id());
-    let shown = state
-        .edit(move |store| set(store, &caller, fresh, now, wanted))
-        .await?;
-    Ok(Json(shown).into_response())
+    state
+        .edit(move |store| set(store, &caller, fresh, now, read, wanted))
+        .await
 }
 
+/// `read`: the version that the change was made from, when it says so.
 fn set(
     store: &dyn Store,
     caller: &Caller,
     fresh: ProofPolicyId,
-    now: cp_vocab::Timestamp,
+    now: Timestamp,
+    read: Option<Version>,
     wanted: ProofPolicyInput,
-) -> Reply<ProofPolicyInput> {
+) -> Reply {
     let snapshot = store.snapshot()?;
     let document = serde_json::to_value(&wanted).expect("an input is plain data");
     let missing = references::missing(store, &snapshot, caller.tenant, &document)?;
     if !missing.is_empty() {
         return Err(Problem::invalid(missing));
     }
-    let page = PageRequest::first(1);
-    let before = store.rows(caller.tenant, ConfigKind::ProofPolicy, &page)?;
-    let before = before.items.into_iter().next();
-    let id = before.as_ref().map_or(fresh, |b| match b.row.id() {
-        cp_store::ConfigId::ProofPolicy(id) => id,
-        _ => fresh,
-    });
+    let before = kept(store, caller.tenant)?;
+    let version = before.as_ref().map_or(UNSET, |v| v.version);
+    if read.is_some_and(|r| r != version) {
+        let detail = "Somebody changed the rules in the meantime. Read them again and repeat.";
+        return Err(Problem::new(Code::PreconditionFailed, detail));
+    }
     let row = ProofPolicy {
-        id,
+        id: before.as_ref().map_or(fresh, |v| v.row.id),
         tenant: caller.tenant,
         levels: wanted.levels,
         intents: wanted.intents,
@@ -216,13 +244,14 @@ fn set(
     };
     let change = match before {
         None => Change::Create(row.clone().into()),
-        Some(b) => Change::Update {
+        Some(_) => Change::Update {
             row: row.clone().into(),
-            expected: Some(b.version),
+            expected: Some(version),
         },
     };
-    store.apply(Edit::new(caller.tenant, caller.actor(), now), vec![change])?;
-    Ok(input(row))
+    let versions = store.apply(Edit::new(caller.tenant, caller.actor(), now), vec![change])?;
+    let version = versions.last().copied().unwrap_or_default();
+    Ok(shown(input(row), version))
 }
 
 fn check(wanted: &ProofPolicyInput) -> Reply<()> {

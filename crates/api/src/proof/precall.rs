@@ -24,6 +24,10 @@ use utoipa::ToSchema;
 /// Announcements looked at a time; one that comes when so many wait is dropped, and answered the same.
 const ANNOUNCEMENTS_WAITING_MAX: usize = 64;
 
+/// What an announcement weighs of its address's share of a minute: 60 of them fit.
+const ANNOUNCEMENT_WEIGHT: u32 = 2;
+const NOTICE_WEIGHT: u32 = 1;
+
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CallerPartnerInput {
@@ -82,6 +86,7 @@ impl Resource for CallerPartners {
     const READ: &'static [Permission] = &[Permission::PrecallsRead];
     const WRITE: &'static [Permission] = &[Permission::PrecallsWrite];
     const IN_SNAPSHOT: bool = false;
+    const STEP_UP: bool = true;
 
     fn id(row: &CallerPartner) -> CallerPartnerId {
         row.id
@@ -210,6 +215,7 @@ pub(crate) fn add(api: &mut Api) {
         )
         .describe("The pre-authentication phase of S4.3: the secret is told in this answer only.")
         .needs(CallerPartners::WRITE)
+        .step_up()
         .body::<CallerPartnerInput>()
         .idempotent()
         .replies::<CallerPartnerMade>(201, "Made"),
@@ -219,6 +225,7 @@ pub(crate) fn add(api: &mut Api) {
         operation::post("/v1/precall", "precall", TAG, "Announce a call")
             .describe("Always 202 at once, whatever becomes of the token: who may announce does not show.")
             .open()
+            .weighs(ANNOUNCEMENT_WEIGHT)
             .body::<PrecallInput>()
             .content(202, "application/json", "Received"),
         precall,
@@ -267,6 +274,7 @@ pub(crate) fn add(api: &mut Api) {
             "Whether a notice is ours and still good",
         )
         .open()
+        .weighs(NOTICE_WEIGHT)
         .body::<NoticeCheck>()
         .replies::<published::ProofVerdict>(200, "The verdict"),
         verify,

@@ -152,6 +152,8 @@ pub(crate) struct CredentialMade {
     pub(crate) id: String,
     /// For an authenticator app (`otpauth://…`): told once.
     pub(crate) otpauth: Option<String>,
+    /// The same as a picture to scan (SVG).
+    pub(crate) qr: Option<String>,
 }
 
 /// Our public keys (RFC 7517).

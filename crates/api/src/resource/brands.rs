@@ -17,7 +17,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cp_store::{Edit, StoreError, StoreExt, Version, Versioned};
 use cp_vocab::brand::{Brand, BrandIncentive, Picture, PictureKind};
-use cp_vocab::{BrandId, NumberId, PictureId, Timestamp};
+use cp_vocab::{BrandId, Code, NumberId, PictureId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -264,6 +264,11 @@ async fn create(
             "a PNG, JPEG or WebP picture; others are not shown by phones",
         )
     })?;
+    match state.0.backend.scan(&bytes).await {
+        Ok(None) => {}
+        Ok(Some(_)) => return Err(fault("harmful", "a virus scanner found something in it")),
+        Err(why) => return Err(Problem::new(Code::ScannerUnavailable, why)),
+    }
     let now = state.now();
     let row = Picture {
         id: state.new_id(),

@@ -126,6 +126,55 @@ async fn who_declines_leaves_a_message() {
     );
 }
 
+/// What led to no call becomes the message itself: one entry, with what was wanted; by its own page alone.
+#[tokio::test]
+async fn a_declined_request_becomes_the_message() {
+    let shop = Shop::new(json!(["audio", "chat"])).await;
+    let asked = shop.ask("video").await;
+    shop.of(&asked, "/answer", json!({"accept": false}))
+        .await
+        .expect(200);
+    let message = json!({"text": "Is it dimmable?", "reply_to": "ann@example.org", "consent": true,
+        "request": asked["contact"]});
+    let path = format!("{}/messages", shop.point);
+    let foreign = shop.page.post(&path, message.clone()).await;
+    assert_eq!(foreign.problem(404).0, "not_found");
+    let own = shop
+        .page
+        .with("x-contact-secret", asked["secret"].as_str().unwrap());
+    let kept = own.post(&path, message.clone()).await.expect(201);
+    assert_eq!(kept["contact"], asked["contact"]);
+    let seen = shop.contact(&asked).await;
+    assert_eq!(
+        (&seen["kind"], &seen["state"], &seen["wanted"]),
+        (&json!("message"), &json!("open"), &json!("video"))
+    );
+    assert_eq!(seen["context"]["fields"]["product"], "<b>Lamp</b>");
+    let listed = shop.admin.get("/v1/contacts?kind=message").await;
+    assert_eq!(listed.expect(200)["items"].as_array().unwrap().len(), 1);
+    let again = own.post(&path, message).await;
+    assert_eq!(again.problem(409).0, "conflict");
+}
+
+#[tokio::test]
+async fn a_wished_time_is_one_to_come() {
+    let shop = Shop::new(json!(["audio"])).await;
+    let path = format!("{}/callbacks", shop.point);
+    for at in [
+        "2020-01-31T12:00:00Z",
+        "2999-01-31T12:00:00Z",
+        "1969-12-31T23:00:00Z",
+        "soon",
+    ] {
+        let body = json!({"number": "+49 30 1234567", "consent": true, "at": at});
+        assert_eq!(
+            shop.page.post(&path, body).await.problem(400).1,
+            ["/at"],
+            "{at}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn what_is_taken_is_live() {
     let shop = Shop::new(json!(["audio", "video"])).await;

@@ -374,6 +374,160 @@ async fn a_customer_on_a_strange_telephone_keys_its_number_first() {
     );
 }
 
+/// The code an authenticator app shows `steps` from now.
+fn app_code(w: &World, otpauth: &Value, steps: u64) -> String {
+    let seed = otpauth.as_str().unwrap().split("secret=").nth(1).unwrap();
+    let seed = cp_identity::totp::secret_bytes(seed.split('&').next().unwrap()).unwrap();
+    let step = w.desk.now().as_millis() / 30_000 + steps;
+    cp_identity::totp::Totp::default().code(&seed, step)
+}
+
+#[tokio::test]
+async fn what_is_asked_on_the_telephone_tells_a_stranger_nothing() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let rules = "/v1/proof-policy";
+    let customer = async |account: &str, email: Option<&str>| {
+        let mut identities = vec![json!({ "kind": "account", "value": account })];
+        identities.extend(email.map(|e| json!({ "kind": "email", "value": e })));
+        let body = json!({ "name": account, "identities": identities });
+        let made = admin.post("/v1/persons", body).await.expect(201);
+        format!("/v1/persons/{}/credentials", made["id"].as_str().unwrap())
+    };
+    // One with a PIN, one with an app, one with an address alone, one with nothing; and nobody.
+    let house = async |first: u32| {
+        let number = |n: u32| (first + n).to_string();
+        let with_pin = customer(&number(1), None).await;
+        let pin = json!({ "method": "pin", "pin": "2580" });
+        admin.post(&with_pin, pin).await.expect(201);
+        let with_app = customer(&number(2), None).await;
+        let app = admin.post(&with_app, json!({ "method": "totp" })).await;
+        let app = app.expect(201)["otpauth"].clone();
+        let email = format!("cara{first}@example.org");
+        customer(&number(3), Some(&email)).await;
+        customer(&number(4), None).await;
+        ([1, 2, 3, 4, 5].map(number), app)
+    };
+
+    // By turns: each rule, each kind of customer and nobody at all; wrong answers, and none.
+    let mut n = 0;
+    for methods in [
+        json!(["pin", "totp", "code"]),
+        json!(["totp"]),
+        json!(["code"]),
+        json!(["code", "pin"]),
+        json!(["link"]),
+    ] {
+        let policy = json!({ "phone_methods": methods, "ask_number": "always" });
+        admin.json("PUT", rules, policy).await.expect(200);
+        for keyed in [["1357", "1357", "1357"], ["", "", "13571357"]] {
+            let mut heard: Vec<Vec<Value>> = vec![];
+            let (numbers, _) = house(1_000_000 + n as u32 * 10).await;
+            for number in &numbers {
+                n += 1;
+                // Each from a telephone of its own: one that was wrong too often is slowed down.
+                let from = format!("+1555030{n:04}");
+                let before = w.engine.commands.lock().unwrap().len();
+                let call = w.call(n, &from, vec![waits_for_proof(n, 2, None)]).await;
+                w.enters(&call, number).await;
+                for digits in keyed {
+                    w.enters(&call, digits).await;
+                }
+                let all = w.engine.commands.lock().unwrap();
+                let told = all[before..].iter().map(|e| &e.command);
+                let asked = told.filter(|c| !matches!(c, Command::Tell { .. }));
+                let mut asked: Vec<Value> =
+                    asked.map(|c| serde_json::to_value(c).unwrap()).collect();
+                for command in &mut asked {
+                    command["leg"] = Value::Null;
+                    command["interaction"] = Value::Null;
+                    // Each call has a number of its own to tell.
+                    let sounds = command["sounds"].to_string();
+                    if sounds.contains("enter this number") {
+                        command["sounds"] = json!(sounds.split("number:").next());
+                    }
+                }
+                heard.push(asked);
+            }
+            for (of, number) in heard.iter().zip(&numbers) {
+                assert_eq!(of, &heard[4], "{methods} {keyed:?} {number}");
+            }
+        }
+    }
+
+    // And whoever has one of it comes in, by the same question.
+    let policy = json!({ "ask_number": "always" });
+    admin.json("PUT", rules, policy).await.expect(200);
+    let (numbers, app) = house(2_000_000).await;
+    for (number, entries, method) in [
+        (&numbers[0], vec!["2580".to_string()], "pin"),
+        (&numbers[1], vec![app_code(&w, &app, 0)], "totp"),
+        (&numbers[2], vec![String::new()], "code"),
+    ] {
+        n += 1;
+        let from = format!("+1555030{n:04}");
+        let call = w.call(n, &from, vec![waits_for_proof(n, 2, None)]).await;
+        w.enters(&call, number).await;
+        for digits in entries {
+            w.enters(&call, &digits).await;
+        }
+        if method == "code" {
+            let digits = w.last_mail();
+            let code: String = digits
+                .chars()
+                .filter(char::is_ascii_digit)
+                .take(8)
+                .collect();
+            w.enters(&call, &code).await;
+        }
+        assert_eq!(w.told("end_await").last().unwrap()["met"], true, "{method}");
+        let seen = admin
+            .get(&format!("{}/customer", call.path))
+            .await
+            .expect(200);
+        assert_eq!(seen["proof"]["methods"], json!([method]));
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_was_tried_too_often_is_slowed_down_whether_it_is_anybodys() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    give_pin(&admin, &w.alpha, "2580").await;
+    let account = json!({ "identities": [{ "kind": "account", "value": "471122" }] });
+    let path = format!("/v1/persons/{}", person(&w.alpha));
+    admin.patch(&path, account).await.expect(200);
+    let policy = json!({ "ask_number": "always" });
+    admin
+        .json("PUT", "/v1/proof-policy", policy)
+        .await
+        .expect(200);
+    // From many telephones: after how many calls a try ends the questions at once.
+    let mut n = 0;
+    let mut patience = async |number: &str| {
+        let mut questions = vec![];
+        for _ in 0..4 {
+            n += 1;
+            let from = format!("+1555040{n:04}");
+            let before = w.told("collect").len();
+            let call = w.call(n, &from, vec![waits_for_proof(n, 2, None)]).await;
+            w.enters(&call, number).await;
+            for _ in 0..3 {
+                w.enters(&call, "1357").await;
+            }
+            questions.push(w.told("collect").len() - before);
+        }
+        questions
+    };
+    let known = patience("471122").await;
+    assert_eq!(
+        known,
+        [4, 4, 2, 2],
+        "the number, and a PIN while it is taken"
+    );
+    assert_eq!(patience("999999").await, known);
+}
+
 #[tokio::test]
 async fn a_pin_on_the_line_lets_the_caller_through_and_places_it() {
     let w = World::new().await;
@@ -875,6 +1029,104 @@ async fn announced_calls_one_record_one_call() {
     w.advance_s(301);
     w.call(4, "+15550126", vec![expected(4)]).await;
     assert_eq!(outcome(&w), false, "too late");
+}
+
+#[tokio::test]
+async fn announcements_have_a_pace_per_address_and_per_identifier_and_tell_nothing() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let secret = [0x2a; 32];
+    let send = |token: String| w.client.post("/v1/precall", json!({ "token": token }));
+    let now_s = w.desk.now().as_millis() / 1_000;
+    // Five of one identifier; one that nobody signed uses up nothing.
+    let mut answers = vec![];
+    for n in 0..8 {
+        let forged = announcement(
+            &w.alpha,
+            &[1; 32],
+            now_s,
+            &format!("forged-{n:010}"),
+            "+15550123",
+        );
+        answers.push(send(forged).await);
+        let good = announcement(
+            &w.alpha,
+            &secret,
+            now_s,
+            &format!("nonce-{n:010}"),
+            "+15550123",
+        );
+        answers.push(send(good).await);
+    }
+    let other = announcement(&w.alpha, &secret, now_s, "nonce-9999999999", "+15550124");
+    answers.push(send(other).await);
+    let list = announced(&w, &admin, 6).await;
+    let all = list["items"].as_array().unwrap();
+    let of_it = all.iter().filter(|p| p["identifier"] == "+15550123");
+    assert_eq!(of_it.count(), 5, "{list}");
+    for answer in &answers {
+        assert_eq!((answer.status, answer.text()), (202, "{}".into()));
+    }
+    // An address has its share of a minute, of nonsense too.
+    let mut taken = answers.len();
+    loop {
+        let answer = send("nonsense".into()).await;
+        if answer.status != 202 {
+            assert!(answer.header("retry-after").is_some());
+            assert_eq!(answer.problem(429).0, "too_many_requests");
+            break;
+        }
+        taken += 1;
+    }
+    assert_eq!(taken, 60);
+    w.advance_s(60);
+    assert_eq!(send("nonsense".into()).await.status, 202);
+}
+
+#[tokio::test]
+async fn two_administrators_do_not_overwrite_each_others_rules_unseen() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let path = "/v1/proof-policy";
+    let read = admin.get(path).await;
+    let first = read.header("etag").unwrap().to_string();
+    let put =
+        async |tag: &str, body: Value| admin.with("if-match", tag).json("PUT", path, body).await;
+    let one = put(&first, json!({ "intents": { "balance": 2 } })).await;
+    assert_eq!(one.status, 200);
+    let second = one.header("etag").unwrap().to_string();
+    assert_ne!(first, second);
+    let late = put(&first, json!({ "intents": { "transfer": 3 } })).await;
+    assert_eq!(late.problem(412).0, "precondition_failed");
+    let now = admin.get(path).await;
+    assert_eq!(now.header("etag"), Some(second.as_str()));
+    assert_eq!(now.expect(200)["intents"], json!({ "balance": 2 }));
+    put(&second, json!({ "intents": { "transfer": 3 } }))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn who_may_announce_and_what_proves_a_customer_are_changed_by_somebody_who_is_there() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    let partner = json!({ "name": "Acme" });
+    admin
+        .post("/v1/caller-partners", partner.clone())
+        .await
+        .expect(201);
+    w.advance_s(15 * 60 + 1);
+    let of = format!("/v1/persons/{}", person(&w.alpha));
+    let pin = json!({ "method": "pin", "pin": "2580" });
+    let refused = [
+        admin.post("/v1/caller-partners", partner).await,
+        admin.post(&format!("{of}/credentials"), pin).await,
+        admin.post(&format!("{of}/enrolment"), json!({})).await,
+        admin.json("PUT", "/v1/proof-policy", json!({})).await,
+    ];
+    for answer in refused {
+        assert_eq!(answer.problem(403).0, "step_up_required");
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,9 @@ pub struct Record {
     pub person: Option<PersonId>,
     #[serde(default)]
     pub claimed_by: Option<ClaimedBy>,
+    /// Stands for the customer number it keyed when that is nobody's.
+    #[serde(default)]
+    pub stranger: Option<String>,
     /// The customer's leg; a proof is of this party alone.
     #[serde(default)]
     pub leg: Option<LegId>,

@@ -53,6 +53,21 @@ pub const KEYS: &[(&str, &str, &str)] = &[
         "where customers' browsers reach this server (https://desk.example); empty: http://localhost and the port",
     ),
     (
+        "http.leaked_passwords",
+        "",
+        "file of leaked passwords, one SHA-1 in hex per line, sorted (as haveibeenpwned.com gives them); new passwords that are in it are refused",
+    ),
+    (
+        "uploads.scanner",
+        "",
+        "virus scanner for what is sent in: host:port or socket path of clamd, or of another that knows INSTREAM; empty: none",
+    ),
+    (
+        "uploads.scan_required",
+        "true",
+        "refuse what is sent in while the scanner cannot be reached",
+    ),
+    (
         "secrets.key_file",
         "",
         "file with the keys that seal secrets in the database; empty: secrets.key in the data folder, made at the first start",

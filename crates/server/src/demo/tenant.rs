@@ -87,6 +87,8 @@ pub(super) fn people(data: &Path) -> Result<People> {
             person("Ben", "agent", Some("1002"))?,
             person("Sofia", "supervisor", Some("1003"))?,
             person("Admin", "administrator", None)?,
+            // Runs the platform: makes tenants beside this one. Its password is drawn like the others'.
+            person("Olga", "operator", None)?,
         ],
         robots: vec![
             robot("Robot Rita", "1901", 11)?,

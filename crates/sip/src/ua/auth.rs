@@ -63,23 +63,26 @@ impl UserAgent {
             realm,
         };
         let outcome = self.auth.keeper.verify(now, &credentials, &asked, secrets);
-        match (outcome, known) {
-            (Outcome::Ok, Some(known)) => {
-                self.limiter.succeeded(now, ip);
+        let principal = known.map(|k| k.principal);
+        let locked = principal.is_some_and(|p| self.limiter.is_locked(now, p, ip));
+        match (outcome, principal) {
+            // While somebody guesses, the right password of strangers is one more guess.
+            (Outcome::Ok, Some(principal)) if !locked => {
+                self.limiter.succeeded(now, ip, principal);
                 // Nobody registers for somebody else (10.3 step 3).
                 if method == Method::Register && !is_own_address(request, user) {
                     self.answer_new(inbound, 403, &[]);
                     self.deny(inbound.flow, "foreign_address");
                     return None;
                 }
-                Some(known.principal)
+                Some(principal)
             }
             (Outcome::Stale, _) => {
                 self.send_challenge(inbound, realm, true);
                 None
             }
             _ => {
-                if self.limiter.failed(now, ip) {
+                if self.limiter.failed(now, ip, principal) {
                     self.deny(inbound.flow, "banned");
                 } else {
                     self.deny(inbound.flow, "digest");

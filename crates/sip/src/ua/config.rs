@@ -29,7 +29,7 @@ pub struct UaLimits {
     /// A successful authentication gives its token back, so that busy offices are not hit.
     pub unauthenticated_per_s: u32,
     pub unauthenticated_burst: u32,
-    /// Wrong digests per source (one is forgiven each 30 s) before it is banned.
+    /// Wrong digests per source (one is forgiven each minute) before it is banned.
     pub digest_failures_max: u32,
     /// First ban; each further one is twice as long, up to `ban_max`.
     pub ban: Duration,
@@ -49,7 +49,7 @@ impl Default for UaLimits {
             unauthenticated_per_s: 500,
             unauthenticated_burst: 5_000,
             digest_failures_max: 10,
-            ban: Duration::from_secs(30),
+            ban: Duration::from_secs(600),
             ban_max: Duration::from_secs(3_600),
             bindings_per_phone_max: 8,
             expires_min_s: 60,

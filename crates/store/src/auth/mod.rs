@@ -188,6 +188,11 @@ pub struct Origin {
     /// How the person proved themselves (RFC 8176): `pwd`, `otp`, `hwk`, `fed`.
     #[serde(default)]
     pub methods: Vec<String>,
+    /// The identity provider that vouched, and its own name of the session.
+    #[serde(default)]
+    pub provider: Option<IdentityProviderId>,
+    #[serde(default)]
+    pub provider_session: Option<Pii<String>>,
 }
 
 /// An answer kept for a repeated request.

@@ -150,6 +150,23 @@ pub(crate) fn end_of(conn: &Connection, tenant: TenantId, user: UserId) -> Resul
     .map_err(failed)
 }
 
+/// Ends sessions that a provider vouched for: of its session, of one person, or of both.
+pub(crate) fn end_at(
+    conn: &Connection,
+    tenant: TenantId,
+    provider: IdentityProviderId,
+    user: Option<UserId>,
+    session: Option<&str>,
+) -> Result<u64> {
+    conn.execute(
+        "DELETE FROM session WHERE tenant = ?1 AND json_extract(origin, '$.provider') = ?2
+         AND (?3 IS NULL OR user = ?3) AND (?4 IS NULL OR json_extract(origin, '$.provider_session') = ?4)",
+        params![blob(tenant), provider.to_string(), user.map(blob), session],
+    )
+    .map(|n| n as u64)
+    .map_err(failed)
+}
+
 pub(crate) fn sweep(conn: &Connection, now: Timestamp) -> Result<()> {
     conn.execute("DELETE FROM session WHERE expires_at <= ?1", [micros(now)])
         .map(|_| ())

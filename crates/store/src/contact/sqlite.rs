@@ -132,7 +132,7 @@ fn put(conn: &Connection, c: &Contact) -> Result<()> {
     conn.prepare_cached(
         "INSERT INTO contact (id, tenant, point, kind, state, created_at, body)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body",
+         ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, state = excluded.state, body = excluded.body",
     )
     .and_then(|mut s| {
         s.execute(params![

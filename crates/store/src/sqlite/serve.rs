@@ -142,6 +142,10 @@ impl Store for SqliteStore {
         self.readers.with(projection::forwarding::all)
     }
 
+    fn caller_reports(&self) -> Result<Vec<projection::ReportRow>> {
+        self.readers.with(projection::reports::all)
+    }
+
     fn rebuild_projections(&self) -> Result<()> {
         self.write(|tx| projection::rebuild(tx.conn, tx.watch()))
     }
@@ -232,6 +236,19 @@ impl Store for SqliteStore {
 
     fn sessions_end_of(&self, tenant: TenantId, user: UserId) -> Result<u64> {
         self.write(move |tx| session::end_of(tx.conn, tenant, user))
+    }
+
+    fn sessions_end_at(
+        &self,
+        tenant: TenantId,
+        provider: IdentityProviderId,
+        user: Option<UserId>,
+        session: Option<Pii<String>>,
+    ) -> Result<u64> {
+        self.write(move |tx| {
+            let name = session.as_ref().map(|s| s.expose().as_str());
+            session::end_at(tx.conn, tenant, provider, user, name)
+        })
     }
 
     fn sessions_of(&self, tenant: TenantId, user: UserId, now: Timestamp) -> Result<Vec<Session>> {

@@ -60,6 +60,11 @@ export function accessSpecs(): Record<Access, CollectionSpec> {
           <Secret label={t("Redirect address, to be registered at the provider")} value={`${location.origin}/v1/oidc/callback`} />
         </div>
       ),
+      extra: (r) => (
+        <div className="mt-4">
+          <Secret label={t("Back-channel logout address: who signs out there is signed out here")} value={`${location.origin}/v1/oidc/${r.id}/backchannel-logout`} />
+        </div>
+      ),
     },
     "caller-partners": {
       collection: "caller-partners", add: t("Add a partner"), empty: t("Whoever holds the secret of a partner may announce calls, which then skip the screening."), title: name,

@@ -9,11 +9,13 @@ import { Announced } from "./announced";
 import { Audit } from "./audit";
 import { CallIdentityPage } from "./call-identity";
 import { Brands } from "./brands";
+import { Customers } from "./customers";
+import { ProofRules } from "./proof-rules";
 import { sectionShown } from "./sections";
 import { TenantPage } from "./tenant";
 import { Tenants } from "./tenants";
 import { specs } from "./specs";
-import { Bot, Building2, Cable, CalendarClock, Fingerprint, Globe, Hash, Headphones, KeyRound, Landmark, ListChecks, Megaphone, Phone, PhoneIncoming, Rocket, ScrollText, Shield, ShieldCheck, Tags, Users, UsersRound } from "../ui/icons";
+import { BookUser, Bot, Building2, Cable, CalendarClock, Fingerprint, Globe, Hash, Headphones, KeyRound, Landmark, ListChecks, Megaphone, Phone, PhoneIncoming, Rocket, ScrollText, Shield, ShieldCheck, Tags, UserRoundCheck, Users, UsersRound } from "../ui/icons";
 
 interface Section {
   path: string;
@@ -42,6 +44,8 @@ function sections(): Section[] {
     { path: "identity", name: t("Call identity"), icon: ShieldCheck, page: <CallIdentityPage /> },
     of("rooms", t("Conference rooms"), UsersRound, "conferences"),
     of("codes", t("Wrap-up codes"), Tags, "wrap-up-codes"),
+    { path: "customers", name: t("Customers"), icon: BookUser, page: <Customers /> },
+    { path: "proof", name: t("Customer proof"), icon: UserRoundCheck, page: <ProofRules /> },
     { path: "announced", name: t("Announced calls"), icon: PhoneIncoming, page: <Announced partners={s["caller-partners"]} /> },
     of("keys", t("API keys"), KeyRound, "api-keys"),
     of("clients", t("OAuth clients"), Bot, "oauth-clients"),

@@ -205,7 +205,7 @@ function Editor(props: { spec: CollectionSpec; row: AnyRow | null; onClose: () =
         ) : null}
         <div className="grid gap-4 sm:grid-cols-2">
           {fields.map((f) => (
-            <div key={f.name} className={["destination", "skills", "refs", "many", "week", "exceptions", "speech", "list", "networks", "permissions", "role-rules", "trunk-auth", "numbers"].includes(f.kind.is) ? "sm:col-span-2" : ""}>
+            <div key={f.name} className={["destination", "skills", "refs", "many", "week", "exceptions", "speech", "list", "networks", "permissions", "role-rules", "trunk-auth", "numbers", "identities", "record", "facts"].includes(f.kind.is) ? "sm:col-span-2" : ""}>
               <Field spec={f} value={draft[f.name]} error={errors[f.name]} onChange={(value) => setDraft((d) => ({ ...d, [f.name]: value }))} />
             </div>
           ))}

@@ -41,7 +41,7 @@ export function destinationWord(d: Destination | null | undefined, name: (collec
 }
 
 /** The simple ones are edited; menus and what else came by the API are kept as they are. */
-export function DestinationField(props: { label: string; value: Destination | null | undefined; onChange: (d: Destination | null) => void; nullable: boolean; error?: string | undefined; nested?: boolean }) {
+export function DestinationField(props: { label: string; value: Destination | null | undefined; onChange: (d: Destination | null) => void; nullable: boolean; nowhere?: string; error?: string | undefined; nested?: boolean }) {
   const { value, onChange, nullable } = props;
   const rows = { queue: useRows("queues").data, agent: useRows("agents").data, phone: useRows("phones").data, conference: useRows("conferences").data };
   const schedules = useRows("schedules").data;
@@ -57,7 +57,7 @@ export function DestinationField(props: { label: string; value: Destination | nu
   ];
   const current = value ? (value.to as string) : nullable ? NONE : "";
   const known = simple.some((s) => s.id === current);
-  const choices = [...(nullable ? [{ id: NONE, name: t("Nowhere") }] : []), ...simple, ...(current && current !== NONE && !known ? [{ id: current, name: t("{what} (made by API)", { what: current }) }] : [])];
+  const choices = [...(nullable ? [{ id: NONE, name: props.nowhere ?? t("Nowhere") }] : []), ...simple, ...(current && current !== NONE && !known ? [{ id: current, name: t("{what} (made by API)", { what: current }) }] : [])];
   const first = (of: "queue" | "agent" | "phone" | "conference") => rows[of]?.[0]?.id ?? "";
   const begin = (to: string): Destination | null => {
     const fresh: Record<string, unknown> = {

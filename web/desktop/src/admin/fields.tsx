@@ -9,6 +9,7 @@ import { DestinationField } from "./destination";
 import { WeekField, ExceptionsField } from "./hours-fields";
 import { TrunkAuth } from "./trunk-auth";
 import { PermissionsField } from "./permissions";
+import { FactsField, IdentitiesField, RecordField } from "./person-fields";
 
 export type Value = Record<string, unknown>;
 
@@ -45,7 +46,11 @@ export interface FieldSpec {
     /** Roles by what an identity provider says. */
     | { is: "role-rules"; roles: { id: string; name: string }[] }
     /** A time, RFC 3339; empty is none. */
-    | { is: "moment" };
+    | { is: "moment" }
+    /** Of a customer's record. */
+    | { is: "identities" }
+    | { is: "record" }
+    | { is: "facts" };
 }
 
 export interface Props {
@@ -102,6 +107,12 @@ export function Field(props: Props) {
       return <RoleRules {...props} roles={kind.roles} />;
     case "moment":
       return <TextField {...common} type="datetime-local" value={localMoment(value as string | null)} onChange={(v) => onChange(v ? new Date(v).toISOString() : null)} />;
+    case "identities":
+      return <IdentitiesField label={label} value={value as never} onChange={onChange} error={error} />;
+    case "record":
+      return <RecordField label={label} value={value as never} onChange={onChange} error={error} />;
+    case "facts":
+      return <FactsField label={label} value={value as never} onChange={onChange} error={error} />;
   }
 }
 

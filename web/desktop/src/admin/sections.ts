@@ -21,6 +21,8 @@ const RIGHTS: Record<string, [read: string, change: string]> = {
   identity: ["identity:read", "identity:write"],
   rooms: ["conferences:read", "conferences:write"],
   codes: ["wrap-up-codes:read", "wrap-up-codes:write"],
+  customers: ["persons:read", "persons:write"],
+  proof: ["proof-policy:read", "proof-policy:write"],
   announced: ["precalls:read", "precalls:send"],
   keys: ["api-keys:read", "api-keys:write"],
   clients: ["oauth-clients:read", "oauth-clients:write"],

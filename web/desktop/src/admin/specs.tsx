@@ -36,7 +36,7 @@ function Modes(props: { modes: Mode[] }) {
   return <span className="flex flex-wrap gap-1">{props.modes.length ? props.modes.map((m) => <Badge key={m} tone="good">{modeWord(m)}</Badge>) : <Badge tone="warn">{t("Only messages and callbacks")}</Badge>}</span>;
 }
 
-type Specs = Record<Exclude<Collection, "pictures">, CollectionSpec>;
+type Specs = Record<Exclude<Collection, "pictures" | "persons">, CollectionSpec>;
 
 export function specs(): Specs {
   const name = (row: AnyRow) => String(row.name || row.id);

@@ -16,7 +16,7 @@ import { Badge } from "../ui/parts";
 import { Secret } from "../ui/secret";
 import { Lock, LockOpen } from "../ui/icons";
 
-type Method = Schemas["ProofMethod"];
+export type Method = Schemas["ProofMethod"];
 
 const key = (interaction: string) => ["customer", interaction];
 
@@ -36,7 +36,7 @@ function useCustomer(interaction: string) {
   });
 }
 
-const methodWord = (m: Method): string =>
+export const methodWord = (m: Method): string =>
   ({ pin: t("PIN"), totp: t("authenticator app"), code: t("code sent to them"), link: t("link sent to them"), passkey: t("passkey"), device_key: t("app on their device"), photo: t("photo"), knowledge: t("questions"), announced: t("announced call") })[m];
 
 /** Asked on the telephone, in private. */

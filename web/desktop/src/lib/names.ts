@@ -24,7 +24,7 @@ onEvent((event) => {
 /** A collection of configuration rows. */
 export type Collection =
   | "agents" | "queues" | "skills" | "numbers" | "phones" | "trunks" | "conferences" | "wrap-up-codes" | "users" | "api-keys" | "schedules" | "roles"
-  | "oauth-clients" | "identity-providers" | "caller-partners" | "points" | "identity/certificates" | "brands" | "pictures";
+  | "oauth-clients" | "identity-providers" | "caller-partners" | "points" | "identity/certificates" | "brands" | "pictures" | "persons";
 
 interface RowOf {
   agents: Schemas["Agent"];
@@ -46,6 +46,7 @@ interface RowOf {
   "identity/certificates": Schemas["IdentityCertificate"];
   brands: Schemas["Brand"];
   pictures: Schemas["Picture"];
+  persons: Schemas["Person"];
 }
 export type Row<C extends Collection> = RowOf[C];
 

@@ -23,6 +23,8 @@ export const ar: Messages = {
   decline: "لا، أترك رسالة",
   connecting: "جارٍ الاتصال …",
   ringing: "يرن …",
+  waiting: "يرجى الانتظار، سيكون أحدهم معك …",
+  inCall: "العودة إلى المكالمة",
   connected: "متصل",
   reconnecting: "تتم استعادة الاتصال …",
   mute: "كتم الصوت",

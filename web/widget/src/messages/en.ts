@@ -24,6 +24,8 @@ export const en = {
   connecting: "Connecting …",
   ringing: "Ringing …",
   connected: "Connected",
+  waiting: "Please wait, somebody will be with you …",
+  inCall: "Back to the call",
   reconnecting: "The connection is being restored …",
   mute: "Mute",
   unmute: "Unmute",
