@@ -4758,6 +4758,8 @@ export interface components {
         Emergency: {
             /** @description In E.164; who calls it back within a day reaches the caller. */
             callback: string;
+            /** @description Tried in this order when it, or the one before, is busy, refuses or cannot be reached. */
+            further_trunks: components["schemas"]["TrunkId"][];
             location: components["schemas"]["EmergencyLocation"];
             /** @description What is asked for there; empty: `urn:service:sos`. */
             number: string;
@@ -4808,6 +4810,7 @@ export interface components {
         EmergencyState: {
             approved_by?: null | components["schemas"]["UserId"];
             callback: string;
+            further_trunks: components["schemas"]["TrunkId"][];
             location: components["schemas"]["EmergencyLocation"];
             number: string;
             phones: components["schemas"]["EmergencyPhone"][];
