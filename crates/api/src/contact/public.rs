@@ -528,11 +528,32 @@ async fn becomes_message(
     Ok(Kept { contact: request })
 }
 
+/// Something is said, and there is somewhere to answer.
+fn written(text: &str, reply_to: &str) -> Result<(), Problem> {
+    let mut wrong = Vec::new();
+    if text.trim().is_empty() {
+        wrong.push(FieldError::new("/text", "required", "the message is empty"));
+    }
+    let mail = reply_to
+        .trim()
+        .split_once('@')
+        .is_some_and(|(who, host)| !who.is_empty() && host.contains('.'));
+    if !mail && context::number(reply_to).is_none() {
+        let detail = "an answer needs an e-mail address or a telephone number";
+        wrong.push(FieldError::new("/reply_to", "format", detail));
+    }
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(Problem::invalid(wrong)),
+    }
+}
+
 async fn message(visit: Visit, body: Result<Body<MessageInput>, Problem>) -> Response {
     visit
         .run(StatusCode::CREATED, async |v: &Visit| {
             let Body(input) = body?;
             let (mut contact, _) = v.contact(ContactKind::Message, input.consent, input.context)?;
+            written(&input.text, &input.reply_to)?;
             if let Some(request) = input.request {
                 let (text, reply_to) = (input.text, input.reply_to);
                 return becomes_message(v, request, text, reply_to, input.name).await;
