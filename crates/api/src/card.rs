@@ -19,7 +19,8 @@ pub(crate) struct CardView {
     /// Otherwise it rings with its caller id alone, and `why` says why.
     shown: bool,
     /// `no_metadata`, `not_trusted`, `not_verified`, `metadata_malformed`, `caller_is_not_source`,
-    /// `source_is_not_caller`, `metadata_of_another_call`, `link_refused`, `incentive_refused`.
+    /// `source_is_not_caller`, `metadata_of_another_call`, `link_refused`, `incentive_refused`,
+    /// `caller_is_reported`.
     why: Option<String>,
     /// `signed`: by a token that was verified; `trunk`: by the word of a trunk that is trusted.
     proof: Option<String>,

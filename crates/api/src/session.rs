@@ -156,21 +156,16 @@ async fn sign_in(
     let visitor = Visitor::of(&state, connection.as_ref().map(|c| &c.0), &headers);
     begin(&state, &input.login, visitor.source)?;
     let turn = state.password_check_turn().await?;
-    let (login, kind) = (input.login.clone(), input.kind);
+    let (login, kind, domain) = (input.login.clone(), input.kind, input.tenant.clone());
     let (known, right) = state.store(move |s| find(s, &input)).await?;
     drop(turn);
     let Some(user) = known.clone().filter(|_| right) else {
         state.0.meters.sign_ins_failed.add(1);
         tracing::warn!("a sign-in failed");
-        if let Some(user) = known {
-            // Not waited for: the time a commit takes would tell that the name is known.
-            let state = state.clone();
-            tokio::spawn(async move {
-                visitor
-                    .note(&state, &user, "session.refused", "password")
-                    .await;
-            });
-        }
+        // Not waited for, and done for a name that is nobody's too: neither the time a commit takes
+        // nor what it leaves behind for the next request tells that a name is known.
+        let state = state.clone();
+        tokio::spawn(async move { visitor.note_refused(&state, known, domain).await });
         let detail = "Wrong name or password. Check both; if your organisation shares this server, give its domain too.";
         return Err(Problem::new(Code::Unauthenticated, detail));
     };
@@ -232,6 +227,40 @@ impl Visitor {
             methods: methods.iter().map(|m| (*m).to_string()).collect(),
             ..Origin::default()
         }
+    }
+
+    /// A sign-in that was refused, in the audit log of the house it was meant for. What was typed as a
+    /// name is not kept when it is nobody's: it may be a password.
+    async fn note_refused(&self, state: &ApiState, known: Option<User>, domain: Option<String>) {
+        if let Some(user) = known {
+            return self.note(state, &user, "session.refused", "password").await;
+        }
+        let Ok(snapshot) = state.snapshot().await else {
+            return;
+        };
+        let tenant = match (domain.as_deref(), snapshot.tenants.as_slice()) {
+            (Some(d), all) if !d.is_empty() => {
+                all.iter().find(|t| t.domain.eq_ignore_ascii_case(d))
+            }
+            (_, [only]) => Some(only),
+            _ => None,
+        };
+        let now = state.now();
+        let Some(tenant) = tenant.map(|t| t.id) else {
+            // Of no house in particular: as much work, and nothing to keep.
+            let _ = state.store(move |s| s.sweep(now)).await;
+            return;
+        };
+        let entry = AuditEntry {
+            tenant,
+            at: now,
+            actor: Actor::System,
+            action: "session.refused".into(),
+            target: String::new(),
+            address: self.address(),
+            detail: json!({ "by": "unknown_name" }),
+        };
+        audit::keep(state, entry).await;
     }
 
     /// An entry of the audit log about somebody at the door.

@@ -77,7 +77,10 @@ impl Engine {
             .get(&leg)
             .is_some_and(|l| l.all_calls().next().is_none())
         {
-            if self.signed_again(now, leg, status) || self.sent_on(now, leg, status, contact) {
+            if self.helped_again(now, leg, status)
+                || self.signed_again(now, leg, status)
+                || self.sent_on(now, leg, status, contact)
+            {
                 return;
             }
             self.drop_entry(now, leg);

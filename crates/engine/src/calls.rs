@@ -166,7 +166,7 @@ impl Engine {
         self.work.push_back((id, input));
         if joins.is_none() {
             // Decoded before anybody is rung: what rings first looks here.
-            let card = self.decode_card(id, leg, name.as_deref(), invite, &known);
+            let card = self.decode_card(now, id, leg, name.as_deref(), invite, &known);
             for event in known.events(leg).into_iter().chain(card) {
                 self.work.push_back((id, IxInput::Noted(event)));
             }

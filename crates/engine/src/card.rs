@@ -4,6 +4,7 @@
 
 use crate::core::Engine;
 use crate::identity::CallIdentity;
+use crate::reports::{Reported, Reports};
 use cp_identity::Verdict;
 use cp_identity::canonical::{Identifier, is_canonical_number};
 use cp_identity::card::{self, Call, Card, Incentive, Plain, call_info};
@@ -14,8 +15,10 @@ use cp_sip::message::Message;
 use cp_sip::ua::Principal;
 use cp_vocab::brand::Brand;
 use cp_vocab::card::{CardIncentive, CardProof, RingCard};
+use cp_vocab::command::{Actor, Command, CommandReply, CommandResult};
 use cp_vocab::event::Direction;
 use cp_vocab::model::Trunk;
+use cp_vocab::refusal::{Code, Refusal};
 use cp_vocab::web::Signal;
 use cp_vocab::*;
 use rustc_hash::FxHashMap;
@@ -25,6 +28,8 @@ const LANGUAGE: &str = "en";
 /// Why metadata of strangers is not shown, beside what [`Plain`] says.
 const NOT_VERIFIED: &str = "not_verified";
 const NOT_TRUSTED: &str = "not_trusted";
+/// People who were called by this caller said that they were abused.
+const REPORTED: &str = "caller_is_reported";
 
 /// What the engine knows of cards.
 #[derive(Default)]
@@ -37,6 +42,8 @@ pub(crate) struct Cards {
     offered: FxHashMap<LegId, (BrandId, CardIncentive)>,
     /// What a call of ours gave already.
     gave: FxHashMap<InteractionId, BrandId>,
+    /// What people said of callers.
+    pub(crate) reports: Reports,
 }
 
 impl Cards {
@@ -58,6 +65,7 @@ impl Engine {
     /// The metadata of a call that comes in by a trunk, decoded; what the log is told of it.
     pub(crate) fn decode_card(
         &mut self,
+        now: Timestamp,
         id: InteractionId,
         leg: LegId,
         name: Option<&str>,
@@ -81,7 +89,19 @@ impl Engine {
             }
             Some(found) => found,
         };
+        let (tenant, wall) = (trunk.tenant, self.wall(now));
+        let reported = |proven| {
+            let caller = known.orig.as_deref().unwrap_or_default();
+            let reports = &self.cards.reports;
+            reports.speak_against(caller, tenant, proven, wall)
+        };
         let event = match found {
+            Ok(Event::CardDecoded { proof, .. }) if reported(proof == CardProof::Signed) => {
+                Event::CardRefused {
+                    leg,
+                    why: REPORTED.to_string(),
+                }
+            }
             Ok(decoded) => decoded,
             Err(why) => Event::CardRefused {
                 leg,
@@ -92,6 +112,37 @@ impl Engine {
             self.cards.shown.insert(id, card);
         }
         Some(event)
+    }
+
+    /// A person says that the caller of a call abuses it; it counts from the next call on.
+    pub(crate) fn report_caller(
+        &mut self,
+        now: Timestamp,
+        tenant: TenantId,
+        actor: Actor,
+        interaction: InteractionId,
+    ) -> CommandResult {
+        let id = self.target_of(tenant, actor, &Command::ReportCaller { interaction })?;
+        let known = self.identity.known.get(&id);
+        let nobody = "The call came from no number outside that could be reported.";
+        let nobody = || Refusal::new(Code::Conflict, nobody);
+        let outside = known.filter(|k| matches!(k.principal, Principal::Trunk(_)));
+        let known = outside.ok_or_else(nobody)?;
+        let number = known.orig.clone().ok_or_else(nobody)?;
+        let proven = known.verdict == Some(Verdict::Valid);
+        let event = Event::CallerReported {
+            by: actor,
+            number: Pii(number.clone()),
+            proven,
+        };
+        self.cards.reports.add(Reported {
+            number,
+            tenant,
+            proven,
+            at: self.wall(now),
+        });
+        self.work.push_back((id, IxInput::Noted(event)));
+        Ok(CommandReply::default())
     }
 
     /// What an event of an interaction means to its card.

@@ -95,6 +95,9 @@ impl Engine {
                 Ok(switch) => return self.dispatch(now, id, tenant, actor, switch),
                 Err(result) => *result,
             },
+            Command::ReportCaller { interaction } => {
+                self.report_caller(now, tenant, actor, interaction)
+            }
             Command::TellContext {
                 interaction,
                 subject,
@@ -317,6 +320,7 @@ impl Engine {
             | Command::StopRecording { interaction }
             | Command::Requeue { interaction, .. }
             | Command::SetPriority { interaction, .. }
+            | Command::ReportCaller { interaction }
             | Command::EndAwait { interaction, .. }
             | Command::Tell { interaction, .. }
             | Command::WrapUp { interaction, .. } => (Some(*interaction), None),

@@ -43,7 +43,7 @@ impl Engine {
         let Endpoint::Phone(phone) = entry.endpoint else {
             return false;
         };
-        if entry.web.is_some() {
+        if entry.web.is_some() || self.waits_for_help(phone, now) {
             return false;
         }
         let id = entry.interaction;

@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// How long who calls the number back reaches the caller; RFC 6881 asks for half an hour at least.
 const CALL_BACK: Duration = Duration::from_secs(24 * 3_600);
+/// Whose call for help is so young is rung and not forwarded (RFC 6881 asks for about half an hour).
+const NO_FORWARD: Duration = Duration::from_secs(30 * 60);
 /// Numbers that may be called back at a time; beyond it the oldest is forgotten.
 const CALL_BACKS_MAX: usize = 1_000;
 /// The service of RFC 5031 that stands for all of them.
@@ -35,6 +37,12 @@ pub(crate) struct CallBack {
 pub(crate) fn trunk_of(tenant: &Tenant, node_is_live: bool) -> Option<TrunkId> {
     let e = &tenant.safety.emergency;
     e.trunk.filter(|_| node_is_live && e.live.is_on())
+}
+
+/// The trunks of a live path, in the order in which they are tried.
+fn ways(tenant: &Tenant) -> impl DoubleEndedIterator<Item = TrunkId> {
+    let e = &tenant.safety.emergency;
+    e.trunk.into_iter().chain(e.further_trunks.iter().copied())
 }
 
 /// Dials help, past everything that is called so in the house.
@@ -60,6 +68,59 @@ pub(crate) struct Dress {
 impl Engine {
     pub(crate) fn emergency_trunk(&self, tenant: TenantId) -> Option<TrunkId> {
         trunk_of(self.index.tenant(tenant)?, self.config.emergency_live)
+    }
+
+    /// Whether a trunk is one that emergency calls of the tenant may leave by now.
+    pub(crate) fn takes_emergencies(&self, tenant: TenantId, trunk: TrunkId) -> bool {
+        let live = self.emergency_trunk(tenant).is_some();
+        let tenant = self.index.tenant(tenant);
+        live && tenant.is_some_and(|t| ways(t).any(|w| w == trunk))
+    }
+
+    /// A call for help was refused, or its way is down (RFC 6881 ED-62: TLS, then without): the next
+    /// way is tried; `false` when there is none.
+    pub(crate) fn helped_again(&mut self, now: Timestamp, leg: LegId, status: u16) -> bool {
+        // 487: the caller gave up, not the centre.
+        let Some(entry) = self.legs.get(&leg).filter(|_| status != 487) else {
+            return false;
+        };
+        let (id, endpoint) = (entry.interaction, entry.endpoint);
+        let Endpoint::Trunk(was) = endpoint else {
+            return false;
+        };
+        let tenant = self.interactions.get(&id).map(|e| e.tenant);
+        let Some(tenant) = tenant.and_then(|t| self.index.tenant(t)) else {
+            return false;
+        };
+        // Backwards up to where we are: each way is tried once, however often it is named.
+        let later = ways(tenant).rev().take_while(|w| *w != was);
+        let known = later.filter(|w| self.index.trunk(*w).is_some());
+        let next = known.last().filter(|_| self.urgent.contains(&id));
+        let Some(next) = next else {
+            return false;
+        };
+        let (codecs, srtp) = self.offer_for(id, &Endpoint::Trunk(next));
+        if let Some(n) = self.trunk_calls.get_mut(&was) {
+            *n = n.saturating_sub(1);
+        }
+        *self.trunk_calls.entry(next).or_default() += 1;
+        if let Some(l) = self.legs.get_mut(&leg) {
+            l.endpoint = Endpoint::Trunk(next);
+            l.local.codecs = codecs;
+            l.local.srtp = srtp;
+            l.failed_with = None;
+            if let Some(d) = l.dialled.as_deref_mut() {
+                d.to.endpoint = Endpoint::Trunk(next);
+            }
+        }
+        self.place(now, id, leg, false);
+        true
+    }
+
+    /// Whether the phone asked for help just now: it rings, whatever it is set to forward to.
+    pub(crate) fn waits_for_help(&self, phone: PhoneId, now: Timestamp) -> bool {
+        let young = |c: &&CallBack| c.phone == phone && c.until + NO_FORWARD > now + CALL_BACK;
+        self.call_backs.iter().any(|c| young(&c))
     }
 
     /// Numbers that mean help wherever a phone stands, whatever the house calls by them.
@@ -125,7 +186,11 @@ impl Engine {
         dialled: &str,
     ) -> Option<Dress> {
         let tenant = self.interactions.get(&id)?.tenant;
-        let trunk = self.emergency_trunk(tenant)?;
+        let first = self.emergency_trunk(tenant)?;
+        let trunk = match self.legs.get(&leg).map(|l| l.endpoint) {
+            Some(Endpoint::Trunk(t)) if self.takes_emergencies(tenant, t) => t,
+            _ => first,
+        };
         let host = self.index.trunk(trunk)?.host.clone();
         let own_host = self.own_host(Some(tenant));
         let settings = &self.index.tenant(tenant)?.safety.emergency;
@@ -148,6 +213,9 @@ impl Engine {
             &own_host,
         );
         let callback = settings.callback.clone();
+        if self.urgent.contains(&id) {
+            return Some(dress); // The next way of the same call.
+        }
         if let Some(phone) = phone {
             if self.call_backs.len() >= CALL_BACKS_MAX {
                 self.call_backs.remove(0);

@@ -63,6 +63,8 @@ pub struct Restore {
     pub incentives: Vec<(BrandId, u64)>,
     /// Agents who are told by a push that they are called while no tab of theirs is open.
     pub pushed: Vec<AgentId>,
+    /// Callers that people reported, the oldest first.
+    pub reports: Vec<crate::Reported>,
     /// How often numbers forward, those called last first.
     pub forwarding: Vec<Forwarded>,
 }

@@ -164,6 +164,7 @@ impl Engine {
             return;
         };
         if let Endpoint::Phone(phone) = dialled.to.endpoint
+            && !self.waits_for_help(phone, now)
             && let Some((to, why)) = self.forwarded_at_once(phone)
         {
             // Where the setting leads nowhere, the phone itself rings.

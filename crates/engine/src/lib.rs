@@ -26,6 +26,7 @@ mod place;
 mod ports;
 mod recent;
 mod registration;
+mod reports;
 mod restore;
 mod route;
 mod run;
@@ -41,6 +42,7 @@ pub use identity::IdentityConfig;
 pub use io::{Forwarded, Input, Note, Output, Restore};
 pub use lookup::PARK_SLOTS;
 pub use recent::RECENT_MAX;
+pub use reports::Reported;
 pub use switch::FETCH_CODE;
 
 #[cfg(test)]

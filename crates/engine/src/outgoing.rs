@@ -31,7 +31,10 @@ impl Engine {
             .map(|e| e.tenant)
             .ok_or(EndReason::Internal)?;
         if guard::is_emergency(&to.dial) {
-            let live = self.emergency_trunk(tenant).map(Endpoint::Trunk) == Some(to.endpoint);
+            let live = match to.endpoint {
+                Endpoint::Trunk(trunk) => self.takes_emergencies(tenant, trunk),
+                _ => false,
+            };
             return if live {
                 Ok(())
             } else {

@@ -18,6 +18,7 @@ impl Engine {
             spent,
             incentives,
             pushed,
+            reports,
             forwarding,
         } = restore;
         self.configure(now, snapshot);
@@ -25,6 +26,7 @@ impl Engine {
             self.outbound.restore(tenant, day, micros);
         }
         self.cards.restore(incentives);
+        reports.into_iter().for_each(|r| self.cards.reports.add(r));
         for agent in pushed {
             self.web.pushed.insert(agent);
             let (kind, until) = (LeaseKind::Push, Timestamp::FAR);

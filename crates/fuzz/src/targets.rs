@@ -2,7 +2,13 @@
 
 use bytes::Bytes;
 use cp_engine::{Engine, EngineConfig, Input, Restore, guard};
-use cp_identity::{canonical, card, certificate, crl, header, json, passport, rcd, tnauth};
+use cp_identity::proof::jws;
+use cp_identity::{
+    canonical, card, certificate, crl, header, json, oidc, passport, rcd, tnauth, webauthn,
+};
+use cp_media::dtmf::event::Event;
+use cp_media::peer::rtc::{Anchor, RtcMaker};
+use cp_media::peer::{PeerAddresses, PeerMaker, PeerOutput};
 use cp_media::{rtcp, rtp, srtp};
 use cp_sim::house::House;
 use cp_sip::digest::ClientSession;
@@ -44,6 +50,10 @@ pub const TARGETS: &[Target] = &[
     ("mime", mime),
     ("documents", documents),
     ("events", events),
+    ("browser", browser),
+    ("telephone_event", telephone_event),
+    ("passkey", passkey),
+    ("signed_token", signed_token),
 ];
 
 /// A datagram: parsed, and its parts looked at.
@@ -236,13 +246,6 @@ fn srtp(bytes: &[u8]) {
     }
 }
 
-/// What may be STUN on a SIP or media socket is told apart by its first byte and never by more.
-fn stun(bytes: &[u8]) {
-    let _ = rtp::is_rtcp(bytes);
-    let _ = rtp::parse(bytes);
-    sip(bytes);
-}
-
 fn identity_header(bytes: &[u8]) {
     let text = text(bytes);
     if let Ok(h) = header::IdentityHeader::parse(&text) {
@@ -390,6 +393,130 @@ fn events(bytes: &[u8]) {
         assert!(
             serde_json::from_slice::<cp_vocab::Event>(&text).is_ok(),
             "an event is read back"
+        );
+    }
+}
+
+thread_local! {
+    static BROWSERS: RtcMaker = {
+        let at = Timestamp::from_secs(1_800_000_000);
+        let anchor = Anchor { instant: std::time::Instant::now(), at };
+        let udp = vec![([10, 0, 0, 1], 40_000).into()];
+        RtcMaker::new(anchor, PeerAddresses { udp, tcp: vec![] })
+    };
+}
+
+/// What a browser offered, for those who send to its peer afterwards.
+const OFFER: &str = include_str!("../../../fuzz/corpus/browser/offer");
+
+/// What a browser signals: a description with ICE and DTLS attributes and candidates.
+fn browser(bytes: &[u8]) {
+    let text = text(bytes);
+    let now = Timestamp::from_secs(1_800_000_000);
+    let mut peer = BROWSERS.with(|b| b.make(now));
+    if peer.take_offer(&text).is_ok() {
+        assert!(peer.agreed().is_some(), "an answer agrees on something");
+        let _ = peer.make_offer().map(|_| peer.take_answer(&text));
+    }
+    let _ = peer.add_candidate(&text);
+    peer.drain(&mut |_| ());
+}
+
+/// A datagram at the port of all browsers (STUN, DTLS, SRTP) from somebody who knows no password: it
+/// is nobody's, and nothing goes back.
+fn stun(bytes: &[u8]) {
+    let _ = rtp::is_rtcp(bytes);
+    let _ = rtp::parse(bytes);
+    sip(bytes);
+    let _ = cp_media::peer::stun::addressee(bytes).map(str::len);
+    let now = Timestamp::from_secs(1_800_000_000);
+    let mut peer = BROWSERS.with(|b| b.make(now));
+    assert!(peer.take_offer(OFFER).is_ok(), "the offer is good");
+    peer.drain(&mut |_| ());
+    let from = ([192, 0, 2, 66], 6_666).into();
+    assert!(
+        !peer.receive(now, false, from, bytes),
+        "a stranger was taken for the browser"
+    );
+    peer.drain(&mut |out| {
+        assert!(
+            !matches!(out, PeerOutput::Send { to, .. } if to == from),
+            "a stranger was answered"
+        );
+    });
+}
+
+/// Digits by RFC 4733: what is read is written back as the same.
+fn telephone_event(bytes: &[u8]) {
+    if let Ok(event) = Event::parse(bytes) {
+        let again = event.to_bytes();
+        let read = Event::parse(&again).map(|e| (e.code, e.end, e.volume, e.duration));
+        let was = (event.code, event.end, event.volume, event.duration);
+        assert_eq!(read.ok(), Some(was));
+    }
+}
+
+/// A passkey's attestation (CBOR, COSE, X.509) and its later use.
+fn passkey(bytes: &[u8]) {
+    let party = webauthn::RelyingParty {
+        id: "desk.example".into(),
+        origins: vec!["https://desk.example".into()],
+    };
+    let challenge = [0; 32];
+    let client = |kind: &str| {
+        let challenge = "A".repeat(43);
+        format!(
+            r#"{{"type":"{kind}","challenge":"{challenge}","origin":"https://desk.example","crossOrigin":false}}"#
+        )
+    };
+    let policy = webauthn::Policy::default();
+    let made = client("webauthn.create");
+    let new = webauthn::Registration {
+        client_data_json: made.as_bytes(),
+        attestation_object: bytes,
+    };
+    let registered = webauthn::register(&party, policy, &challenge, new);
+    // The browser's words are strangers' words as well.
+    let other = webauthn::Registration {
+        client_data_json: bytes,
+        attestation_object: bytes,
+    };
+    let _ = webauthn::register(&party, policy, &challenge, other);
+    if let Ok(credential) = registered {
+        let used = client("webauthn.get");
+        let used = webauthn::Assertion {
+            credential_id: &credential.id,
+            client_data_json: used.as_bytes(),
+            authenticator_data: bytes,
+            signature: bytes,
+        };
+        let proof = webauthn::authenticate(&party, policy, &challenge, &credential, used);
+        assert!(proof.is_err(), "a signature came out of nothing");
+    }
+}
+
+/// Tokens and documents of identity providers, and our own assertions. Nothing that was not signed holds.
+fn signed_token(bytes: &[u8]) {
+    let text = text(bytes);
+    let keys = oidc::Keys::read(bytes);
+    let _ = oidc::Discovery::read(bytes, "https://idp.example");
+    let expected = oidc::Expected {
+        issuer: "https://idp.example",
+        client_id: "desk",
+        nonce: "n",
+        now_s: 1_800_000_000,
+    };
+    if let Ok(keys) = oidc::Keys::read(br#"{"keys":[]}"#) {
+        assert!(oidc::verify(&text, &keys, expected).is_err(), "no key fits");
+    }
+    if let Ok(keys) = keys {
+        let _ = oidc::verify(&text, &keys, expected);
+    }
+    let _ = oidc::says_it_is_for(&text, "https://idp.example", "desk");
+    if let Ok(token) = jws::Unverified::parse(&text, "proof+jwt") {
+        assert!(
+            token.verify::<serde_json::Value>(&[]).is_err(),
+            "no key fits"
         );
     }
 }

@@ -107,6 +107,7 @@ fn interaction_of(command: &Command) -> Option<InteractionId> {
         | Command::StopRecording { interaction }
         | Command::Requeue { interaction, .. }
         | Command::SetPriority { interaction, .. }
+        | Command::ReportCaller { interaction }
         | Command::EndAwait { interaction, .. }
         | Command::Tell { interaction, .. }
         | Command::WrapUp { interaction, .. } => Some(*interaction),

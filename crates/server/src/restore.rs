@@ -1,7 +1,7 @@
 //! What a start begins with.
 
 use anyhow::Result;
-use cp_engine::{Forwarded, Restore};
+use cp_engine::{Forwarded, Reported, Restore};
 use cp_store::Store;
 use cp_vocab::Timestamp;
 
@@ -44,6 +44,14 @@ pub(crate) fn restore(store: &dyn Store, now: Timestamp) -> Result<Restore> {
             kept: row.kept,
             hits: row.hits,
             misses: row.misses,
+        });
+    }
+    for row in store.caller_reports()? {
+        restore.reports.push(Reported {
+            number: row.number,
+            tenant: row.tenant,
+            proven: row.proven,
+            at: row.at,
         });
     }
     crate::followers::restore(store, &mut restore)?;

@@ -113,6 +113,9 @@ fn request(m: &Message) -> Result<(), Refusal> {
         check(NameAddr::parse(route).is_some(), "Bad Route")?;
     }
     if method != Method::Ack && method != Method::Cancel {
+        // RFC 3891 3: only an INVITE can take the place of a dialog.
+        let misplaced = method != Method::Invite && m.header(HeaderName::Replaces).is_some();
+        check(!misplaced, "Replaces outside an INVITE")?;
         required(m)?;
     }
     body(m, &method)

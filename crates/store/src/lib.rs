@@ -49,7 +49,7 @@ pub use page::{PAGE_ROWS_MAX, Page, PageRequest};
 pub use privacy::{Consent, IDENTIFIERS_MAX, PrivacyJob, PrivacyStore, Taken};
 pub use projection::{
     AgentStateRow, Figures, ForwardingRow, InteractionFilter, InteractionRow, InteractionState,
-    LegRow, QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,
+    LegRow, QueueCounters, RecordingRow, RegistrationRow, ReportRow, TrunkStateRow,
 };
 pub use proof::{Credential, Precall, ProofRow, ProofStore, SigningKey, Ticket};
 pub use push::{PUSH_SUBSCRIPTIONS_MAX, PushRow, PushStore};

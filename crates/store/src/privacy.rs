@@ -370,6 +370,7 @@ pub(crate) fn erase_persons(
             "DELETE FROM contact WHERE tenant = ?1 AND instr(body, ?2) > 0",
             "DELETE FROM number_lease WHERE tenant = ?1 AND instr(body, ?2) > 0",
             "DELETE FROM forwarding WHERE tenant = ?1 AND number = ltrim(?2, '+')",
+            "DELETE FROM caller_report WHERE tenant = ?1 AND number = ltrim(?2, '+')",
             // Answers kept for repetitions may name the person.
             "DELETE FROM idempotency WHERE tenant = ?1 AND instr(CAST(body AS TEXT), ?2) > 0",
         ] {

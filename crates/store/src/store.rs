@@ -15,7 +15,7 @@ use crate::outbox::{OutboxId, OutboxItem, OutboxResult};
 use crate::page::{Page, PageRequest};
 use crate::projection::{
     AgentStateRow, Figures, ForwardingRow, InteractionFilter, InteractionRow, LegRow,
-    QueueCounters, RecordingRow, RegistrationRow, TrunkStateRow,
+    QueueCounters, RecordingRow, RegistrationRow, ReportRow, TrunkStateRow,
 };
 use crate::push::PushStore;
 use cp_vocab::event::LogPosition;
@@ -130,6 +130,9 @@ pub trait Store:
 
     /// How often numbers forward, of all tenants, those called last first.
     fn forwarding(&self) -> Result<Vec<ForwardingRow>>;
+
+    /// Callers that people reported, of all tenants, the oldest first.
+    fn caller_reports(&self) -> Result<Vec<ReportRow>>;
 
     /// Drops all projections and builds them again from the log. Blocks the writer meanwhile.
     fn rebuild_projections(&self) -> Result<()>;

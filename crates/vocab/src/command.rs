@@ -236,6 +236,10 @@ pub enum Command {
         interaction: InteractionId,
         priority: i32,
     },
+    /// The caller of this call abuses it: no name and picture of theirs is shown any more.
+    ReportCaller {
+        interaction: InteractionId,
+    },
 
     SetPresence {
         agent: AgentId,

@@ -392,6 +392,9 @@ events! {
     CardSent = "card.sent" { leg: LegId, brand: BrandId, incentive: Option<crate::card::CardIncentive> }
     /// The call was accepted, so what was offered is given: once for a call. `brand`: it was ours.
     CardIncentiveGiven = "card.incentive_given" { leg: LegId, incentive: crate::card::CardIncentive, brand: Option<BrandId> }
+    /// Somebody who was called says that the caller abuses it (S3.1 rule 6); of `number`, in canonical
+    /// form. `proven`: the call was verified to be of that number.
+    CallerReported = "caller.reported" { by: Actor, number: Pii<String>, proven: bool }
     CommandTaken = "command.taken" { command: CommandId, actor: Actor, what: String }
     Ended = "interaction.ended" { reason: EndReason, by: Option<LegId>, detail: Option<String> }
 

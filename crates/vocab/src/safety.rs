@@ -185,6 +185,8 @@ pub fn is_time_zone(name: &str) -> bool {
 pub struct Emergency {
     /// The trunk whose far end takes emergency calls.
     pub trunk: Option<TrunkId>,
+    /// Tried in this order when it, or the one before, is busy, refuses or cannot be reached.
+    pub further_trunks: Vec<TrunkId>,
     /// What is asked for there; empty: the service URN `urn:service:sos` (RFC 5031).
     pub number: String,
     /// In E.164; who calls it back within a day reaches the caller.

@@ -36,6 +36,76 @@ fn step(http: &Http, method: &str, path: &str, body: &Value) -> (u16, Value) {
     (answer.status, answer.json())
 }
 
+/// Two people agree that calls for help leave by these trunks.
+fn go_live(server: &Server, trunks: &[String]) {
+    let one = server.http.clone();
+    let two = server.client(SECOND.0, SECOND.1);
+    let path = json!({
+        "trunk": trunks[0],
+        "further_trunks": trunks[1..],
+        "callback": CALLBACK,
+        "location": {"country": "DE", "city": "Berlin", "street": "Alexanderplatz", "house_number": "1", "floor": "4"},
+    });
+    let (status, told) = step(&one, "PATCH", "/v1/emergency", &path);
+    assert_eq!(status, 200, "{told}");
+    assert_eq!(
+        step(&one, "POST", "/v1/emergency/request", &json!({})).0,
+        200
+    );
+    let alone = step(&one, "POST", "/v1/emergency/approve", &json!({}));
+    assert_eq!(alone.0, 403, "one person is not two: {}", alone.1);
+    let (status, live) = step(&two, "POST", "/v1/emergency/approve", &json!({}));
+    assert_eq!((status, &live["state"]), (200, &json!("on")), "{live}");
+}
+
+#[test]
+fn a_way_that_is_down_or_busy_is_passed_over_and_the_phone_rings_when_they_call_back() {
+    let (psap, addr) = centre();
+    let busy_port = ports::one();
+    let mut secure = trunk(
+        "secure",
+        &["127.0.0.6/32"],
+        &format!("127.0.0.6:{}", ports::one()),
+    );
+    secure["transport"] = json!("tls");
+    let mut desk = phone("1001");
+    desk["forward"] = json!({"when": "always", "to": "1002"});
+    let world = tenant(json!({
+        "users": [{"email": SECOND.0, "password": SECOND.1, "role": "administrator"}],
+        "phones": [desk, phone("1002")],
+        "trunks": [secure, trunk("busy", &["127.0.0.5/32"], &format!("127.0.0.5:{busy_port}")), trunk("psap", &["127.0.0.3/32"], &addr.to_string())],
+    }));
+    let server = Server::start_with(&world, &[("CROSSPOINT_EMERGENCY_LIVE", "true")]);
+    let trunks = ["secure", "busy", "psap"].map(|t| server.id_of("trunks", "name", t));
+    let mut twice = trunks.to_vec();
+    twice.push(trunks[1].clone());
+    let wrong = json!({ "trunk": twice[0], "further_trunks": twice[1..] });
+    let (status, told) = step(&server.http, "PATCH", "/v1/emergency", &wrong);
+    assert_eq!(
+        (status, &told["errors"][0]["pointer"]),
+        (400, &json!("/further_trunks/2")),
+        "{told}"
+    );
+    go_live(&server, &trunks);
+    let busy = Sipp::new("uas_refuses")
+        .value("STATUS", 486)
+        .from([127, 0, 0, 5])
+        .port(busy_port);
+    let (busy, psap) = (busy.start(server.sip), psap.start(server.sip));
+    let mut desk = Setup::new("1001").start(&server);
+    desk.dial("112");
+    desk.expect("CALL_ESTABLISHED");
+    desk.hang_up();
+    busy.succeed();
+    psap.succeed();
+    // 1001 forwards everything to 1002, but not now.
+    let back = Sipp::new("uac").from([127, 0, 0, 3]).dial(CALLBACK);
+    let back = back.hold_ms(200).start(server.sip);
+    desk.expect("CALL_INCOMING");
+    desk.accept();
+    back.succeed();
+}
+
 #[test]
 fn two_people_switch_it_on_the_centre_gets_place_and_number_and_calls_back() {
     let (psap, addr) = centre();
@@ -46,22 +116,8 @@ fn two_people_switch_it_on_the_centre_gets_place_and_number_and_calls_back() {
     desk.dial("112");
     desk.expect("CALL_CLOSED");
 
-    let one = server.http.clone();
-    let two = server.client(SECOND.0, SECOND.1);
-    let path = json!({
-        "trunk": server.id_of("trunks", "name", "psap"),
-        "callback": CALLBACK,
-        "location": {"country": "DE", "city": "Berlin", "street": "Alexanderplatz", "house_number": "1", "floor": "4"},
-    });
-    assert_eq!(step(&one, "PATCH", "/v1/emergency", &path).0, 200);
-    assert_eq!(
-        step(&one, "POST", "/v1/emergency/request", &json!({})).0,
-        200
-    );
-    let alone = step(&one, "POST", "/v1/emergency/approve", &json!({}));
-    assert_eq!(alone.0, 403, "one person is not two: {}", alone.1);
-    let (status, live) = step(&two, "POST", "/v1/emergency/approve", &json!({}));
-    assert_eq!((status, &live["state"]), (200, &json!("on")), "{live}");
+    let trunks = [server.id_of("trunks", "name", "psap")];
+    go_live(&server, &trunks);
 
     let psap = psap.start(server.sip);
     desk.dial("112");

@@ -69,13 +69,13 @@ fn world_with(
     let mut desk = phone("1001");
     desk["may_dial_out"] = json!(true);
     let agent = |name: &str, extension: &str, user: &str| {
-        json!({"name": name, "extension": extension, "queues": ["support"], "phone": user,
+        json!({"name": name, "extension": extension, "queues": ["support", "second"], "phone": user,
                "available_when_registered": true, "wrap_up_ms": 0})
     };
     let mut parts = json!({
         "phones": [desk, phone("1002"), phone("1003")],
         "agents": [agent("Ann", "201", "1002"), agent("Bob", "202", "1003")],
-        "queues": [{"name": "support", "wrap_up_ms": 0, "ring_ms_max": 20_000}],
+        "queues": [{"name": "support", "wrap_up_ms": 0, "ring_ms_max": 20_000}, {"name": "second", "wrap_up_ms": 0, "ring_ms_max": 20_000}],
         "trunks": [by_carrier, by_exchange],
         "identity_certificates": [
             {"name": "ours", "chain": ours.chain, "key": ours.key_pem(), "url": ours.url},
@@ -1015,7 +1015,7 @@ fn trust_survives_queue_blind_and_attended_transfer() {
         proven(&trail.interaction, "after the attended transfer"),
         at
     );
-    // Back into the queue: who takes it there sees the same.
+    // Into another queue: who takes it there sees the same.
     let legs: Vec<String> = trail
         .all("leg.added")
         .filter(|e| e["address"].to_string().contains(one_extension))
@@ -1023,10 +1023,21 @@ fn trust_survives_queue_blind_and_attended_transfer() {
         .collect();
     let leg = legs.last().expect("the leg of the consultation");
     let to =
-        json!({"destination": {"to": "queue", "queue": server.id_of("queues", "name", "support")}});
+        json!({"destination": {"to": "queue", "queue": server.id_of("queues", "name", "second")}});
     server.command(&format!("/v1/legs/{leg}/transfer"), &to);
     let trail = server.wait_trail("a second offer", |t| t.count("offer.made") >= 2);
-    assert_eq!(proven(&trail.interaction, "in the queue again"), at);
+    assert_eq!(proven(&trail.interaction, "in the other queue"), at);
+    let offered = trail.all("offer.made").last().expect("an offer")["agent"].clone();
+    let to_ann = offered == json!(server.id_of("agents", "name", "Ann"));
+    let taker = if to_ann == first { one } else { other };
+    taker.expect("CALL_INCOMING");
+    taker.accept();
+    let bridged = trail.count("call.bridged");
+    let trail = server.wait_trail("its answer", |t| t.count("call.bridged") > bridged);
+    assert_eq!(
+        proven(&trail.interaction, "after the other queue's answer"),
+        at
+    );
     drop(caller);
 }
 
@@ -1060,7 +1071,9 @@ fn tokens_of_another_make() {
         \x20 r,s=utils.decode_dss_signature((other if n%10==9 else k).sign(i.encode(),ec.ECDSA(hashes.SHA256())))\n\
         \x20 cases.append({'id':str(n),'identity':[i+'.'+e(r.to_bytes(32,'big')+s.to_bytes(32,'big'))+';info=<'+u+'>;alg=ES256;ppt=shaken'],'from_tn':orig,'request_uri_tn':dest,'now':now})\n\
         print(json.dumps({'certs':certs,'x5u':{u:'leaf'},'cases':cases}))\n";
-    let count = 1_000;
+    // `CP_CASES=10000` for a long run.
+    let wanted = std::env::var("CP_CASES").ok().and_then(|n| n.parse().ok());
+    let count = wanted.unwrap_or(1_000);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("cases.json");
     std::fs::write(&file, python(program, &count.to_string())).expect("write");

@@ -1727,6 +1727,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/interactions/{id}/report-caller": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report the caller as abusive
+         * @description From the next call on they are shown here without name and picture; elsewhere once three tenants have said so. Counts for 90 days.
+         */
+        post: operations["reportCaller"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/interactions/{id}/supervise": {
         parameters: {
             query?: never;
@@ -4738,6 +4758,8 @@ export interface components {
         Emergency: {
             /** @description In E.164; who calls it back within a day reaches the caller. */
             callback: string;
+            /** @description Tried in this order when it, or the one before, is busy, refuses or cannot be reached. */
+            further_trunks: components["schemas"]["TrunkId"][];
             location: components["schemas"]["EmergencyLocation"];
             /** @description What is asked for there; empty: `urn:service:sos`. */
             number: string;
@@ -4788,6 +4810,7 @@ export interface components {
         EmergencyState: {
             approved_by?: null | components["schemas"]["UserId"];
             callback: string;
+            further_trunks: components["schemas"]["TrunkId"][];
             location: components["schemas"]["EmergencyLocation"];
             number: string;
             phones: components["schemas"]["EmergencyPhone"][];
@@ -6286,7 +6309,8 @@ export interface components {
             shown: boolean;
             /**
              * @description `no_metadata`, `not_trusted`, `not_verified`, `metadata_malformed`, `caller_is_not_source`,
-             *     `source_is_not_caller`, `metadata_of_another_call`, `link_refused`, `incentive_refused`.
+             *     `source_is_not_caller`, `metadata_of_another_call`, `link_refused`, `incentive_refused`,
+             *     `caller_is_reported`.
              */
             why?: string | null;
         };
@@ -11412,6 +11436,44 @@ export interface operations {
         };
     };
     stopRecording: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating the request with the same key gives the first answer instead of doing it twice; kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandDone"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportCaller: {
         parameters: {
             query?: never;
             header?: {

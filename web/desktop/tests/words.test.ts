@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 test("every kind of the catalogue has words", () => {
-  const told = new Set([...readFileSync(join(__dirname, "../src/history/words.ts"), "utf8").matchAll(/^ {2}"([a-z_]+\.[a-z_]+)": \(/gm)].map((m) => m[1]!));
+  const source = ["words", "identity-words"].map((name) => readFileSync(join(__dirname, `../src/history/${name}.ts`), "utf8")).join("");
+  const told = new Set([...source.matchAll(/^ {2}"([a-z_]+\.[a-z_]+)": \(/gm)].map((m) => m[1]!));
   const catalogue = readFileSync(join(__dirname, "../../../crates/vocab/src/event.rs"), "utf8");
   const kinds = [...catalogue.matchAll(/^ {4}\w+ = "([a-z_]+\.[a-z_]+)"/gm)].map((m) => m[1]!);
   expect(kinds.length).toBeGreaterThan(60);

@@ -3,7 +3,7 @@
 import type { BrowserContext, Page, Worker } from "playwright-core";
 import { answer } from "@crosspoint/api";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Server, shot, signIn, SipCaller, TestBrowser, troubles, until } from "../src/index.js";
+import { Server, shot, signIn, SipCaller, SUPPORT_NUMBER, TestBrowser, troubles, until } from "../src/index.js";
 
 /** Leads to Anna herself. */
 const NUMBER = "+12155551300";
@@ -79,6 +79,45 @@ test("without a tab the call rings on, and a touch of the notification answers i
   await page.keyboard.press("Alt+e");
   await page.locator("[data-call]").waitFor({ state: "detached" });
   caller.stop();
+  await page.close();
+});
+
+test("a call of a queue rings who is available with no tab open; a caller who is reported shows no card any more", async () => {
+  const api = await server.as("Anna");
+  const { id } = await server.agent("Anna");
+  const available = { params: { path: { id } }, body: { presence: "available" } };
+  await answer(api.PUT("/v1/agents/{id}/presence", available as never));
+  // In the queue the call is answered; the agent is reached by the push alone.
+  const caller = await SipCaller.start(server);
+  caller.invite(SUPPORT_NUMBER, [REASON]);
+  await caller.status(200);
+  const leg = await ringingLeg();
+  const page = await context.newPage();
+  await page.goto(`/app/desk?answer=${leg}`);
+  const call = page.locator("[data-call]");
+  await call.waitFor();
+  await page.getByText(HOSTILE).first().waitFor();
+  await page.getByRole("tab", { name: "Notes" }).click();
+  await page.getByRole("button", { name: "Report this caller" }).click();
+  await page.getByText("Their name and picture are not shown here any more.").waitFor();
+  await shot(page, "caller-reported");
+  await page.keyboard.press("Alt+e");
+  await call.waitFor({ state: "detached" });
+  caller.stop();
+  const again = await SipCaller.start(server);
+  again.invite(NUMBER, [REASON]);
+  await again.status(180);
+  const supervisor = await server.as("Sofia");
+  const of = await until("the card that is not shown", async () => {
+    const list = await answer(supervisor.GET("/v1/interactions", { params: { query: { limit: 1 } } }));
+    const shown = (await answer(supervisor.GET("/v1/interactions/{id}", { params: { path: { id: list.items[0]!.id } } }))) as unknown as { id: string; card: { why: string } | null };
+    return shown.card?.why === "caller_is_reported" ? shown.id : undefined;
+  });
+  await page.goto(`/app/interactions/${of}`);
+  await page.getByText("No card is shown: people reported this caller").waitFor();
+  again.cancel(NUMBER);
+  await again.status(487);
+  again.stop();
   await page.close();
 });
 

@@ -72,6 +72,17 @@ pub(crate) fn add(api: &mut Api) {
     for (path, id, summary, make) in plain {
         add_command(api, at(path, id, summary), make);
     }
+    let report = at(
+        "/v1/interactions/{id}/report-caller",
+        "reportCaller",
+        "Report the caller as abusive",
+    );
+    let report = report.describe(
+        "From the next call on they are shown here without name and picture; elsewhere once three tenants have said so. Counts for 90 days.",
+    );
+    add_command(api, report, |interaction: Id, _: Nothing| {
+        Command::ReportCaller { interaction }
+    });
     add_with_body(api);
 }
 

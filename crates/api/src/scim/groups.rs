@@ -3,7 +3,7 @@
 
 use super::patch::{Op, changes};
 use super::users::{everybody, write};
-use super::{GROUP, MIME, NEEDS, ScimError, TAG, document, filter, listed, query, told};
+use super::{GROUP, MIME, NEEDS, ScimError, TAG, document, filter, listed, listing, query, told};
 use crate::auth::Caller;
 use crate::operation::{self, Api};
 use crate::problem::Reply;
@@ -72,18 +72,11 @@ pub(super) fn add(api: &mut Api) {
     let groups = "/scim/v2/Groups";
     let one = "/scim/v2/Groups/{id}";
     let id = || crate::schema::id_schema(RoleId::PREFIX);
-    let text = |max: u32| json!({ "type": "string", "maxLength": max });
     api.add(
-        operation::get(groups, "scimListGroups", TAG, "Roles as groups")
-            .needs(NEEDS)
-            .query(
-                "filter",
-                text(500),
-                "`displayName eq \"agent\"`; also `id`.",
-            )
-            .query("startIndex", text(20), "First of the page, from 1.")
-            .query("count", text(20), "Resources of a page, at most 200.")
-            .content(200, MIME, "A list"),
+        listing(
+            operation::get(groups, "scimListGroups", TAG, "Roles as groups"),
+            "`displayName eq \"agent\"`; also `id`.",
+        ),
         list,
     );
     api.add(

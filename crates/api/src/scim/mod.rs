@@ -10,7 +10,7 @@ mod users;
 
 use crate::auth::permission::Permission;
 use crate::extract::QUERY_BYTES_MAX;
-use crate::operation::{self, Api};
+use crate::operation::{self, Api, Op};
 use crate::problem::{Problem, Reply};
 use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
@@ -163,6 +163,16 @@ fn listed(all: Vec<Value>, query: &HashMap<String, String>) -> Result<Value, Sci
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
         "totalResults": total, "startIndex": start, "itemsPerPage": page.len(), "Resources": page,
     }))
+}
+
+/// A list of resources by pages. `filter`: what they are found by.
+fn listing(op: Op, filter: &str) -> Op {
+    let text = |max: u32| json!({ "type": "string", "maxLength": max });
+    op.needs(NEEDS)
+        .query("filter", text(500), filter)
+        .query("startIndex", text(20), "First of the page, from 1.")
+        .query("count", text(20), "Resources of a page, at most 200.")
+        .content(200, MIME, "A list")
 }
 
 pub(crate) fn add(api: &mut Api) {

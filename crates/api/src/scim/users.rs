@@ -1,7 +1,9 @@
 //! People by SCIM.
 
 use super::patch::{Change as Patched, Op, changes};
-use super::{GROUP, MIME, NEEDS, ScimError, TAG, USER, document, filter, listed, query, told};
+use super::{
+    GROUP, MIME, NEEDS, ScimError, TAG, USER, document, filter, listed, listing, query, told,
+};
 use crate::auth::{Caller, password};
 use crate::crud::Resource;
 use crate::extract::Id;
@@ -23,18 +25,11 @@ const TEXT_CHARS_MAX: usize = 100;
 pub(super) fn add(api: &mut Api) {
     let one = "/scim/v2/Users/{id}";
     let users = "/scim/v2/Users";
-    let text = |max: u32| json!({ "type": "string", "maxLength": max });
     api.add(
-        operation::get(users, "scimListUsers", TAG, "People")
-            .needs(NEEDS)
-            .query(
-                "filter",
-                text(500),
-                "`userName eq \"ann\"`; also `externalId` and `id`.",
-            )
-            .query("startIndex", text(20), "First of the page, from 1.")
-            .query("count", text(20), "Resources of a page, at most 200.")
-            .content(200, MIME, "A list"),
+        listing(
+            operation::get(users, "scimListUsers", TAG, "People"),
+            "`userName eq \"ann\"`; also `externalId` and `id`.",
+        ),
         list,
     );
     api.add(

@@ -102,6 +102,34 @@ async fn guessing_is_slowed_down_alike_for_known_and_unknown_names() {
 }
 
 #[tokio::test]
+async fn a_refused_sign_in_is_in_the_audit_log_of_its_house_also_for_a_name_that_is_nobodys() {
+    let w = World::new().await;
+    let admin = w.as_role(&w.alpha, "administrator").await;
+    for login in ["agent", "my secret typed as a name"] {
+        let body = json!({ "login": login, "password": "wrong password", "tenant": domain("alpha"), "kind": "token" });
+        w.client.post("/v1/sessions", body).await.problem(401);
+    }
+    let path = "/v1/audit-log?action=session.refused";
+    let mut log = json!(null);
+    for _ in 0..500 {
+        log = admin.get(path).await.expect(200);
+        if log["items"].as_array().unwrap().len() == 2 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let mut by: Vec<&str> = log["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|e| e["detail"]["by"].as_str())
+        .collect();
+    by.sort_unstable();
+    assert_eq!(by, ["password", "unknown_name"], "{log}");
+    assert!(!log.to_string().contains("my secret"), "{log}");
+}
+
+#[tokio::test]
 async fn a_name_of_two_tenants_needs_the_domain() {
     let w = World::new().await;
     let body = json!({ "login": "agent", "password": PASSWORD, "kind": "token" });

@@ -542,6 +542,17 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
         merged: vec![],
     };
     vec![
+        Tenant {
+            id: r.tenant,
+            name: marked("tenant"),
+            domain: domain(r.name),
+            interactions_max: 0,
+            record_by_default: false,
+            suspended: false,
+            presence_reasons: vec![],
+            safety: Default::default(),
+        }
+        .into(),
         person.into(),
         proof::CallerPartner {
             id: id("cpa").parse().unwrap(),
@@ -552,17 +563,6 @@ fn config(r: &Rows) -> Vec<cp_store::ConfigRow> {
             open_max: 10,
             valid_s_max: 600,
             disabled: false,
-        }
-        .into(),
-        Tenant {
-            id: r.tenant,
-            name: marked("tenant"),
-            domain: domain(r.name),
-            interactions_max: 0,
-            record_by_default: false,
-            suspended: false,
-            presence_reasons: vec![],
-            safety: Default::default(),
         }
         .into(),
         user(r.agent_user, Role::Agent, "agent").into(),

@@ -101,6 +101,7 @@ impl Engine {
         for number in numbers {
             let digits = number.expose().trim_start_matches('+');
             self.identity.forwarding.erase(tenant, digits);
+            self.cards.reports.forget(tenant, digits);
         }
         CommandReply::default()
     }

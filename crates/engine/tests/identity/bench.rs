@@ -444,7 +444,7 @@ impl Bench {
         self.command(Command::IdentityForget { numbers });
     }
 
-    fn command(&mut self, command: Command) {
+    pub(crate) fn command(&mut self, command: Command) {
         let id = self.ids.next(self.now);
         self.give(Input::Command(CommandEnvelope {
             id,
@@ -452,6 +452,15 @@ impl Bench {
             actor: Actor::System,
             command,
         }));
+    }
+
+    /// A start with what people told an earlier process of callers.
+    pub(crate) fn restore_reports(&mut self, reports: Vec<cp_engine::Reported>) {
+        self.give(Input::Restore(Box::new(Restore {
+            snapshot: Arc::new(self.snapshot.clone()),
+            reports,
+            ..Restore::default()
+        })));
     }
 
     /// A start with what an earlier process knew of numbers.

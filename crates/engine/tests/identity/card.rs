@@ -419,6 +419,52 @@ fn content_that_comes_is_added_to_the_card() {
     );
 }
 
+/// S3.1 rule 6: what people said of a caller is asked before anything is shown.
+#[test]
+fn a_caller_whom_people_reported_rings_plainly() {
+    let mut b = Bench::new();
+    let call = |b: &mut Bench, reason: &str| {
+        let claims = format!(r#"{{"rcd":{{"nam":"Example Bank"}},"crn":"{reason}"}}"#);
+        let token = rich(b, Ppt::Rcd, A, DESK, &claims);
+        b.invite(CARRIER, A, DESK, reason, &[token]);
+        match b
+            .log
+            .iter()
+            .rfind(|r| r.event.kind() == "identity.judged")
+            .unwrap()
+            .stream
+        {
+            StreamId::Interaction(id) => id,
+            other => panic!("{other:?}"),
+        }
+    };
+    let first = call(&mut b, "one");
+    assert!(decoded(&b).is_some());
+    b.command(Command::ReportCaller { interaction: first });
+    let Some(Event::CallerReported { number, proven, .. }) = b.events("caller.reported").last()
+    else {
+        panic!("not reported");
+    };
+    assert_eq!((number.expose().as_str(), *proven), ("12155551212", true));
+    let report = cp_engine::Reported {
+        number: number.expose().clone(),
+        tenant: b.tenant,
+        proven: true,
+        at: b.now,
+    };
+    call(&mut b, "two");
+    assert_eq!(refused(&b).as_deref(), Some("caller_is_reported"));
+    assert_eq!(b.events("card.decoded").len(), 1);
+    assert_eq!(from(&rung(&b)), "");
+    // Erased with the person; a restart knows what was said.
+    b.forget(&[A]);
+    call(&mut b, "three");
+    assert_eq!(b.events("card.decoded").len(), 2);
+    b.restore_reports(vec![report]);
+    call(&mut b, "four");
+    assert_eq!(b.events("card.decoded").len(), 2);
+}
+
 /// The last INVITE to `ip` is answered, with media.
 fn taken(b: &mut Bench, ip: [u8; 4]) {
     let (_, invite) = b.invites_to(ip).pop().unwrap();

@@ -533,6 +533,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::TakeOver { .. } => "take_over",
         Command::Requeue { .. } => "requeue",
         Command::SetPriority { .. } => "set_priority",
+        Command::ReportCaller { .. } => "report_caller",
         Command::EndAwait { .. } => "end_await",
         Command::Collect { .. } => "collect",
         Command::Tell { .. } => "tell",

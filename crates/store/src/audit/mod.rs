@@ -72,6 +72,8 @@ pub enum AuditFault {
     Changed(u64),
     #[error("entries after {0} were cut off, or the end was written anew")]
     Cut(u64),
+    #[error("the log does not begin with its tenant: it was taken away, or begun anew")]
+    Begun,
     #[error("the end is marked with key {0}, which is not among the keys given")]
     KeyMissing(String),
     #[error("the end of the chain was not marked with our key")]
@@ -85,6 +87,7 @@ impl AuditFault {
             Self::Missing(_) => "audit_missing",
             Self::Changed(_) => "audit_changed",
             Self::Cut(_) => "audit_cut",
+            Self::Begun => "audit_begun",
             Self::KeyMissing(_) => "audit_key_missing",
             Self::Forged => "audit_forged",
         }

@@ -18,7 +18,12 @@ const VERIFY_ROWS: i64 = 1_000;
 /// Adds an entry to the end of its tenant's chain.
 pub(crate) fn append(conn: &Connection, vault: Option<&Vault>, entry: &AuditEntry) -> Result<()> {
     let tenant = blob(entry.tenant);
-    let (last, before) = head(conn, entry.tenant)?.map_or((0, [0; 32]), |h| (h.seq, h.hash));
+    let found = head(conn, entry.tenant)?;
+    let sound = goes_on(conn, vault, entry, found.as_ref())?;
+    let (last, before) = match found {
+        Some(h) => (h.seq, h.hash),
+        None => last_row(conn, entry.tenant)?.unwrap_or((0, [0; 32])),
+    };
     let seq = last + 1;
     let actor = serde_json::to_string(&entry.actor).expect("invariant: an actor is plain data");
     let detail = diff::bounded(entry.detail.clone()).to_string();
@@ -49,7 +54,11 @@ pub(crate) fn append(conn: &Connection, vault: Option<&Vault>, entry: &AuditEntr
         ])
     })
     .map_err(failed)?;
-    let mark = vault.map_or_else(String::new, |v| v.mark(&end(&tenant, seq, &hash)));
+    let mark = match (vault, sound) {
+        (None, _) => String::new(),
+        (Some(v), true) => v.mark(&end(&tenant, seq, &hash)),
+        (Some(_), false) => BROKEN.to_string(),
+    };
     conn.prepare_cached(
         "INSERT INTO audit_head (tenant, seq, hash, mark) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (tenant) DO UPDATE SET seq = ?2, hash = ?3, mark = ?4",
@@ -57,6 +66,60 @@ pub(crate) fn append(conn: &Connection, vault: Option<&Vault>, entry: &AuditEntr
     .and_then(|mut s| s.execute(params![tenant, seq as i64, hash, mark]))
     .map(|_| ())
     .map_err(failed)
+}
+
+/// In place of a mark, from the moment that an end was found which was not ours: a mark upon it would
+/// hide what was done to the chain.
+const BROKEN: &str = "broken";
+/// How each tenant's chain begins.
+const BEGINS: &str = "tenant.created";
+
+/// Whether the chain may be marked with this entry as its end: its end until now was, or this is
+/// how a chain begins.
+fn goes_on(
+    conn: &Connection,
+    vault: Option<&Vault>,
+    entry: &AuditEntry,
+    last: Option<&Head>,
+) -> Result<bool> {
+    match (vault, last) {
+        (None, _) => Ok(true),
+        (Some(v), Some(h)) => {
+            let covered = end(&blob(entry.tenant), h.seq, &h.hash);
+            Ok(v.marked(&covered, &h.mark) == Some(true))
+        }
+        (Some(_), None) => {
+            let empty = first(conn, entry.tenant)?.is_none();
+            Ok(empty && (entry.action == BEGINS || !is_tenant(conn, entry.tenant)?))
+        }
+    }
+}
+
+/// Where a chain goes on whose head is gone.
+fn last_row(conn: &Connection, tenant: TenantId) -> Result<Option<(u64, [u8; 32])>> {
+    conn.prepare_cached("SELECT seq, hash FROM audit WHERE tenant = ?1 ORDER BY seq DESC LIMIT 1")
+        .and_then(|mut s| {
+            s.query_row([blob(tenant)], |r| {
+                Ok((r.get::<_, i64>(0)? as u64, r.get(1)?))
+            })
+            .optional()
+        })
+        .map_err(failed)
+}
+
+/// What the first entry of a chain says was done.
+fn first(conn: &Connection, tenant: TenantId) -> Result<Option<String>> {
+    conn.prepare_cached("SELECT action FROM audit WHERE tenant = ?1 ORDER BY seq LIMIT 1")
+        .and_then(|mut s| s.query_row([blob(tenant)], |r| r.get(0)).optional())
+        .map_err(failed)
+}
+
+/// Whether there is such a tenant now.
+fn is_tenant(conn: &Connection, tenant: TenantId) -> Result<bool> {
+    let kind = crate::config::ConfigKind::Tenant.code();
+    conn.prepare_cached("SELECT 1 FROM config_row WHERE kind = ?1 AND id = ?2")
+        .and_then(|mut s| s.exists(params![kind, blob(tenant)]))
+        .map_err(failed)
 }
 
 /// What the mark of a head covers.
@@ -87,13 +150,18 @@ fn head(conn: &Connection, tenant: TenantId) -> Result<Option<Head>> {
 
 /// After the keys changed: marks every head with the new one, if the old mark is right.
 pub(crate) fn mark_again(conn: &Connection, vault: &Vault) -> Result<()> {
+    // A database that was never sealed has no marks at all; one that lacks some lost them.
+    let marked = conn
+        .prepare_cached("SELECT 1 FROM audit_head WHERE mark <> ''")
+        .and_then(|mut s| s.exists([]))
+        .map_err(failed)?;
     for tenant in tenants(conn)? {
         let Some(h) = head(conn, tenant)? else {
             continue;
         };
         let covered = end(&blob(tenant), h.seq, &h.hash);
         // A wrong mark stays: it is what tells.
-        if h.mark.is_empty() || vault.marked(&covered, &h.mark) == Some(true) {
+        if (h.mark.is_empty() && !marked) || vault.marked(&covered, &h.mark) == Some(true) {
             let sql = "UPDATE audit_head SET mark = ?2 WHERE tenant = ?1";
             conn.execute(sql, params![blob(tenant), vault.mark(&covered)])
                 .map_err(failed)?;
@@ -102,13 +170,18 @@ pub(crate) fn mark_again(conn: &Connection, vault: &Vault) -> Result<()> {
     Ok(())
 }
 
-/// Tenants that have a chain.
+/// Tenants that have a chain, or should have one.
 pub(crate) fn tenants(conn: &Connection) -> Result<Vec<TenantId>> {
     let mut statement = conn
-        .prepare_cached("SELECT tenant FROM audit_head UNION SELECT DISTINCT tenant FROM audit")
+        .prepare_cached(
+            "SELECT tenant FROM audit_head UNION SELECT DISTINCT tenant FROM audit
+             UNION SELECT id FROM config_row WHERE kind = ?1",
+        )
         .map_err(failed)?;
     let rows = statement
-        .query_map([], |r| Ok(id(r.get(0)?)))
+        .query_map([crate::config::ConfigKind::Tenant.code()], |r| {
+            Ok(id(r.get(0)?))
+        })
         .map_err(failed)?;
     rows.collect::<rusqlite::Result<_>>().map_err(unreadable)
 }
@@ -212,6 +285,11 @@ pub(crate) fn verify(
             (seq, hash) = (number, right);
         }
     }
+    // A tenant's chain begins with the tenant: one that was taken away whole is missed, and so is
+    // what came before one that was begun anew.
+    if first(conn, tenant)?.as_deref() != Some(BEGINS) && is_tenant(conn, tenant)? {
+        return Ok(verdict(seq, &hash, Some(AuditFault::Begun)));
+    }
     let fault = match head(conn, tenant)? {
         None if seq == 0 => None,
         None => Some(AuditFault::Cut(seq)),
@@ -219,7 +297,7 @@ pub(crate) fn verify(
         Some(h) => match vault.map(|v| v.marked(&end(&blob(tenant), seq, &hash), &h.mark)) {
             None | Some(Some(true)) => None,
             Some(Some(false)) => Some(AuditFault::Forged),
-            Some(None) if h.mark.is_empty() => Some(AuditFault::Forged),
+            Some(None) if h.mark.is_empty() || h.mark == BROKEN => Some(AuditFault::Forged),
             Some(None) => Some(AuditFault::KeyMissing(h.mark.chars().take(8).collect())),
         },
     };

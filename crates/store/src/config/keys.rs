@@ -194,7 +194,11 @@ pub(super) fn references(row: &ConfigRow) -> Result<Vec<ConfigId>> {
             out.extend(r.picture.map(ConfigId::from));
             out.extend(r.numbers.iter().copied().map(ConfigId::from));
         }
-        ConfigRow::Tenant(r) => out.extend(r.safety.emergency.trunk.map(ConfigId::from)),
+        ConfigRow::Tenant(r) => {
+            let e = &r.safety.emergency;
+            let ways = e.trunk.iter().chain(&e.further_trunks);
+            out.extend(ways.copied().map(ConfigId::from));
+        }
         ConfigRow::Picture(_)
         | ConfigRow::Person(_)
         | ConfigRow::ApiKey(_)

@@ -19,6 +19,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("0009_contact.sql"),
     include_str!("0010_people.sql"),
     include_str!("0011_forwarding.sql"),
+    include_str!("0012_caller_report.sql"),
 ];
 
 /// Marks a file as ours (`PRAGMA application_id`): "XPNT".

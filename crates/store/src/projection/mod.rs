@@ -10,10 +10,12 @@ mod people;
 mod queue;
 pub(crate) mod read;
 mod rebuild;
+pub(crate) mod reports;
 mod rows;
 
 pub use forwarding::ForwardingRow;
 pub(crate) use rebuild::rebuild;
+pub use reports::ReportRow;
 pub use rows::*;
 
 use crate::config::{ConfigKind, Webhook};
@@ -79,6 +81,7 @@ fn project(conn: &Connection, watch: &Watch, record: &EventRecord) -> Result<()>
         StreamId::Interaction(interaction) => {
             call::apply(conn, record, interaction)?;
             forwarding::apply(conn, record)?;
+            reports::apply(conn, record)?;
             queue::apply(conn, watch, record)
         }
         StreamId::Agent(_) | StreamId::Phone(_) | StreamId::Trunk(_) => people::apply(conn, record),

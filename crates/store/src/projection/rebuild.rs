@@ -17,6 +17,7 @@ pub(crate) const TABLES: &[&str] = &[
     "queue_interval",
     "outbound_spend",
     "forwarding",
+    "caller_report",
 ];
 
 /// Records read at a time.

@@ -142,6 +142,10 @@ impl Store for SqliteStore {
         self.readers.with(projection::forwarding::all)
     }
 
+    fn caller_reports(&self) -> Result<Vec<projection::ReportRow>> {
+        self.readers.with(projection::reports::all)
+    }
+
     fn rebuild_projections(&self) -> Result<()> {
         self.write(|tx| projection::rebuild(tx.conn, tx.watch()))
     }

@@ -298,6 +298,51 @@ fn tampering_with_the_audit_log_is_found() {
 }
 
 #[test]
+fn what_was_done_to_a_log_is_not_hidden_by_what_is_written_after() {
+    let key = Vault::new_key().unwrap();
+    let table = [
+        // Taken away whole; begun anew; cut with the end written anew; the mark taken off.
+        (
+            "DELETE FROM audit; DELETE FROM audit_head",
+            0,
+            AuditFault::Begun,
+        ),
+        (
+            "DELETE FROM audit; DELETE FROM audit_head",
+            3,
+            AuditFault::Begun,
+        ),
+        ("DELETE FROM audit_head", 3, AuditFault::Forged),
+        (
+            "DELETE FROM audit WHERE seq > 8; UPDATE audit_head SET seq = 8, hash = (SELECT hash FROM audit WHERE seq = 8)",
+            3,
+            AuditFault::Forged,
+        ),
+        ("UPDATE audit_head SET mark = ''", 3, AuditFault::Forged),
+    ];
+    for (sql, more, fault) in table {
+        let dir = tempfile::tempdir().unwrap();
+        let mut w = World::new(1);
+        let store = open_with(&dir, Some(vault(&[&key]))).unwrap();
+        store.create(w.edit(), w.tenant_row()).unwrap();
+        chain(store.as_ref(), &mut w, 10);
+        assert_eq!(store.audit_verify(w.tenant).unwrap().fault, None);
+        let hand = Connection::open(options(&dir).path).unwrap();
+        hand.execute_batch(sql).unwrap();
+        drop(hand);
+        chain(store.as_ref(), &mut w, more);
+        // Nor by another key.
+        drop(store);
+        let new = Vault::new_key().unwrap();
+        let store = open_with(&dir, Some(vault(&[&new, &key]))).unwrap();
+        store.rotate_secrets().unwrap();
+        let verdict = store.audit_verify(w.tenant).unwrap();
+        assert_eq!(store.audit_tenants().unwrap(), [w.tenant], "{sql}");
+        assert_eq!(verdict.fault, Some(fault), "{sql}");
+    }
+}
+
+#[test]
 fn the_audit_log_is_filtered_and_paged() {
     let dir = tempfile::tempdir().unwrap();
     let mut w = World::new(1);

@@ -7,6 +7,7 @@ import { api, answer } from "../lib/api";
 import { address, dayTime, number, timeWithSeconds } from "../lib/format";
 import { t } from "../lib/i18n";
 import { go, usePath } from "../lib/router";
+import { stepWord } from "../history/identity-words";
 import { may } from "../lib/session";
 import { Button } from "../ui/button";
 import { TextField } from "../ui/field";
@@ -177,12 +178,6 @@ function Trace() {
     </Card>
   );
 }
-
-const stepWord = (step: string): string =>
-  ({
-    judged: t("Judged"), verified: t("Verified"), decided: t("Likely to forward?"), kept: t("Kept"), matched: t("Matched"), not_attached: t("Nothing attached"), attached: t("Attached"),
-    diverted: t("Diverted"), not_diverted: t("Not diverted"), forwarded: t("Forwarded"), div_made: t("Diversion signed"), div_absent: t("Diversion not signed"), signed: t("Signed"), not_signed: t("Not signed"),
-  })[step] ?? step;
 
 function Steps(props: { id: string }) {
   const query = useQuery({ queryKey: ["identity-trace", props.id], queryFn: () => answer(api.GET("/v1/identity/traces/{id}", { params: { path: { id: props.id } } })) });

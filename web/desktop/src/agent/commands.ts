@@ -100,6 +100,7 @@ export const backToCaller = (call: MyCall): Promise<boolean> => act("cancel-cons
 
 export const setPresence = (agent: string, presence: Presence): Promise<boolean> => act(`presence ${agent}`, () => api.PUT("/v1/agents/{id}/presence", { ...at(agent), body: { presence } }));
 
+export const reportCaller = (interaction: string): Promise<boolean> => act("report", () => api.POST("/v1/interactions/{id}/report-caller", at(interaction)));
 export const noteWrapUp = (agent: string, interaction: string, code: string | null, note: string): Promise<boolean> =>
   act("note", () => api.POST("/v1/agents/{id}/wrap-up", { ...at(agent), body: { interaction, code, note: note.trim() || null } }));
 export const finishWrapUp = (agent: string): Promise<boolean> => act("finish", () => api.POST("/v1/agents/{id}/wrap-up/finish", at(agent)));

@@ -54,7 +54,7 @@ export function Side(props: { agent: LiveAgent; interaction: string | null; own:
         <Before interaction={interaction} />
       </TabPanel>
       <TabPanel id="notes" className="overflow-auto p-4 outline-none">
-        {own ? <WrapUp agent={agent} interaction={interaction} /> : <WrittenNotes interaction={interaction} />}
+        {own ? <OwnNotes agent={agent} interaction={interaction} /> : <WrittenNotes interaction={interaction} />}
       </TabPanel>
     </Tabs>
   );
@@ -69,6 +69,11 @@ function SideTab(props: { id: Which; children: string }) {
 }
 
 export const useOne = (id: string) => useQuery({ queryKey: ["interaction", id], queryFn: async () => (await api.GET("/v1/interactions/{id}", { params: { path: { id } } })).data, staleTime: 5_000 });
+
+function OwnNotes(props: { agent: LiveAgent; interaction: string }) {
+  const { data } = useOne(props.interaction);
+  return <WrapUp {...props} inbound={data?.direction === "inbound"} />;
+}
 
 function Customer(props: { interaction: string }) {
   const { data, error, refetch } = useOne(props.interaction);

@@ -10,7 +10,7 @@ import { notify } from "../lib/tell";
 import { Button } from "../ui/button";
 import { Select, TextField } from "../ui/field";
 import { Check, Clock3 } from "../ui/icons";
-import { extendWrapUp, finishWrapUp, noteWrapUp } from "./commands";
+import { extendWrapUp, finishWrapUp, noteWrapUp, reportCaller } from "./commands";
 
 interface Draft {
   note: string;
@@ -27,8 +27,8 @@ function load(interaction: string): Draft {
   }
 }
 
-export function WrapUp(props: { agent: LiveAgent; interaction: string }) {
-  const { agent, interaction } = props;
+export function WrapUp(props: { agent: LiveAgent; interaction: string; inbound: boolean }) {
+  const { agent, interaction, inbound } = props;
   const [draft, setDraft] = useState(() => load(interaction));
   useEffect(() => setDraft(load(interaction)), [interaction]);
   useEffect(() => sessionStorage.setItem(KEY + interaction, JSON.stringify(draft)), [draft, interaction]);
@@ -40,6 +40,9 @@ export function WrapUp(props: { agent: LiveAgent; interaction: string }) {
     if (finish) await finishWrapUp(agent.id);
     else notify(t("Saved."), "good");
     sessionStorage.removeItem(KEY + interaction);
+  };
+  const report = async () => {
+    if (await reportCaller(interaction)) notify(t("Reported. Their name and picture are not shown here any more."), "good");
   };
   useHotkeys([
     { key: "F", when: wrapping, run: () => void save(true) },
@@ -75,6 +78,11 @@ export function WrapUp(props: { agent: LiveAgent; interaction: string }) {
           {t("Save")}
         </Button>
       )}
+      {inbound ? (
+        <Button busy="report" size="small" onPress={() => void report()} className="self-start">
+          {t("Report this caller")}
+        </Button>
+      ) : null}
     </section>
   );
 }

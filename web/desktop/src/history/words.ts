@@ -4,6 +4,7 @@ import { clock, customer, presenceWord, stateWord, address } from "../lib/format
 import { t } from "../lib/i18n";
 import type { Address, LiveInteraction, Presence, RoutingState, StreamEvent } from "../lib/live-types";
 import { nameOf } from "../lib/names";
+import { identityWords } from "./identity-words";
 
 export function reasonWord(reason: string | null | undefined): string {
   const words: Record<string, string> = {
@@ -30,10 +31,6 @@ function modeWord(mode: string): string {
   return { listen: t("Listening"), whisper: t("Whispering"), barge: t("In the call") }[mode] ?? mode;
 }
 
-function verdictWord(verdict: string): string {
-  return { valid: t("valid"), invalid: t("not valid"), stale: t("too old"), refused: t("refused"), none: t("none was sent") }[verdict] ?? verdict;
-}
-
 type Data = Record<string, never> & Record<string, unknown>;
 const str = (d: Data, name: string): string => String(d[name] ?? "");
 const ms = (d: Data, name: string): string => clock(Number(d[name] ?? 0));
@@ -41,6 +38,7 @@ const agent = (d: Data): string => nameOf("agents", str(d, "agent")) || t("Agent
 const queue = (d: Data): string => nameOf("queues", str(d, "queue")) || t("Queue");
 
 const words: Record<string, (d: Data) => string> = {
+  ...identityWords,
   "interaction.started": (d) => {
     const i = d as unknown as Pick<LiveInteraction, "direction" | "from" | "from_name" | "to">;
     const vars = { from: address(i.from, i.from_name), to: address(i.to) };
@@ -95,13 +93,6 @@ const words: Record<string, (d: Data) => string> = {
   "await.started": () => t("The call waits for a proof"),
   "await.ended": (d) => (d.met ? t("The proof came") : t("The proof did not come")),
   "proof.changed": (d) => (Number(d.level) > 0 ? t("Proof of the customer, level {level}", { level: str(d, "level") }) : t("Proof of the customer")),
-  "identity.judged": (d) => t("Identity of the call: {verdict}", { verdict: verdictWord(str(d, "verdict")) }),
-  "identity.step": (d) => t("Identity: {what}", { what: str(d, "step").replaceAll("_", " ") }),
-  "card.decoded": (d) => t("Comes with a card: {name}", { name: str(d, "name") || str(d, "by") || "–" }),
-  "card.refused": (d) => t("Its card is not shown: {why}", { why: str(d, "why").replaceAll("_", " ") }),
-  "card.content": (d) => (d.fault ? t("Content of the card did not come") : t("Content of the card came")),
-  "card.sent": () => t("Our brand is shown to the called"),
-  "card.incentive_given": () => t("What was offered is given"),
   "wrap_up.started": (d) => t("{agent} wraps up", { agent: agent(d) }),
   "wrap_up.noted": (d) => (d.code ? t("Wrap-up: {code}", { code: nameOf("wrap-up-codes", str(d, "code")) || "–" }) : t("Note written")),
   "wrap_up.ended": () => t("Wrap-up ended"),
@@ -113,7 +104,7 @@ const words: Record<string, (d: Data) => string> = {
 };
 
 /** Many, and of little meaning to a reader. */
-const QUIET = new Set(["leg.quality", "prompt.ended", "command.taken", "shared_op.state_changed", "leg.digit", "identity.step", "card.content"]);
+const QUIET = new Set(["leg.quality", "prompt.ended", "command.taken", "shared_op.state_changed", "leg.digit", "identity.step"]);
 export const isQuiet = (event: StreamEvent): boolean => QUIET.has(event.type);
 
 export function eventWords(event: StreamEvent): string {

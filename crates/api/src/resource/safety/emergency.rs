@@ -27,6 +27,9 @@ const KEEP: &[&str] = &["live"];
 struct EmergencyInput {
     /// The trunk whose far end takes emergency calls.
     trunk: Option<PublishedTrunk>,
+    /// Tried in this order when it, or the one before, is busy, refuses or cannot be reached.
+    #[schema(max_items = 4)]
+    further_trunks: Vec<PublishedTrunk>,
     /// What is asked for there; empty: `urn:service:sos`.
     #[schema(max_length = 32)]
     number: String,
@@ -85,6 +88,7 @@ struct LocationInput {
 #[allow(dead_code)]
 struct EmergencyView {
     trunk: Option<words::TrunkId>,
+    further_trunks: Vec<words::TrunkId>,
     number: String,
     callback: String,
     location: LocationInput,
@@ -209,6 +213,16 @@ async fn patch(
                 "missing_reference",
                 "no trunk of yours that calls can leave by",
             ));
+        }
+        for (i, id) in new.further_trunks.iter().enumerate() {
+            let at = format!("/further_trunks/{i}");
+            if !trunk(*id) {
+                let detail = "no trunk of yours that calls can leave by";
+                return Err(refuse(at, "missing_reference", detail));
+            }
+            if new.trunk == Some(*id) || new.further_trunks[..i].contains(id) {
+                return Err(refuse(at, "conflict", "this trunk is tried before already"));
+            }
         }
         let phone = |id| {
             snapshot

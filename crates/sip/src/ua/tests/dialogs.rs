@@ -456,10 +456,28 @@ fn replaces_finds_the_call_it_names() {
         ),
         (format!("other;to-tag={to_b};from-tag={from_a}"), 481),
         ("nonsense".into(), 400),
+        (format!("{call_id};from-tag={from_a}"), 400),
+        (format!("{call_id};to-tag={to_b}"), 400),
+        // The tag is not to be guessed from a part of it, nor by another case.
+        (
+            format!(
+                "{call_id};to-tag={};from-tag={from_a}",
+                &to_b[..to_b.len() - 1]
+            ),
+            481,
+        ),
+        (format!("{call_id};to-tag={to_b};from-tag=0"), 481),
+        (
+            format!(
+                "{call_id};to-tag={to_b};from-tag={from_a}\n{call_id};to-tag={to_b};from-tag={from_a}"
+            ),
+            400,
+        ),
         (format!("{call_id};to-tag={to_b};from-tag={from_a}"), 0),
     ] {
         let c = w.call(C, B, |call| {
-            call.headers.push(("Replaces".into(), replaces))
+            let each = replaces.lines().map(|r| ("Replaces".into(), r.into()));
+            call.headers.extend(each)
         });
         w.run_ms(50);
         if expected == 0 {

@@ -216,6 +216,7 @@ fn methods_and_strangers_are_answered_as_they_should_be() {
             extra.len()
         )
     };
+    const REPLACES: &str = "Replaces: a@b;to-tag=1;from-tag=2\r\n";
     for (method, extra, expected) in [
         ("OPTIONS", "", 200),
         ("MESSAGE", "", 405),
@@ -231,6 +232,10 @@ fn methods_and_strangers_are_answered_as_they_should_be() {
         ("REFER", "Refer-To: <sip:c@192.0.2.3>\r\n", 403),
         ("REGISTER", "", 403),
         ("INVITE", "Require: magic\r\n", 420),
+        ("OPTIONS", REPLACES, 400),
+        ("REGISTER", REPLACES, 400),
+        ("SUBSCRIBE", REPLACES, 400),
+        ("INVITE", REPLACES, 481),
     ] {
         w.inject(B, "192.0.2.1:5060", &request(method, extra));
         let got = w

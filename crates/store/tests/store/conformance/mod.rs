@@ -43,6 +43,7 @@ conformance! {
         people_are_projected
         queues_are_counted_per_quarter
         projections_can_be_built_again
+        what_is_known_of_a_number_goes_with_its_person
         bad_cursors_are_refused;
     config:
         configuration_rows_have_versions

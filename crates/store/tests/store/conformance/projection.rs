@@ -540,6 +540,75 @@ pub(super) fn projections_can_be_built_again(make: Make) {
     assert_eq!(projections(&s), before);
 }
 
+/// How a number forwards and who reported it: learned from the log, built again from it, and erased
+/// with the person, for one tenant and for good.
+pub(super) fn what_is_known_of_a_number_goes_with_its_person(make: Make) {
+    const HERS: &str = "12155551212";
+    const HIS: &str = "12155551213";
+    let mut s = Setting::new(make);
+    let (tenant, other) = (s.world.tenant, s.world.id::<TenantId>());
+    for (who, number) in [(tenant, HERS), (tenant, HIS), (other, HERS)] {
+        let id = s.world.id();
+        let step = |step: &str, detail: &str| Event::IdentityStepTaken {
+            leg: None,
+            step: step.into(),
+            detail: detail.into(),
+            number: Some(Pii(number.into())),
+            original: None,
+        };
+        let reported = Event::CallerReported {
+            by: Actor::System,
+            number: Pii(number.into()),
+            proven: true,
+        };
+        let events = [
+            s.world.started(),
+            step("kept", "stored"),
+            step("kept", "not_likely"),
+            step("matched", "key"),
+            reported,
+        ];
+        let record = |(n, e)| {
+            let record = s.world.record(StreamId::Interaction(id), n as u64 + 1, e);
+            EventRecord {
+                tenant: who,
+                ..record
+            }
+        };
+        s.log
+            .commit(events.into_iter().enumerate().map(record).collect())
+            .unwrap();
+    }
+    let known = |s: &Setting| {
+        let numbers = s.store().forwarding().unwrap();
+        let mut numbers: Vec<_> = numbers
+            .into_iter()
+            .map(|f| (f.tenant, f.number, f.calls, f.kept, f.hits))
+            .collect();
+        let reports = s.store().caller_reports().unwrap();
+        let mut reports: Vec<_> = reports.into_iter().map(|r| (r.tenant, r.number)).collect();
+        numbers.sort();
+        reports.sort();
+        (numbers, reports)
+    };
+    let row = |who, number: &str| (who, number.to_string(), "10".to_string(), 1, 1);
+    let mut wanted = vec![row(tenant, HERS), row(tenant, HIS), row(other, HERS)];
+    wanted.sort();
+    let (numbers, reports) = known(&s);
+    assert_eq!((&numbers, reports.len()), (&wanted, 3));
+    s.store().rebuild_projections().unwrap();
+    assert_eq!(known(&s), (numbers, reports));
+    let gone = s
+        .store()
+        .erase_persons(tenant, &[], &[format!("+{HERS}")])
+        .unwrap();
+    assert_eq!(gone, 2);
+    wanted.retain(|w| w.0 == other || w.1 == HIS);
+    let (numbers, reports) = known(&s);
+    assert_eq!((numbers, reports.len()), (wanted, 2));
+    assert!(!reports.contains(&(tenant, HERS.to_string())));
+}
+
 pub(super) fn bad_cursors_are_refused(make: Make) {
     let s = Setting::new(make);
     let tenant = s.world.tenant;
