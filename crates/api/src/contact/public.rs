@@ -2,7 +2,8 @@
 
 use super::context;
 use super::matching::{Match, meet};
-use super::visit::{Visit, came};
+use super::message::{becomes_message, written};
+use super::visit::Visit;
 use crate::extract::Body;
 use crate::operation::{Api, Op, get, post};
 use crate::problem::{FieldError, Problem};
@@ -160,9 +161,9 @@ struct LendInput {
 }
 
 #[derive(Serialize, ToSchema)]
-struct Kept {
+pub(super) struct Kept {
     #[schema(value_type = published::ContactId)]
-    contact: ContactId,
+    pub(super) contact: ContactId,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -499,54 +500,6 @@ async fn callback_request(visit: Visit, body: Result<Body<CallbackInput>, Proble
 /// How late a wished time may be, for clocks that go wrong, and how far ahead.
 const AT_LATE_US_MAX: u64 = 3_600 * 1_000_000;
 const AT_AHEAD_US_MAX: u64 = 366 * 24 * 3_600 * 1_000_000;
-
-/// A request that led to no call becomes the message: one entry in the list, with what was wanted.
-async fn becomes_message(
-    v: &Visit,
-    request: ContactId,
-    text: String,
-    reply_to: String,
-    name: Option<String>,
-) -> Result<Kept, Problem> {
-    let mut found = v.own_of(request).await?;
-    if found.kind != ContactKind::Call || found.interaction.is_some() {
-        let detail =
-            "that request led to a call, or is a message already; leave a message of its own";
-        return Err(Problem::new(Code::Conflict, detail));
-    }
-    (found.kind, found.state, found.asked) = (ContactKind::Message, ContactState::Open, None);
-    (found.text, found.reply_to) = (Some(Pii(text)), Some(Pii(reply_to)));
-    found.name = name.map(Pii).or(found.name);
-    let (tenant, now, told) = (found.tenant, v.state.now(), came(&found));
-    let write = Box::new(move |c: &mut Contact| {
-        *c = found;
-        Ok(Some(told))
-    });
-    v.state
-        .store(move |s| s.contact_change(tenant, request, now, write))
-        .await?;
-    Ok(Kept { contact: request })
-}
-
-/// Something is said, and there is somewhere to answer.
-fn written(text: &str, reply_to: &str) -> Result<(), Problem> {
-    let mut wrong = Vec::new();
-    if text.trim().is_empty() {
-        wrong.push(FieldError::new("/text", "required", "the message is empty"));
-    }
-    let mail = reply_to
-        .trim()
-        .split_once('@')
-        .is_some_and(|(who, host)| !who.is_empty() && host.contains('.'));
-    if !mail && context::number(reply_to).is_none() {
-        let detail = "an answer needs an e-mail address or a telephone number";
-        wrong.push(FieldError::new("/reply_to", "format", detail));
-    }
-    match wrong.is_empty() {
-        true => Ok(()),
-        false => Err(Problem::invalid(wrong)),
-    }
-}
 
 async fn message(visit: Visit, body: Result<Body<MessageInput>, Problem>) -> Response {
     visit
