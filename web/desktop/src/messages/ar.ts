@@ -1197,6 +1197,14 @@ const ar: Catalogue = {
   "A customer asks to be called back.": "عميل يطلب معاودة الاتصال به.",
   "A customer left a message.": "ترك عميل رسالة.",
   "of {n}": "من {n}",
+  "Always calls for": "يتصل دائمًا باسم",
+  "A customer, who counts as proven by the announcement.": "عميل تُعد هويته مثبتة بالإعلان.",
+  "What may be done": "ما يجوز فعله",
+  "May be done": "يجوز",
+  "Takes level {n}": "يتطلب المستوى {n}",
+  "Prove for {what}": "إثبات من أجل {what}",
+  "Prove": "إثبات",
+  "Nothing of this customer's would be enough on the telephone; a link may be.": "لا شيء مما لدى هذا العميل يكفي بالهاتف؛ قد يكفي رابط.",
 };
 
 export default ar;
