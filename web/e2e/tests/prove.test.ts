@@ -34,7 +34,7 @@ test("a passkey proves the caller of a live call, and only with the number of th
     api.POST("/v1/persons/{id}/enrolment", { params: { path: { id: person.id } } }),
   )) as Schemas["Enrolment"];
 
-  await api.PUT("/v1/proof-policy", { body: { intents: { balance: 2, wire: 4 } } });
+  await api.PUT("/v1/proof-policy", { body: { intents: { balance: 2, wire: 4 } } as never });
   await api.POST("/v1/persons/{id}/credentials", { params: { path: { id: person.id } }, body: { method: "pin", pin: "2580" } });
   const context = await browser.context(server);
   const page = await context.newPage();
