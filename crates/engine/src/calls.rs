@@ -49,7 +49,8 @@ impl Engine {
                 contact,
             } => self.failed(now, call, status, reason, contact.as_deref()),
             UaEvent::Reoffered { call, sdp } => self.reoffered(now, call, sdp),
-            UaEvent::ReofferAnswered { .. } | UaEvent::ReofferFailed { .. } => {}
+            UaEvent::ReofferAnswered { call, sdp } => self.reoffer_answered(call, sdp),
+            UaEvent::ReofferFailed { call, .. } => self.reoffer_failed(now, call),
             UaEvent::Referred {
                 call,
                 refer_to,

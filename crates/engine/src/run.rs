@@ -142,7 +142,7 @@ impl Engine {
                     if let Some(e) = self.interactions.get_mut(&id) {
                         e.seq = seq;
                     }
-                    self.note_event(id, tenant, &event);
+                    self.note_event(now, id, tenant, &event);
                     self.append(EventRecord {
                         stream: StreamId::Interaction(id),
                         seq,
@@ -196,7 +196,7 @@ impl Engine {
                 from,
                 beside,
                 instead,
-            } => self.take_leg(id, from, beside, instead),
+            } => self.take_leg(now, id, from, beside, instead),
             IxOutput::Entered {
                 leg,
                 digits,
@@ -217,7 +217,7 @@ impl Engine {
     }
 
     /// Keeps the engine-wide counts that interactions ask for.
-    fn note_event(&mut self, id: InteractionId, tenant: TenantId, event: &Event) {
+    fn note_event(&mut self, now: Timestamp, id: InteractionId, tenant: TenantId, event: &Event) {
         self.card_event(id, event);
         match event {
             Event::Started { .. } => {
@@ -233,7 +233,7 @@ impl Engine {
             }
             Event::ConferenceJoined { conference, .. } => {
                 *self.rooms.entry(*conference).or_default() += 1;
-                self.move_interaction(id, self.worker_of_conference(*conference));
+                self.move_interaction(now, id, self.worker_of_conference(*conference));
             }
             Event::ConferenceLeft { conference, .. } => {
                 if let Some(n) = self.rooms.get_mut(conference) {
@@ -336,7 +336,7 @@ impl Engine {
         );
         let at = self.wall(now);
         for (i, event) in events.into_iter().enumerate() {
-            self.note_event(id, entry.tenant, &event);
+            self.note_event(now, id, entry.tenant, &event);
             self.append(EventRecord {
                 stream: StreamId::Interaction(id),
                 seq: entry.seq + 1 + i as u64,
@@ -361,6 +361,7 @@ impl Engine {
     /// An attended transfer between two calls of one phone: the far leg of `from` comes here.
     fn take_leg(
         &mut self,
+        now: Timestamp,
         here: InteractionId,
         from: InteractionId,
         beside: LegId,
@@ -388,7 +389,7 @@ impl Engine {
             l.interaction = here;
         }
         let leg = far.id;
-        self.bring_together(here, worker, leg);
+        self.bring_together(now, here, worker, leg);
         // Before anything else can happen to the two; and an agent moves without being idle between.
         self.work
             .push_front((from, IxInput::Release { leg, to: here }));

@@ -72,6 +72,8 @@ pub(crate) enum Awaits {
     FarAnswer,
     /// A re-INVITE wants an answer.
     Reoffer(CallRef),
+    /// Our re-INVITE brought an offer for another worker, and the ACK wants the answer.
+    Moved(CallRef),
 }
 
 /// What a leg has beside a [`LegEntry`] when it is a browser's.
@@ -93,6 +95,8 @@ pub(crate) struct WebLeg {
     pub auto_answer: bool,
     /// Another worker waits for a new peer connection.
     pub moved: bool,
+    /// Re-INVITEs under way that ask a softphone for it.
+    pub reinvites: u8,
     /// What the customer's page said of itself.
     pub context: Option<Box<Context>>,
 }
@@ -120,6 +124,7 @@ impl WebLeg {
             wants_answer: false,
             auto_answer: false,
             moved: false,
+            reinvites: 0,
             context: None,
         }
     }
@@ -190,25 +195,6 @@ impl Engine {
             entry.open = true;
         }
         self.put_media(worker, MediaCommand::Peer { leg, ask });
-    }
-
-    /// A peer connection stays with the port it was made on: the browser is asked to make a new one.
-    pub(crate) fn move_web_leg(&mut self, leg: LegId, to: u16) {
-        let Some(entry) = self.legs.get_mut(&leg) else {
-            return;
-        };
-        let open = entry.open;
-        let Some(web) = entry.web.as_mut().filter(|w| w.worker != to) else {
-            return;
-        };
-        let from = std::mem::replace(&mut web.worker, to);
-        web.moved = true;
-        web.connected = false;
-        if open {
-            entry.open = false;
-            self.put_media(from, MediaCommand::Close { leg });
-        }
-        self.signal_leg(leg, Signal::Reconnect { leg });
     }
 
     /// The worker an agent's browser has calls on: calls that may be joined live together.
@@ -373,6 +359,9 @@ impl Engine {
             web.sdp = Some(sdp.clone());
             if let Awaits::Reoffer(call) = awaits {
                 self.ua.accept_reoffer(now, call, sdp);
+            } else if let Awaits::Moved(call) = awaits {
+                // It is over meanwhile, and told as such.
+                let _ = self.ua.ack_with(now, call, sdp);
             } else if answer {
                 self.answer(now, id, leg);
             } else if early {
@@ -485,6 +474,9 @@ impl Engine {
         if web.by_sip {
             if let Awaits::Reoffer(call) = awaits {
                 return self.ua.reject_reoffer(now, call, 488);
+            }
+            if let Awaits::Moved(_) = awaits {
+                return self.over(now, leg, EndReason::Incompatible);
             }
             let id = entry.interaction;
             let status = if code == "busy_worker" { 503 } else { 488 };

@@ -19,6 +19,8 @@ export interface PhoneOptions {
   autoAnswer?: boolean;
   toneHz?: number;
   codecs?: string;
+  /** Keeps what goes over the wire, for `requests`. */
+  trace?: boolean;
 }
 
 interface PhoneEvent {
@@ -99,7 +101,7 @@ export class Phone {
       `snd_path ${folder}`,
     ];
     writeFileSync(join(folder, "config"), `${config.join("\n")}\n`);
-    const program = new Program("baresip", "baresip", ["-f", folder], { cwd: folder });
+    const program = new Program("baresip", "baresip", [...(options.trace ? ["-s"] : []), "-f", folder], { cwd: folder });
     const socket = await until("baresip's control socket", async () => (program.ended ? "ended" : open(control)));
     if (socket === "ended") {
       rmSync(folder, { recursive: true, force: true });
@@ -142,6 +144,11 @@ export class Phone {
   /** Whether an event of this type came, without waiting. */
   saw(type: string): boolean {
     return this.events.some((e) => e.event && e.type === type);
+  }
+
+  /** How many requests of this method it sent and got. */
+  requests(method: string): number {
+    return this.program.log.match(new RegExp(`^${method} sip:`, "gm"))?.length ?? 0;
   }
 
   /** Dials a number or an extension at the server. */

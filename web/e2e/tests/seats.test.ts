@@ -84,3 +84,53 @@ test("turning one's head moves nobody: the listener stays as it is", async () =>
   });
   expect(turned[0]).toEqual(turned[1]);
 });
+
+/** A click before the listener, in the room of each category: the reverberation's level beside the direct sound, and its length. */
+async function clicks(): Promise<Record<string, { reverbDb: number; decayS: number }>> {
+  return page.evaluate(async () => {
+    const { Spatial, place, seat } = (window as unknown as { Seats: typeof import("../../desktop/src/seats/geometry") & typeof import("../../desktop/src/seats/spatial") }).Seats;
+    const found: Record<string, { reverbDb: number; decayS: number }> = {};
+    for (const category of ["whisper", "speech", "presentation", "music"] as const) {
+      const rate = 48_000;
+      const context = new OfflineAudioContext(2, rate * 2, rate);
+      const spatial = new Spatial(context);
+      spatial.acoustics(category);
+      const click = context.createBuffer(1, 1, rate);
+      click.getChannelData(0)[0] = 1;
+      const source = new AudioBufferSourceNode(context, { buffer: click });
+      spatial.add("A", source);
+      spatial.place("A", place(seat(0, 0)), 0);
+      // Once it has glided to its place.
+      source.start(0.5);
+      const sound = (await context.startRendering()).getChannelData(0).subarray(rate / 2);
+      // What comes within 30 ms is the filter of the ear; the energy left after each moment falls by the room (Schroeder).
+      const direct = Math.round(0.03 * rate);
+      const energy = (from: number, to: number) => sound.subarray(from, to).reduce((sum, x) => sum + x * x, 0);
+      const tail = energy(direct, sound.length);
+      let left = tail;
+      const crossed: number[] = [];
+      for (let i = direct; i < sound.length && crossed.length < 2; i++) {
+        left -= (sound[i] ?? 0) ** 2;
+        if (left < tail * (crossed.length ? 10 ** -2.5 : 10 ** -0.5)) crossed.push(i);
+      }
+      const [a, b] = crossed;
+      found[category] = {
+        reverbDb: Math.round(100 * Math.log10(tail / energy(0, direct) + 1e-12)) / 10,
+        // From -5 to -25 dB is a third of the sixty that a room's time is told by.
+        decayS: a === undefined || b === undefined || tail < 1e-9 ? 0 : Math.round((3_000 * (b - a)) / rate) / 1_000,
+      };
+    }
+    return found;
+  });
+}
+
+test("each kind of content has the acoustics of its room", async () => {
+  const rooms = await clicks();
+  console.log(JSON.stringify({ what: "reverberation by content", ...rooms }));
+  const { whisper, speech, presentation, music } = rooms;
+  expect(whisper?.reverbDb).toBeLessThan(-60);
+  const rises = (of: "reverbDb" | "decayS") => [whisper, speech, presentation, music].map((r) => r?.[of] ?? NaN);
+  for (const of of ["reverbDb", "decayS"] as const) expect(rises(of)).toEqual([...rises(of)].sort((x, y) => x - y));
+  // As the table of categories says, within a tenth.
+  for (const [room, decayS] of [[speech, 0.18], [presentation, 0.45], [music, 0.9]] as const) expect(Math.abs((room?.decayS ?? 0) / decayS - 1)).toBeLessThan(0.15);
+});

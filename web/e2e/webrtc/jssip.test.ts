@@ -22,7 +22,7 @@ beforeAll(async () => {
     write: false,
   });
   [server, browser] = await Promise.all([
-    Server.start({ env: { CROSSPOINT_SIP_WS: `127.0.0.1:${ws}` } }),
+    Server.start({ env: { CROSSPOINT_SIP_WS: `127.0.0.1:${ws}`, CROSSPOINT_MEDIA_WORKERS: "2" } }),
     TestBrowser.start({ microphoneHz: ANNA_HZ }),
   ]);
   [ben, sofia] = await Promise.all([
@@ -146,6 +146,88 @@ test("the softphone asks a second desk phone, and joins the two", async () => {
   await saw("confirmed");
   await hears(1500);
   await page.evaluate("void sip.first.refer(sip.session.remote_identity.uri, { replaces: sip.session })");
+  await until("Sofia to hear Ben", async () => (await sofia.hears(1000)) > 0.6);
+  await until("Ben to hear Sofia", async () => (await ben.hears(1500)) > 0.6);
+  ben.hangUp();
+  await sofia.expect("CALL_CLOSED");
+});
+
+test("the softphone's call joins rooms of both media workers, and is heard in each", async () => {
+  const admin = await server.as("Admin");
+  const rooms = new Map<number, string>();
+  // A room's worker goes by its id, whose last character tells odd from even.
+  while (rooms.size < 2) {
+    const made = (await admin.POST("/v1/conferences", { body: { name: `Room ${Math.random()}` } as never })).data as unknown as { id: string };
+    rooms.set("0123456789ABCDEFGHJKMNPQRSTVWXYZ".indexOf(made.id.slice(-1)) % 2, made.id);
+  }
+  const supervisor = await server.as("Sofia");
+  const newest = async () => {
+    const list = (await supervisor.GET("/v1/interactions", { params: { query: { limit: 1 } } })).data as unknown as { items: { id: string }[] };
+    return list.items[0]?.id ?? "";
+  };
+  /** Ben is called, and hands his caller to the room. */
+  const intoRoom = async (conference: string, call: () => unknown) => {
+    const before = await newest();
+    await call();
+    const id = await until("a new call", async () => {
+      const now = await newest();
+      return now !== before && (await server.trail(now)).includes("call.bridged") && now;
+    });
+    const one = (await supervisor.GET("/v1/interactions/{id}", { params: { path: { id } } })).data as unknown as { legs: { id: string; address: { value: string } }[] };
+    const called = one.legs.find((l) => l.address.value === "1002")?.id ?? "";
+    const done = await supervisor.POST("/v1/legs/{id}/transfer", { params: { path: { id: called } }, body: { destination: { to: "conference", conference } } as never });
+    if (done.error) throw new Error(JSON.stringify(done.error));
+    await ben.expect("CALL_CLOSED");
+  };
+  for (const room of rooms.values()) {
+    await forget();
+    await intoRoom(room, () => page.evaluate("void sip.call('1002')"));
+    await intoRoom(room, () => sofia.dial("1002"));
+    await hears(1500);
+    await until("the softphone at Sofia", async () => (await sofia.hears(ANNA_HZ)) > 0.6);
+    expect(await page.evaluate("sip.seen.some((s) => s.startsWith('failed') || s === 'ended')")).toBe(false);
+    await page.evaluate("void sip.session.terminate()");
+    sofia.hangUp();
+    await sofia.expect("CALL_CLOSED");
+  }
+});
+
+test("a call that came in, and one that only rings, are joined as well", async () => {
+  // The consultation is the call that was received: JsSIP names its tags the wrong way round.
+  await forget();
+  await page.evaluate("void sip.call('1002')");
+  await saw("confirmed");
+  await hears(1000);
+  await page.evaluate("void (sip.first = sip.session)");
+  await page.evaluate("void sip.first.hold()");
+  await saw("hold");
+  await forget();
+  sofia.dial("1001");
+  await saw("confirmed");
+  await hears(1500);
+  await page.evaluate("void sip.first.refer(sip.session.remote_identity.uri, { replaces: sip.session })");
+  await until("Sofia to hear Ben", async () => (await sofia.hears(1000)) > 0.6);
+  await until("Ben to hear Sofia", async () => (await ben.hears(1500)) > 0.6);
+  ben.hangUp();
+  await sofia.expect("CALL_CLOSED");
+
+  // Sofia's phone rings and is not answered yet: it has no tag there, and says so.
+  await sofia.stop();
+  sofia = await Phone.ofPerson(server, server.person("Sofia"), { toneHz: 1500 });
+  await forget();
+  await page.evaluate("void sip.call('1002')");
+  await saw("confirmed");
+  await hears(1000);
+  await page.evaluate("void (sip.first = sip.session)");
+  await page.evaluate("void sip.first.hold()");
+  await saw("hold");
+  await forget();
+  await page.evaluate("void sip.call('1003')");
+  await sofia.expect("CALL_INCOMING");
+  await page.evaluate("void sip.first.refer(sip.session.remote_identity.uri, { replaces: sip.session })");
+  await saw("failed Unavailable");
+  sofia.answer();
+  await saw("ended");
   await until("Sofia to hear Ben", async () => (await sofia.hears(1000)) > 0.6);
   await until("Ben to hear Sofia", async () => (await ben.hears(1500)) > 0.6);
   ben.hangUp();
