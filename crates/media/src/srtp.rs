@@ -135,6 +135,37 @@ impl Incoming {
     }
 }
 
+/// Whether each element of the header extension (RFC 8285) ends within it. The library reads them before it
+/// checks the tag, and panics over one that does not: found by fuzzing. The header itself is whole.
+fn extension_is_whole(packet: &[u8]) -> bool {
+    if packet[0] & 0x10 == 0 {
+        return true;
+    }
+    let at = rtp::HEADER_LEN + 4 * usize::from(packet[0] & 0x0f);
+    let length = 4 * usize::from(u16::from_be_bytes([packet[at + 2], packet[at + 3]]));
+    let mut rest = &packet[at + 4..at + 4 + length];
+    let two_bytes = match [packet[at], packet[at + 1]] {
+        [0xbe, 0xde] => false,
+        [0x10, 0x00] => true,
+        _ => return true,
+    };
+    loop {
+        let (len, tail) = match rest {
+            [] => return true,
+            [0, tail @ ..] => (0, tail),
+            // Reserved: the rest is not read.
+            [first, ..] if !two_bytes && first >> 4 == 15 => return true,
+            [first, tail @ ..] if !two_bytes => (usize::from(first & 0x0f) + 1, tail),
+            [_, len, tail @ ..] => (usize::from(*len), tail),
+            [_] => return false,
+        };
+        match tail.get(len..) {
+            Some(next) => rest = next,
+            None => return false,
+        }
+    }
+}
+
 fn replace(packet: &mut [u8], plain: &[u8]) -> usize {
     packet[..plain.len()].copy_from_slice(plain);
     plain.len()
@@ -143,6 +174,9 @@ fn replace(packet: &mut [u8], plain: &[u8]) -> usize {
 impl Unprotect for Incoming {
     fn rtp(&mut self, packet: &mut [u8]) -> Result<usize, MediaError> {
         let ssrc = rtp::parse_header(packet)?.header.ssrc;
+        if !extension_is_whole(packet) {
+            return Err(MediaError::SrtpAuthentication);
+        }
         if let Some((_, context)) = self.proven.iter_mut().find(|(s, _)| *s == ssrc) {
             let plain = context.decrypt_rtp(packet).map_err(refused)?;
             return Ok(replace(packet, &plain));
@@ -262,6 +296,31 @@ mod tests {
                 assert_ne!(wire[12..40], plain[12..40]);
                 let n = incoming.rtp(&mut wire).unwrap();
                 assert_eq!(&wire[..n], &plain[..], "{suite:?} {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn header_extensions_that_reach_past_their_end_are_refused_without_a_panic() {
+        let cases: [(&[u8], bool); 8] = [
+            (&[0x10, 0, 0, 1, 0x5d, 200, 0, 0], false),
+            (&[0x10, 0, 0, 1, 0, 0, 0, 7], false),
+            (&[0x10, 0, 0, 1, 7, 2, 1, 1], true),
+            (&[0xbe, 0xde, 0, 1, 0x1f, 0, 0, 0], false),
+            (&[0xbe, 0xde, 0, 1, 0x12, 1, 1, 1], true),
+            (&[0xbe, 0xde, 0, 1, 0xff, 1, 1, 1], true),
+            (&[0xbe, 0xde, 0, 0], true),
+            (&[0xab, 0xcd, 0, 1, 0xff, 0xff, 0xff, 0xff], true),
+        ];
+        for suite in [SrtpSuite::AesCm128HmacSha1_80, SrtpSuite::AeadAes256Gcm] {
+            let (key, salt) = suite.key_and_salt_len();
+            let mut incoming = unprotect(suite, &vec![9; key + salt]).unwrap();
+            for (extension, whole) in cases {
+                let mut packet = vec![0x90, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1];
+                packet.extend_from_slice(extension);
+                packet.extend_from_slice(&[1; 60]);
+                assert_eq!(extension_is_whole(&packet), whole, "{extension:?}");
+                assert!(incoming.rtp(&mut packet).is_err(), "{extension:?}");
             }
         }
     }
