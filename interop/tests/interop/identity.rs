@@ -9,7 +9,8 @@ use cp_interop::probe::{Probe, Received};
 use cp_interop::server::{DOMAIN, binary, media_ports, number, password, phone, tenant, trunk};
 use cp_interop::{Server, Sipp, ports, wait};
 use serde_json::{Value, json};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -323,6 +324,63 @@ fn a_slow_certificate_delays_no_call() {
         w.trust(&w.server.wait_only_trail().interaction)["verdict"],
         "refused"
     );
+}
+
+/// T1.8: a thousand calls at once whose certificate never comes: one fetch, and all of them go on.
+#[test]
+fn a_thousand_calls_with_one_dead_certificate_cause_one_fetch() {
+    const CALLS: usize = 1_000;
+    let w = plain();
+    let slow = w.root.provider("709J", SLOW);
+    w.site.publish(&slow);
+    let socket = UdpSocket::bind((Ipv4Addr::from(CARRIER), 0)).expect("a socket");
+    let timeout = Some(Duration::from_millis(100));
+    socket.set_read_timeout(timeout).expect("a time limit");
+    let local = socket.local_addr().expect("a bound socket");
+    let iat = now_s();
+    let begun = Instant::now();
+    let mut told: HashSet<String> = HashSet::new();
+    let mut buffer = [0; 4_096];
+    let mut listen = |told: &mut HashSet<String>| {
+        while let Ok(n) = socket.recv(&mut buffer) {
+            let text = String::from_utf8_lossy(&buffer[..n]);
+            let id = text.lines().find_map(|l| l.strip_prefix("Call-ID: "));
+            if text.contains("STIR ;cause=436") {
+                told.extend(id.map(str::to_string));
+            }
+        }
+    };
+    let invite = |n: usize| {
+        let token = slow.shaken_at(A, EXCHANGE_NUMBER, iat - (n % 50) as i64);
+        format!(
+            "INVITE {to} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKdead{n};rport\r\nMax-Forwards: 70\r\n\
+             From: <sip:{A}@{local}>;tag=t{n}\r\nTo: <{to}>\r\nCall-ID: dead{n}\r\nCSeq: 1 INVITE\r\n\
+             Contact: <sip:{A}@{local}>\r\nIdentity: {token}\r\nContent-Length: 0\r\n\r\n",
+            to = w.server.uri(EXCHANGE_NUMBER),
+        )
+    };
+    let invites: Vec<String> = (0..CALLS).map(invite).collect();
+    // What a buffer on the way had no room for is sent again (RFC 3261 17.1.1.2).
+    while told.len() < CALLS && begun.elapsed() < Duration::from_secs(30) {
+        for (n, text) in invites.iter().enumerate() {
+            if !told.contains(&format!("dead{n}")) {
+                socket.send_to(text.as_bytes(), w.server.sip).expect("send");
+            }
+        }
+        listen(&mut told);
+    }
+    println!(
+        "{} of {CALLS} went on within {:?}",
+        told.len(),
+        begun.elapsed()
+    );
+    assert_eq!(
+        told.len(),
+        CALLS,
+        "each is told that its certificate could not be had"
+    );
+    let fetches = w.site.asked().iter().filter(|p| *p == SLOW).count();
+    assert_eq!(fetches, 1, "{:?}", w.site.asked());
 }
 
 /// T1.9: the list of what was revoked is fetched from its address, and again when told to.
