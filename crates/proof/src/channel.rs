@@ -239,7 +239,7 @@ impl Desk {
             expires_at: self.now() + Duration::from_secs(CHANNEL_S_MAX),
         })?;
         Ok(Opened {
-            challenge: challenge(tenant, &secret, channel),
+            challenge: self.challenge(&secret, &channel.nonce),
             session: secret,
             passkey_challenge: channel.nonce.clone(),
             rp_id: self.relying_party().id,
@@ -412,7 +412,7 @@ impl Desk {
                 self.same_person(record, kept.person)?;
                 let found: DeviceBody = body(&kept).ok_or(ProofError::NotProven)?;
                 let key = cp_identity::b64::decode(&found.key).unwrap_or_default();
-                let signed = challenge_text(call.tenant, secret, nonce);
+                let signed = self.challenge(secret, nonce);
                 if !device::verify(found.kind, &key, &signed, signature) {
                     return Err(ProofError::NotProven);
                 }
@@ -508,9 +508,16 @@ impl Desk {
             paired: channel.paired,
             level: record.map_or(0, |r| r.level(&policy, now)),
             methods: record.map_or_else(Vec::new, |r| r.methods(&policy, now)),
-            challenge: challenge(ticket.tenant, secret, channel),
+            challenge: self.challenge(secret, &channel.nonce),
             passkey_challenge: channel.nonce.clone(),
         })
+    }
+
+    /// What a device key signs: for this server and this channel, which it names without giving its
+    /// secret away. Whose the number is that was named does not show in it.
+    fn challenge(&self, secret: &str, nonce: &str) -> String {
+        let subject = cp_identity::b64::encode(&code::key("subject", secret));
+        device::challenge(&self.relying_party().id, &subject, nonce)
     }
 
     /// The domain and origin passkeys are made for: where customers' browsers reach us.
@@ -523,16 +530,6 @@ impl Desk {
             origins: vec![url.to_string()],
         }
     }
-}
-
-fn challenge(tenant: TenantId, secret: &str, channel: &Channel) -> String {
-    challenge_text(tenant, secret, &channel.nonce)
-}
-
-/// Names the channel without giving its secret away.
-fn challenge_text(tenant: TenantId, secret: &str, nonce: &str) -> String {
-    let subject = cp_identity::b64::encode(&code::key("subject", secret));
-    device::challenge(&tenant.to_string(), &subject, nonce)
 }
 
 pub(crate) fn text_of<T: Serialize>(value: &T) -> Result<String> {

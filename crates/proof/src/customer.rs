@@ -28,6 +28,8 @@ pub struct ProofView {
     pub expires_at: Option<String>,
     /// What it is enough for.
     pub scope: Vec<String>,
+    /// What the rules name, and whether it may be done now.
+    pub requests: Vec<Request>,
     /// Wrong tries in this call.
     pub failures: u8,
     pub trust: Trust,
@@ -35,6 +37,14 @@ pub struct ProofView {
     pub carried_from: Option<InteractionId>,
     /// The number a data channel may repeat, once one was made.
     pub number: Option<String>,
+}
+
+/// Something that may be asked for.
+#[derive(Clone, Debug, Serialize)]
+pub struct Request {
+    pub intent: String,
+    pub needed: u8,
+    pub allowed: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -129,6 +139,15 @@ impl Desk {
             proven_at: time(record.proven_at(&policy, now)),
             expires_at: time(record.expires_at(&policy, now)),
             scope: record.scope(&policy, now),
+            requests: policy
+                .intents
+                .iter()
+                .map(|(intent, needed)| Request {
+                    intent: intent.clone(),
+                    needed: *needed,
+                    allowed: record.allows(&policy, intent, now),
+                })
+                .collect(),
             failures: record.failures,
             trust: self.trust(&policy, record),
             carried_from: record.carried_from,

@@ -4553,6 +4553,8 @@ export interface components {
             /** @description The number a page or app of the customer has to repeat. */
             number?: string | null;
             proven_at?: string | null;
+            /** @description All that the rules name, and whether it may be done now. */
+            requests: components["schemas"]["ProofRequest"][];
             /** @description What it is enough for, of what the rules name. */
             scope: string[];
             /** @description The same in the shape of every proof of a call. */
@@ -5942,6 +5944,13 @@ export interface components {
         /** @description Questions to ask now. */
         ProofQuestions: {
             questions: components["schemas"]["ProofQuestion"][];
+        };
+        /** @description Something that may be asked for, and the level it takes. */
+        ProofRequest: {
+            allowed: boolean;
+            intent: string;
+            /** Format: int32 */
+            needed: number;
         };
         /** @description Whether an assertion holds, and what it says. */
         ProofVerdict: {

@@ -58,6 +58,23 @@ test("a call from the queue to its end", () => {
   expect(state.interactions.size).toBe(0);
 });
 
+test("a consultation: the caller waits, then all are joined, or it is handed over", () => {
+  const talking = () => {
+    const state = floor();
+    for (const e of [...begin(), event("leg.added", { leg: "leg_a", role: "agent", address: number, agent: "agt_1" }), event("leg.answered", { leg: "leg_a" })]) apply(state, e);
+    for (const e of [event("leg.added", { leg: "leg_b", role: "consulted", address: number, agent: "agt_2" }), event("consult.started", { by: "leg_a", leg: "leg_b" }), event("leg.answered", { leg: "leg_b" })]) apply(state, e);
+    return state;
+  };
+  const legs = (s: LiveState) => s.interactions.get(CALL)?.legs.map((l) => `${l.id} ${l.role}${l.held ? " held" : ""}`);
+  expect(legs(talking())).toEqual(["leg_c customer held", "leg_a agent", "leg_b consulted"]);
+  const joined = talking();
+  apply(joined, event("conference.merged", { legs: ["leg_c", "leg_a", "leg_b"] }));
+  expect(legs(joined)).toEqual(["leg_c customer", "leg_a agent", "leg_b party"]);
+  const handed = talking();
+  for (const e of [event("transfer.started", { kind_of: "attended", by: "leg_a", to: "1002" }), event("leg.ended", { leg: "leg_a", reason: "transferred" }), event("call.bridged", { legs: ["leg_c", "leg_b"] })]) apply(handed, e);
+  expect(legs(handed)).toEqual(["leg_c customer", "leg_b agent"]);
+});
+
 test("what is not known asks for the document", () => {
   const state = floor();
   expect(apply(state, offered()).stale).toBe(true);

@@ -90,3 +90,26 @@ test("an offer is accepted, held, resumed, ended and wrapped up", async () => {
   await shot(page, "desk-history");
   await bar.getByRole("button", { name: "Hang up" }).click();
 });
+
+test("who lets it ring is told so, gets no more calls, and comes back with one press", async () => {
+  const api = await server.as("Admin");
+  const anna = await server.agent("Anna");
+  await api.PUT("/v1/agents/{id}/presence", { params: { path: { id: anna.id } }, body: { presence: "offline" } });
+  const queues = (await api.GET("/v1/queues")).data as { items: { id: string; name: string; version: number }[] };
+  const support = queues.items.find((q) => q.name === "Support");
+  await api.PATCH("/v1/queues/{id}", { params: { path: { id: support?.id ?? "" }, header: { "If-Match": `"${support?.version}"` } }, body: { ring_ms_max: 3_000 } as never });
+  const { page } = await desk("Ben");
+  const wrong = troubles(page);
+  await become(page, "Available");
+  await page.getByText("Ready for the next call").waitFor();
+  const caller = await call("+15557009");
+  await page.getByRole("region", { name: "Incoming call" }).waitFor();
+  await page.getByText("You did not answer", { exact: true }).waitFor();
+  await page.locator("[data-notices]").getByText("You did not answer: calls go to others").waitFor();
+  expect(await page.getByText("Ready for the next call").count()).toBe(0);
+  caller.hangUp();
+  await page.getByRole("button", { name: "Become available" }).click();
+  await page.getByText("Ready for the next call").waitFor();
+  await page.locator('[data-state="idle"][data-presence="available"]').waitFor();
+  expect(wrong).toEqual([]);
+});

@@ -34,6 +34,8 @@ test("a passkey proves the caller of a live call, and only with the number of th
     api.POST("/v1/persons/{id}/enrolment", { params: { path: { id: person.id } } }),
   )) as Schemas["Enrolment"];
 
+  await api.PUT("/v1/proof-policy", { body: { intents: { balance: 2, wire: 4 } } as never });
+  await api.POST("/v1/persons/{id}/credentials", { params: { path: { id: person.id } }, body: { method: "pin", pin: "2580" } });
   const context = await browser.context(server);
   const page = await context.newPage();
   const wrong = troubles(page);
@@ -92,6 +94,18 @@ test("a passkey proves the caller of a live call, and only with the number of th
   await desk.locator('[data-field="balance"][data-locked="false"]').getByText("1,234.56 EUR").waitFor();
   expect(await desk.getByText("Do not tell yet").count()).toBe(0);
   await shot(desk, "desk-record-open");
+
+  // What is asked for decides: for the wire she proves once more, and for that alone.
+  await desk.locator('[data-request="balance"][data-allowed="true"]').waitFor();
+  const wire = desk.locator('[data-request="wire"]');
+  await wire.getByText("Takes level 4").waitFor();
+  await wire.getByRole("button", { name: "Prove for wire" }).click();
+  expect(await axeFindings(desk)).toEqual([]);
+  await wire.getByRole("button", { name: "Ask for: PIN" }).click();
+  await until("the question", async () => (await server.trail(call.id)).includes("collect.started"));
+  caller.digits("2580#");
+  await desk.locator('[data-request="wire"][data-allowed="true"]').getByText("May be done").waitFor();
+  expect((await customer()).proof.level).toBe(3);
 
   caller.hangUp();
   await until("the end of the proof", async () => (await customer()).proof.level === 0);

@@ -98,7 +98,9 @@ test("a consultation rings, is joined, and all three hear one another", async ()
   await bar.getByText("You speak with Ben").waitFor();
   await until("no agent at the customer who is on hold", async () => (await caller.hears(HZ.anna)) < FAINT);
   await bar.getByRole("button", { name: /Join all/ }).click();
-  await bar.waitFor({ state: "detached" });
+  // With the event itself, not with the next look at everything.
+  await bar.waitFor({ state: "detached", timeout: 3_000 });
+  await page.locator("[data-call]").getByText("On hold").waitFor({ state: "detached", timeout: 1_000 });
   expect(await page.getByRole("list", { name: "In the call" }).getByRole("listitem").count()).toBe(3);
   for (const [who, phone] of [["customer", caller], ["anna", anna], ["ben", ben]] as const)
     for (const other of ["customer", "anna", "ben"] as const)

@@ -432,6 +432,7 @@ export class Widget {
     if (!(error instanceof Refused)) return text.offline;
     if (error.code === "origin_refused") return text.originRefused;
     if (error.status === 429) return text.tooMany;
+    if (error.status === 404) return text.gone;
     return fill(text.bad, { detail: error.message });
   }
 

@@ -5,6 +5,7 @@ mod context;
 pub(crate) mod cors;
 mod inbox;
 mod matching;
+mod message;
 pub(crate) mod points;
 mod public;
 mod taps;

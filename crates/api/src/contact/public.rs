@@ -2,7 +2,8 @@
 
 use super::context;
 use super::matching::{Match, meet};
-use super::visit::{Visit, came};
+use super::message::{becomes_message, written};
+use super::visit::Visit;
 use crate::extract::Body;
 use crate::operation::{Api, Op, get, post};
 use crate::problem::{FieldError, Problem};
@@ -160,9 +161,9 @@ struct LendInput {
 }
 
 #[derive(Serialize, ToSchema)]
-struct Kept {
+pub(super) struct Kept {
     #[schema(value_type = published::ContactId)]
-    contact: ContactId,
+    pub(super) contact: ContactId,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -500,39 +501,12 @@ async fn callback_request(visit: Visit, body: Result<Body<CallbackInput>, Proble
 const AT_LATE_US_MAX: u64 = 3_600 * 1_000_000;
 const AT_AHEAD_US_MAX: u64 = 366 * 24 * 3_600 * 1_000_000;
 
-/// A request that led to no call becomes the message: one entry in the list, with what was wanted.
-async fn becomes_message(
-    v: &Visit,
-    request: ContactId,
-    text: String,
-    reply_to: String,
-    name: Option<String>,
-) -> Result<Kept, Problem> {
-    let mut found = v.own_of(request).await?;
-    if found.kind != ContactKind::Call || found.interaction.is_some() {
-        let detail =
-            "that request led to a call, or is a message already; leave a message of its own";
-        return Err(Problem::new(Code::Conflict, detail));
-    }
-    (found.kind, found.state, found.asked) = (ContactKind::Message, ContactState::Open, None);
-    (found.text, found.reply_to) = (Some(Pii(text)), Some(Pii(reply_to)));
-    found.name = name.map(Pii).or(found.name);
-    let (tenant, now, told) = (found.tenant, v.state.now(), came(&found));
-    let write = Box::new(move |c: &mut Contact| {
-        *c = found;
-        Ok(Some(told))
-    });
-    v.state
-        .store(move |s| s.contact_change(tenant, request, now, write))
-        .await?;
-    Ok(Kept { contact: request })
-}
-
 async fn message(visit: Visit, body: Result<Body<MessageInput>, Problem>) -> Response {
     visit
         .run(StatusCode::CREATED, async |v: &Visit| {
             let Body(input) = body?;
             let (mut contact, _) = v.contact(ContactKind::Message, input.consent, input.context)?;
+            written(&input.text, &input.reply_to)?;
             if let Some(request) = input.request {
                 let (text, reply_to) = (input.text, input.reply_to);
                 return becomes_message(v, request, text, reply_to, input.name).await;

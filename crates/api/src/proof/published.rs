@@ -26,6 +26,14 @@ pub(crate) enum ClaimedBy {
     Channel,
 }
 
+/// Something that may be asked for, and the level it takes.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ProofRequest {
+    pub(crate) intent: String,
+    pub(crate) needed: u8,
+    pub(crate) allowed: bool,
+}
+
 /// How well the caller is proven.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct CustomerProof {
@@ -36,6 +44,8 @@ pub(crate) struct CustomerProof {
     pub(crate) expires_at: Option<String>,
     /// What it is enough for, of what the rules name.
     pub(crate) scope: Vec<String>,
+    /// All that the rules name, and whether it may be done now.
+    pub(crate) requests: Vec<ProofRequest>,
     /// Wrong tries in this call.
     pub(crate) failures: u8,
     /// The same in the shape of every proof of a call.

@@ -157,6 +157,24 @@ async fn a_declined_request_becomes_the_message() {
 }
 
 #[tokio::test]
+async fn a_message_says_something_and_can_be_answered() {
+    let shop = Shop::new(json!(["chat"])).await;
+    let path = format!("{}/messages", shop.point);
+    for (text, reply_to, wrong) in [
+        ("  ", "ann@example.org", "/text"),
+        ("Hello", "   ", "/reply_to"),
+        ("Hello", "ann", "/reply_to"),
+        ("Hello", "@example.org", "/reply_to"),
+    ] {
+        let body = json!({"text": text, "reply_to": reply_to, "consent": true});
+        let refused = shop.page.post(&path, body).await.problem(400);
+        assert_eq!(refused.1, [wrong], "{text:?} {reply_to:?}");
+    }
+    let body = json!({"text": "Hello", "reply_to": "+49 (30) 123-456", "consent": true});
+    shop.page.post(&path, body).await.expect(201);
+}
+
+#[tokio::test]
 async fn a_wished_time_is_one_to_come() {
     let shop = Shop::new(json!(["audio"])).await;
     let path = format!("{}/callbacks", shop.point);

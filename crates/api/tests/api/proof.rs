@@ -731,6 +731,13 @@ async fn what_is_asked_for_decides_and_a_step_up_is_for_that_alone() {
         (&json!(false), &json!(3))
     );
     assert_eq!(transfer["step_up"], json!(["code", "link"]));
+    let requests = async || {
+        let path = format!("{}/customer", call.path);
+        agent.get(&path).await.expect(200)["proof"]["requests"].clone()
+    };
+    let row = |intent: &str, needed: u8, allowed: bool| json!({ "intent": intent, "needed": needed, "allowed": allowed });
+    let asked = json!([row("balance", 2, true), row("transfer", 3, false)]);
+    assert_eq!(requests().await, asked);
     let ask = json!({ "method": "code", "intent": "transfer" });
     agent
         .post(&format!("{}/proof/ask", call.path), ask)
@@ -752,6 +759,7 @@ async fn what_is_asked_for_decides_and_a_step_up_is_for_that_alone() {
         .get(&format!("{}/customer", call.path))
         .await
         .expect(200);
+    assert_eq!(requests().await[1], row("transfer", 3, true));
     assert_eq!(customer["proof"]["level"], 2, "nothing else is raised");
     assert_eq!(customer["proof"]["scope"], json!(["balance", "transfer"]));
 }
@@ -893,7 +901,14 @@ async fn a_device_key_signs_for_this_channel_only() {
     assert_eq!(customer["proof"]["trust"]["level"], "strong");
     // Whether there is such a call does not show when a channel is opened.
     let nobody = json!({ "caller": "+15550111", "called": "+18005550199" });
-    w.client.post("/v1/data-sessions", nobody).await.expect(201);
+    let opened = w.client.post("/v1/data-sessions", nobody).await.expect(201);
+    // Nor whose the number is: what is to be signed names the server and this channel.
+    let named = |opened: &Value| -> Vec<String> {
+        let text = opened["challenge"].as_str().unwrap();
+        text.lines().take(2).map(String::from).collect()
+    };
+    assert_eq!(named(&opened), named(&one));
+    assert!(!opened.to_string().contains("ten_"), "{opened}");
 }
 
 #[tokio::test]

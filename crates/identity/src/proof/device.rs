@@ -23,9 +23,10 @@ impl KeyKind {
     }
 }
 
-/// What the device signs. `subject`: the interaction or the data channel; `nonce`: drawn by us.
-pub fn challenge(tenant: &str, subject: &str, nonce: &str) -> String {
-    format!("crosspoint proof v1\n{tenant}\n{subject}\n{nonce}")
+/// What the device signs. `server`: the domain it is for; `subject`: the interaction or the data channel;
+/// `nonce`: drawn by us.
+pub fn challenge(server: &str, subject: &str, nonce: &str) -> String {
+    format!("crosspoint proof v1\n{server}\n{subject}\n{nonce}")
 }
 
 /// Whether `signature` is the key's over the challenge. ES256 is taken raw (64 bytes) or as ASN.1.

@@ -2,6 +2,7 @@
 //! nothing of who exists: known and unknown users are challenged, judged and refused alike.
 
 use super::UserAgent;
+use super::call::Call;
 use super::config::{ClientCredential, Directory, Principal};
 use super::draft::Draft;
 use super::reply::Inbound;
@@ -151,6 +152,20 @@ pub(crate) fn answer(
         _ => HeaderName::Authorization,
     };
     Some((name, value.into()))
+}
+
+/// Whether who challenges a request of a call may see a digest of its password. Within a call the far
+/// end is whoever answered, not who wanted to know us at its begin: it could guess the password from it.
+pub(crate) fn may_see(call: Option<&mut Box<Call>>, begins: bool, response: &Message) -> bool {
+    let Some(call) = call else {
+        return true;
+    };
+    let realm = session_of(response, 0).map(|s| s.realm().into());
+    if begins && call.realm.is_none() {
+        call.realm = realm;
+        return true;
+    }
+    call.realm == realm
 }
 
 fn session_of(response: &Message, cnonce: u64) -> Option<ClientSession> {

@@ -51,6 +51,8 @@ pub(crate) struct Call {
     pub(crate) dialogs: SmallVec<[Dialog; 1]>,
     pub(crate) peer: Peer,
     pub(crate) credential: Option<Box<ClientCredential>>,
+    /// The realm that wanted it when the call began: nobody else is shown a digest of it later.
+    pub(crate) realm: Option<Box<str>>,
     /// Our last offer or answer, for session refreshes.
     pub(crate) local_sdp: Option<Bytes>,
     /// The far side's last SDP, as a hash: the same again is a refresh.

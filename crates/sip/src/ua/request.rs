@@ -436,22 +436,21 @@ impl UserAgent {
     /// Answers a challenge (22.2); `false` when it cannot be.
     fn authenticate(&mut self, handle: Handle, response: &Message) -> bool {
         let cnonce = self.io.random();
-        let Some(request) = self.requests.get_mut(handle) else {
+        let request = self.requests.get_mut(handle);
+        let Some(request) = request.filter(|r| r.auth_tries < AUTH_TRIES_MAX) else {
             return false;
         };
-        if request.auth_tries >= AUTH_TRIES_MAX {
-            return false;
-        }
-        let Some(credential) = &request.credential else {
-            return false;
-        };
-        let Some(header) = super::auth::answer(response, credential, &request.draft, cnonce) else {
-            return false;
-        };
+        let shown = request.credential.as_ref();
+        let shown = shown.and_then(|c| super::auth::answer(response, c, &request.draft, cnonce));
+        let begins = matches!(request.owner, Owner::Invite(_));
+        let call = request.owner.call();
+        let call = call.and_then(|c| self.calls.get_mut(c.handle()));
         // The same nonce refused is a wrong password, not a stale one.
-        if request.auth_tries > 0 && !super::auth::is_stale(response) {
+        let again = request.auth_tries > 0 && !super::auth::is_stale(response);
+        let Some(header) = shown.filter(|_| !again && super::auth::may_see(call, begins, response))
+        else {
             return false;
-        }
+        };
         request.auth_tries += 1;
         request.draft.auth = Some(header);
         request.draft.cseq += 1;

@@ -107,6 +107,7 @@ impl UserAgent {
             dialogs: smallvec![],
             peer: Peer::default(),
             credential,
+            realm: None,
             local_sdp: outgoing.sdp.clone().map(Bytes::from),
             remote_sdp: 0,
             uas: None,

@@ -95,6 +95,7 @@ impl UserAgent {
             dialogs: smallvec![dialog],
             peer: Peer::of(invite),
             credential: None,
+            realm: None,
             local_sdp: None,
             remote_sdp: offer.map_or(0, |o| sdp_hash(o)),
             uas: Some(Box::new(UasInvite {

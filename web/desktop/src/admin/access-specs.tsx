@@ -69,8 +69,8 @@ export function accessSpecs(): Record<Access, CollectionSpec> {
     "caller-partners": {
       collection: "caller-partners", add: t("Add a partner"), empty: t("Whoever holds the secret of a partner may announce calls, which then skip the screening."), title: name,
       columns: [column(t("Name"), name), column("kid", (r) => <code className="font-mono text-xs break-all">{r.id}</code>), column(t("Open at a time"), (r) => String(r.open_max)), column(t("Good for"), (r) => t("{n} s", { n: Number(r.valid_s_max) })), column(t("State"), state)],
-      fields: [text("name", t("Name"), { required: true }), { name: "open_max", label: t("Open at a time"), hint: t("Announced calls that wait for their call."), kind: { is: "number", min: 1, max: 1000 } }, { name: "valid_s_max", label: t("Good for"), hint: t("Longest time from announcement to call."), kind: { is: "number", min: 30, max: 86_400, unit: t("seconds") } }, { name: "disabled", label: t("Disabled"), hint: t("Its tokens make no record."), kind: { is: "switch" } }],
-      fresh: { name: "", open_max: 10, valid_s_max: 600, disabled: false },
+      fields: [text("name", t("Name"), { required: true }), { name: "person", label: t("Always calls for"), hint: t("A customer, who counts as proven by the announcement."), kind: { is: "ref", of: "persons" } }, { name: "open_max", label: t("Open at a time"), hint: t("Announced calls that wait for their call."), kind: { is: "number", min: 1, max: 1000 } }, { name: "valid_s_max", label: t("Good for"), hint: t("Longest time from announcement to call."), kind: { is: "number", min: 30, max: 86_400, unit: t("seconds") } }, { name: "disabled", label: t("Disabled"), hint: t("Its tokens make no record."), kind: { is: "switch" } }],
+      fresh: { name: "", person: null, open_max: 10, valid_s_max: 600, disabled: false },
       told: (made) => [{ label: "kid", value: String(made.id) }, { label: t("Secret (HS256, base64url)"), value: String(made.secret) }],
     },
   };

@@ -60,7 +60,7 @@ export function specs(): Specs {
       fields: [
         text("name", t("Name"), { required: true }), { name: "priority", label: t("Priority"), hint: t("Higher goes first."), kind: { is: "number", min: -100, max: 100 } },
         { name: "selection", label: t("Which agent"), kind: { is: "choice", choices: [{ id: "longest_idle", name: t("Longest idle") }, { id: "least_occupied", name: t("Least occupied") }, { id: "least_flexible", name: t("Fewest other skills") }, { id: "best_score", name: t("Best skills") }, { id: "round_robin", name: t("In turn") }] } },
-        { name: "ring_ms_max", label: t("Rings for"), kind: { is: "seconds", min: 1, max: 600 } },
+        { name: "ring_ms_max", label: t("Rings for"), kind: { is: "seconds", min: 3, max: 600 } },
         { name: "wrap_up_ms", label: t("Wrap-up time"), kind: { is: "seconds", max: 3600 } }, { name: "wait_ms_max", label: t("Longest wait"), hint: t("Then the overflow."), kind: { is: "seconds", min: 1 } },
         { name: "service_level_pct", label: t("Service level"), kind: { is: "number", min: 1, max: 100, unit: "%" } }, { name: "service_level_ms", label: t("answered within"), kind: { is: "seconds", min: 1 } },
         { name: "waiting_max", label: t("Callers waiting at most"), hint: t("0: no limit of its own."), kind: { is: "number", min: 0 } }, { name: "announce_every_ms", label: t("Position and wait are said every"), hint: t("0: never."), kind: { is: "seconds" } },

@@ -3,9 +3,10 @@
 import { useEffect, useState } from "react";
 import { t } from "../lib/i18n";
 import { useAgent, useInteractions, useLoaded } from "../lib/live";
+import type { LiveAgent } from "../lib/live-types";
 import { useSession } from "../lib/session";
 import { Empty } from "../ui/parts";
-import { Coffee, Headphones, NotebookPen } from "../ui/icons";
+import { Coffee, Headphones, NotebookPen, PhoneMissed, PhoneOff } from "../ui/icons";
 import { Button } from "../ui/button";
 import { InteractionView } from "../history/interaction";
 import { Trail } from "../history/trail";
@@ -35,7 +36,7 @@ export function Desk() {
         <WorkList chosen={chosen} onChoose={setChosen} />
       </aside>
       <section aria-label={t("Conversation")} className="min-w-0 p-5 lg:overflow-auto">
-        {chosen ? <InteractionView id={chosen} /> : call ? <Call call={call} /> : wrapping ? <Wrapping interaction={wrapping} /> : <Idle agent={me.id} available={me.presence === "available"} />}
+        {chosen ? <InteractionView id={chosen} /> : call ? <Call call={call} /> : wrapping ? <Wrapping interaction={wrapping} /> : <Idle me={me} />}
       </section>
       <aside aria-label={t("Customer and notes")} className="min-h-0 border-line bg-surface lg:border-s">
         <Side agent={me} interaction={shown} own={!chosen} />
@@ -65,20 +66,34 @@ function Wrapping(props: { interaction: string }) {
   );
 }
 
-function Idle(props: { agent: string; available: boolean }) {
+function Idle(props: { me: LiveAgent }) {
+  const { me } = props;
+  const missed = me.state === "not_responding";
+  const become = (
+    <Button look="primary" busy={`presence ${me.id}`} onPress={() => void setPresence(me.id, "available")}>
+      {t("Become available")}
+    </Button>
+  );
   return (
     <div className="mx-auto flex max-w-md flex-col gap-6 pt-8">
       <h1 className="sr-only">{t("Desk")}</h1>
-      {props.available ? (
+      {missed ? (
+        <Empty icon={<PhoneMissed size={22} aria-hidden />} title={t("You did not answer")}>
+          <p className="mb-3">{t("The call went on to others, and so do the next ones until you are available again.")}</p>
+          {become}
+        </Empty>
+      ) : me.presence !== "available" ? (
+        <Empty icon={<Coffee size={22} aria-hidden />} title={t("You are not available")}>
+          <p className="mb-3">{t("Nobody is put through to you.")}</p>
+          {become}
+        </Empty>
+      ) : me.phone_reachable ? (
         <Empty icon={<Headphones size={22} aria-hidden />} title={t("Ready for the next call")}>
           {t("It rings at the top left, with a sound and a notification.")}
         </Empty>
       ) : (
-        <Empty icon={<Coffee size={22} aria-hidden />} title={t("You are not available")}>
-          <p className="mb-3">{t("Nobody is put through to you.")}</p>
-          <Button look="primary" busy={`presence ${props.agent}`} onPress={() => void setPresence(props.agent, "available")}>
-            {t("Become available")}
-          </Button>
+        <Empty icon={<PhoneOff size={22} aria-hidden />} title={t("No phone of yours can be reached")}>
+          {t("Take calls in this browser (Phone, at the top), or register your desk phone. Until then calls go to others.")}
         </Empty>
       )}
       <Dialer />

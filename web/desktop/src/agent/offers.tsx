@@ -13,7 +13,7 @@ import { answerWhenItRings } from "../lib/push";
 import { useParam } from "../lib/router";
 import { useSession } from "../lib/session";
 import { useSoftphone, type SoftLeg } from "../lib/softphone";
-import { say } from "../lib/tell";
+import { notify, say } from "../lib/tell";
 import { accept, decline, pickUp, reject } from "./commands";
 
 /** When each offer was first seen, for its countdown. */
@@ -80,6 +80,10 @@ export function OfferWatch() {
     return () => clearTimeout(late);
   }, [waiting, unknown]);
   useEffect(() => stopRinging, []);
+  const missed = me?.state === "not_responding";
+  useEffect(() => {
+    if (missed) notify(t("You did not answer: calls go to others until you set yourself available."), "bad");
+  }, [missed]);
   // The notification of a call was touched: this page was opened to answer it.
   const answering = useParam("answer");
   useEffect(() => {

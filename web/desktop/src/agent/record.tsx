@@ -51,6 +51,7 @@ export function CustomerRecord(props: { interaction: string; over?: boolean }) {
     <section aria-label={t("Customer record")} className="flex flex-col gap-3" data-proof-level={data.proof.level}>
       {data.person ? <Fields customer={data} /> : null}
       {data.announced_by ? <p className="text-muted">{t("Announced by {name}.", { name: data.announced_by })}</p> : null}
+      {data.person && data.proof.requests.length ? <Requests interaction={props.interaction} customer={data} ask={ask} /> : null}
       {ask && data.person ? <Ask interaction={props.interaction} customer={data} /> : null}
     </section>
   );
@@ -78,6 +79,49 @@ function Fields(props: { customer: Schemas["Customer"] }) {
         </dl>
       ) : null}
     </>
+  );
+}
+
+/** What the rules name: what may be done now, and what the caller could prove for the rest. */
+function Requests(props: { interaction: string; customer: Schemas["Customer"]; ask: boolean }) {
+  const { interaction, customer, ask } = props;
+  const path = { params: { path: { id: interaction } } };
+  const [ways, setWays] = useState<{ intent: string; methods: Method[] } | null>(null);
+  const look = (intent: string) =>
+    act(`step up ${intent}`, async () => {
+      const { step_up } = await answer(api.POST("/v1/interactions/{id}/proof/allow", { ...path, body: { intent } }));
+      setWays({ intent, methods: step_up });
+    });
+  const askFor = (method: Method, intent: string) =>
+    act(`ask ${method}`, async () => {
+      await api.POST("/v1/interactions/{id}/proof/ask", { ...path, body: { method, intent } });
+      setWays(null);
+      notify(t("The caller is asked, in private: you do not hear it."));
+    });
+  return (
+    <ul aria-label={t("What may be done")} className="flex flex-col gap-1">
+      {customer.proof.requests.map((r) => {
+        const phone = ways?.intent === r.intent && !r.allowed ? ways.methods.filter((m) => ON_THE_PHONE.includes(m)) : null;
+        return (
+          <li key={r.intent} data-request={r.intent} data-allowed={r.allowed} className="flex flex-wrap items-center gap-2">
+            {r.allowed ? <LockOpen size={13} aria-hidden className="text-good" /> : <Lock size={13} aria-hidden className="text-warn" />}
+            <span className="min-w-0 break-words">{r.intent}</span>
+            {r.allowed ? <Badge tone="good">{t("May be done")}</Badge> : <Badge tone="warn">{t("Takes level {n}", { n: r.needed })}</Badge>}
+            {ask && !r.allowed && !phone ? (
+              <Button size="small" look="quiet" busy={`step up ${r.intent}`} aria-label={t("Prove for {what}", { what: r.intent })} onPress={() => void look(r.intent)}>
+                {t("Prove")}
+              </Button>
+            ) : null}
+            {phone?.map((m) => (
+              <Button key={m} size="small" busy={`ask ${m}`} onPress={() => void askFor(m, r.intent)}>
+                {t("Ask for: {what}", { what: methodWord(m) })}
+              </Button>
+            ))}
+            {phone && !phone.length ? <span className="text-xs text-muted">{t("Nothing of this customer's would be enough on the telephone; a link may be.")}</span> : null}
+          </li>
+        );
+      })}
+    </ul>
   );
 }
 

@@ -89,7 +89,7 @@ function Waiting() {
   const unreachable = available && !me.phone_reachable;
   return (
     <div className="rounded-lg border border-dashed border-line px-3 py-4 text-center text-muted">
-      {unreachable ? t("Available, but no phone of yours can be reached: calls go to others.") : available ? t("Ready. The next call rings here.") : t("You get no calls. Set yourself available at the top.")}
+      {me.state === "not_responding" ? t("You did not answer. Set yourself available again.") : unreachable ? t("Available, but no phone of yours can be reached: calls go to others.") : available ? t("Ready. The next call rings here.") : t("You get no calls. Set yourself available at the top.")}
     </div>
   );
 }
@@ -158,7 +158,7 @@ function FromPage(props: { interaction: string }) {
   const { context, contact } = useFromPage(props.interaction);
   return (
     <>
-      {contact?.mode === "video" ? <Badge tone="info">{t("Video")}</Badge> : null}
+      {contact?.mode === "video" ? <Badge tone="info" className="self-start">{t("Video")}</Badge> : null}
       <PageContext context={context} />
     </>
   );

@@ -4,8 +4,11 @@ import { formatLocale, t } from "./i18n";
 import { ownExtension } from "./names";
 import type { Address, CallStatus, LegRole, LiveInteraction, Presence, RoutingState } from "./live-types";
 
+/** In a text from right to left the plus of a number stays before it. */
+const leftToRight = (text: string): string => (document.documentElement.dir === "rtl" ? `\u200e${text}` : text);
+
 export function address(a: Address | undefined, name?: string | null): string {
-  const plain = !a || a.kind === "anonymous" ? t("Anonymous") : a.kind === "sip" ? a.value.replace(/^sips?:/, "") : a.value;
+  const plain = !a || a.kind === "anonymous" ? t("Anonymous") : a.kind === "sip" ? a.value.replace(/^sips?:/, "") : a.kind === "number" ? leftToRight(a.value) : a.value;
   return name || plain;
 }
 export const plainAddress = (a: Address | undefined): string => address(a);

@@ -150,7 +150,26 @@ const presenceChanged: Apply = (state, event) => {
   return { ...touched, stale: Boolean(touched.stale) || (presence !== "offline" && found?.phone_reachable === false) };
 };
 
+/** Changes the legs that `which` names. */
+const onLegs = (which: (leg: LiveLeg, event: StreamEvent) => boolean, edit: (leg: LiveLeg) => Partial<LiveLeg>): Apply =>
+  onInteraction((row, event) => ({ legs: row.legs.map((l) => (which(l, event) ? { ...l, ...edit(l) } : l)) }));
+
+const named = (leg: LiveLeg, event: StreamEvent): boolean => (event.data.legs as string[] | undefined)?.includes(leg.id) ?? false;
+const isConsulted = (leg: LiveLeg): boolean => leg.role === "consulted";
+
+/** While the agent talks with somebody else, the others wait. */
+const consultStarted: Apply = onLegs((l, e) => l.id !== e.data.by && l.id !== e.data.leg && !l.supervise && l.status === "connected", () => ({ held: true }));
+
 const rules: Record<string, Apply> = {
+  "consult.started": consultStarted,
+  // How it goes on is told by what comes next, or by nothing: the document knows.
+  "consult.ended": () => ({ stale: true }),
+  "conference.merged": onLegs(named, (l) => ({ held: false, role: isConsulted(l) ? "party" : l.role })),
+  "call.bridged": onLegs(named, () => ({ held: false })),
+  // From now on the consulted is the other side of the caller's call.
+  "transfer.started": onLegs(isConsulted, (l) => ({ role: l.agent ? "agent" : "party" })),
+  // The new leg has the place of the old one, which the document knows best.
+  "switch.completed": () => ({ stale: true }),
   "card.decoded": cardDecoded,
   "card.content": cardContent,
   "card.incentive_given": onInteraction((row) => (row.card ? { card: { ...row.card, incentive_given: true } } : {})),

@@ -1197,6 +1197,20 @@ const ar: Catalogue = {
   "A customer asks to be called back.": "عميل يطلب معاودة الاتصال به.",
   "A customer left a message.": "ترك عميل رسالة.",
   "of {n}": "من {n}",
+  "Always calls for": "يتصل دائمًا باسم",
+  "A customer, who counts as proven by the announcement.": "عميل تُعد هويته مثبتة بالإعلان.",
+  "What may be done": "ما يجوز فعله",
+  "May be done": "يجوز",
+  "Takes level {n}": "يتطلب المستوى {n}",
+  "Prove for {what}": "إثبات من أجل {what}",
+  "Prove": "إثبات",
+  "Nothing of this customer's would be enough on the telephone; a link may be.": "لا شيء مما لدى هذا العميل يكفي بالهاتف؛ قد يكفي رابط.",
+  "You did not answer": "لم تُجب",
+  "The call went on to others, and so do the next ones until you are available again.": "ذهبت المكالمة إلى آخرين، وكذلك التالية حتى تصبح متاحًا من جديد.",
+  "No phone of yours can be reached": "لا يمكن الوصول إلى أي هاتف لك",
+  "Take calls in this browser (Phone, at the top), or register your desk phone. Until then calls go to others.": "استقبل المكالمات في هذا المتصفح (الهاتف، في الأعلى)، أو سجّل هاتف مكتبك. حتى ذلك الحين تذهب المكالمات إلى آخرين.",
+  "You did not answer. Set yourself available again.": "لم تُجب. اجعل نفسك متاحًا من جديد.",
+  "You did not answer: calls go to others until you set yourself available.": "لم تُجب: تذهب المكالمات إلى آخرين حتى تجعل نفسك متاحًا.",
 };
 
 export default ar;

@@ -39,8 +39,8 @@ export function PresenceMenu() {
   const me = useAgent(useSession()?.agent);
   const choices = usePresences();
   if (!me) return null;
-  const busy = me.state !== "idle" && me.presence === "available";
-  const word = busy ? stateWord(me.state) : presenceWord(me.presence);
+  const busy = me.state === "interacting" || me.state === "wrap_up" || me.state === "offered";
+  const word = me.state !== "idle" && me.presence === "available" ? stateWord(me.state) : presenceWord(me.presence);
   const key = (p: Presence) => (typeof p === "string" ? p : `other ${p.other}`);
   const current = key(me.next_presence ?? me.presence);
   return (

@@ -50,6 +50,7 @@ export const en = {
   closedNow: "Nobody can talk at the moment. Leave a message, or let us call you back.",
   failed: "That did not work",
   originRefused: "This page may not use our call service.",
+  gone: "This way to us is closed. Please look for another on our page.",
   tooMany: "Too many requests. Please wait a minute.",
   offline: "We cannot be reached. Check your connection and try again.",
   bad: "Please look at what you entered: {detail}",

@@ -563,6 +563,9 @@ fn a_recording_whose_disk_fails_ends_and_the_call_goes_on() {
     ));
 }
 
+/// Packets with a wrong tag at one leg.
+const FORGED: u32 = 33_400;
+
 #[test]
 fn srtp_legs_talk_to_plain_ones_and_strangers_are_silent() {
     for suite in [
@@ -630,6 +633,21 @@ fn srtp_legs_talk_to_plain_ones_and_strangers_are_silent() {
             (100, 50),
             "{suite:?}"
         );
+        // A flood of forged packets from the right address, 100,200 over the suites (ASVS 17.2.5): none is heard,
+        // each is counted, and the next good one is.
+        for i in 0..FORGED {
+            let mut forged = packet(0, 50 + i as u16, i, 9, &[0; 32]);
+            node.receive(t(1_000), local(0), false, phone(0), &mut forged);
+        }
+        assert!(drain(&mut node).packets.is_empty(), "{suite:?}");
+        let c = node.counters();
+        let refused = c.srtp_authentication - 100;
+        assert_eq!(refused + c.flood, u64::from(FORGED), "{suite:?}");
+        let plain = packet(0, 50, 50 * 160, 9, &[7; 160]);
+        let mut wire = Vec::new();
+        out.rtp(&plain, &mut wire).unwrap();
+        node.receive(t(2_000), local(0), false, phone(0), &mut wire);
+        assert_eq!(drain(&mut node).packets.len(), 1, "{suite:?}");
         // A re-INVITE with the same keys goes on; a wrong key length leaves the leg silent.
         node.command(
             t(2_000),

@@ -464,6 +464,70 @@ fn an_authenticated_phone_calls() {
     w.assert_empty();
 }
 
+/// A far end that wants a digest for a BYE: whether it gets one.
+fn is_shown(challenged: bool, outgoing: bool, status: u16, realm: &str) -> bool {
+    let mut w = World::new(7, 2);
+    w.agents[B].directory.challenge = challenged;
+    let a = w.call(A, B, |c| {
+        c.credential = Some(ClientCredential {
+            user: "alice".into(),
+            password: "wonder".into(),
+        });
+    });
+    let b = w.incoming(B).unwrap();
+    w.with_ua(B, |ua, now| ua.answer(now, b, sdp("answer")))
+        .unwrap();
+    w.run_ms(50);
+    let (who, whom, call) = if outgoing { (A, B, a) } else { (B, A, b) };
+    w.with_ua(who, |ua, now| ua.hang_up(now, call, None));
+    let bye = w.wire.last().unwrap().3.clone();
+    assert_eq!(label(&bye), "BYE");
+    let header = if status == 407 { "Proxy" } else { "WWW" };
+    let copied = ["Via", "From", "To", "Call-ID", "CSeq"];
+    let text = String::from_utf8_lossy(bye.bytes()).into_owned();
+    let lines = text
+        .lines()
+        .filter(|l| copied.iter().any(|n| l.starts_with(&format!("{n}:"))));
+    let echo: String = lines.map(|l| format!("{l}\r\n")).collect();
+    let answer = format!(
+        "SIP/2.0 {status} Who\r\n{echo}{header}-Authenticate: Digest realm=\"{realm}\", nonce=\"n\", qop=\"auth\"\r\nContent-Length: 0\r\n\r\n"
+    );
+    let from = addr(whom).to_string();
+    w.inject(who, &from, &answer);
+    w.run_ms(100);
+    let said = w
+        .wire
+        .iter()
+        .map(|e| String::from_utf8_lossy(e.3.bytes()).into_owned());
+    said.filter(|m| m.starts_with("BYE "))
+        .any(|m| m.contains("uthorization: Digest"))
+}
+
+#[test]
+fn a_digest_is_shown_to_who_asked_for_it_at_the_begin_and_to_nobody_else() {
+    let realm = super::world::REALM;
+    let cases = [
+        // Nobody wanted one at the begin: the far end of the call is not the carrier.
+        (false, true, 401, realm, false),
+        (false, true, 407, "anything", false),
+        // Another realm than that of the begin.
+        (true, true, 401, "other", false),
+        (true, true, 407, "other", false),
+        // A call that came in has no password at all.
+        (true, false, 401, realm, false),
+        // The same realm may ask again.
+        (true, true, 401, realm, true),
+    ];
+    for case in cases {
+        let (challenged, outgoing, status, realm, shown) = case;
+        assert_eq!(
+            is_shown(challenged, outgoing, status, realm),
+            shown,
+            "{case:?}"
+        );
+    }
+}
+
 fn trunk(register: bool, health_interval_s: u32) -> TrunkConfig {
     TrunkConfig {
         id: trunk_id(),
