@@ -134,7 +134,9 @@ impl Engine {
                     let tenant = self.interactions.get(&id).map(|e| e.tenant);
                     if let Some(tenant) = tenant {
                         let digits = number.as_str();
-                        self.identity.forwarding.observed(tenant, digits);
+                        let known = self.identity.known.get(&id);
+                        let reached = known.is_some_and(|k| k.device.is_some());
+                        self.identity.forwarding.observed(tenant, digits, reached);
                         let digits = Some(Pii(digits.to_string()));
                         self.note_step(id, Some(leg), "forwarded", why.to_string(), digits, None);
                     }

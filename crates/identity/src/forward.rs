@@ -439,8 +439,12 @@ impl Forwarding {
     }
 
     /// A forward was seen that did not leave us and come back: configured here, or asked for by a
-    /// phone (302). It counts for the number's rate.
-    pub fn observed(&mut self, tenant: TenantId, diverting: &str) {
+    /// phone (302). It counts for the number's rate, as does the call itself when it never reached
+    /// the device.
+    pub fn observed(&mut self, tenant: TenantId, diverting: &str, reached: bool) {
+        if !reached {
+            self.rates.called(tenant, diverting);
+        }
         self.rates.forwarded(tenant, diverting);
     }
 

@@ -6,7 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BrowserContext } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { axeFindings, Phone, Server, SUPPORT_NUMBER, TestBrowser, shot, signIn, troubles } from "../src/index.js";
+import { answer } from "@crosspoint/api";
+import { axeFindings, Phone, Server, SipCaller, SUPPORT_NUMBER, TestBrowser, shot, signIn, troubles } from "../src/index.js";
+
+/** Leads to a phone that forwards, and where it forwards to. */
+const FORWARDED = "+12155551390";
+const FORWARD_TO = "+15550100199";
 
 let server: Server;
 let browser: TestBrowser;
@@ -75,4 +80,26 @@ test("the administrator sees numbers and a call's trace, and adds a certificate"
   await certificates.getByRole("cell", { name: "Ours", exact: true }).waitFor();
   await shot(page, "admin-identity");
   expect(wrong).toEqual([]);
+});
+
+test("a call that a phone forwards counts for its number, and its trace shows the steps", async () => {
+  const admin = await server.as("Admin");
+  const phone = (await answer(admin.GET("/v1/phones", { params: { query: { limit: 200 } } }))).items.find((p) => p.user === server.person("Ben").extension);
+  const ben = await server.agent("Ben");
+  const id = phone?.id ?? ben.phone ?? "";
+  const headers = { "If-Match": "*" };
+  await answer(admin.PATCH("/v1/phones/{id}", { params: { path: { id } }, headers, body: { forward: { when: "always", to: FORWARD_TO } } } as never));
+  await answer(admin.POST("/v1/numbers", { body: { number: FORWARDED, public: true, destination: { to: "phone", phone: id } } as never }));
+  const caller = await SipCaller.start(server, "+12155557003");
+  caller.invite(FORWARDED);
+  await caller.status(200);
+  const page = await context!.newPage();
+  await page.goto("/app/admin/identity");
+  const numbers = page.getByRole("region", { name: "Numbers that forward" });
+  await numbers.getByRole("row").filter({ hasText: FORWARDED }).getByText("100 %").waitFor();
+  const trace = page.getByRole("region", { name: "Trace of a call" });
+  await trace.getByRole("button", { name: "+12155557003" }).first().click();
+  await trace.locator("[data-step=forwarded]").waitFor();
+  await shot(page, "identity-forwarded");
+  caller.stop();
 });

@@ -111,8 +111,12 @@ test("an outside caller in the queue is answered in the browser", async () => {
   await device.expectMedia("ended", leg);
 });
 
-test("two browsers talk and see one another", async () => {
+/** DTLS 1.3 (RFC 9147) as `getStats` writes it. */
+const DTLS_13 = "FEFC";
+
+test.each(["video/VP8", "video/H264"])("two browsers talk and see one another in %s", async (picture) => {
   const [a, b] = [await agent(anna, "Anna"), await agent(ben, "Ben")];
+  for (const device of [a, b]) await device.run((d, picture) => void (d.picture = picture), picture);
   const calling = await a.run((d) => d.call("1002", true));
   const leg = await b.ring();
   await b.run((d, leg) => d.accept(leg, true), leg);
@@ -121,6 +125,8 @@ test("two browsers talk and see one another", async () => {
   expect((await a.expectMedia("answer", calling.leg)).video).toBe(true);
   await until("frames of Ben at Anna", async () => (await a.frames(calling.leg)) > 20);
   await until("frames of Anna at Ben", async () => (await b.frames(leg)) > 20);
+  expect(await a.wire(calling.leg)).toEqual({ picture, tls: DTLS_13 });
+  expect(await b.wire(leg)).toEqual({ picture, tls: DTLS_13 });
   await b.run((d, leg) => d.ask({ media: "hangup", leg }), leg);
   await a.expectMedia("ended", calling.leg);
 });
@@ -229,7 +235,9 @@ test("what makes no sense is refused with a code, and the call goes on", async (
   const refused = async (message: object) => (await device.run((d, m) => d.ask(m), message)).code;
   expect(await refused({ media: "dance" })).toBe("bad_message");
   expect(await refused({ media: "call", to: "1002" })).toBe("bad_message");
-  expect(await refused({ media: "call", to: "9998887", sdp: "v=0" })).toBe("no_such_leg");
+  expect(await refused({ media: "attach", legs: "all" })).toBe("bad_message");
+  expect(await refused({ media: "attach", legs: Array(33).fill("leg_00000000000000000000000001") })).toBe("bad_message");
+  expect(await refused({ media: "call", to: "nobody-here", sdp: "v=0" })).toBe("no_such_leg");
   expect(await refused({ media: "call", to: "1002", sdp: "x".repeat(40_000) })).toBe("sdp_too_large");
   expect(await refused({ media: "hangup", leg: "leg_00000000000000000000000001" })).toBe("no_such_leg");
   const bad = await device.run((d) => d.ask({ media: "call", to: "1002", sdp: "m=audio nonsense" }));

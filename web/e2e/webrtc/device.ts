@@ -11,7 +11,7 @@ export type Message = Record<string, unknown> & { media?: string; control?: stri
 function inPage(): void {
   type Any = any; // eslint-disable-line @typescript-eslint/no-explicit-any -- what the wire brings
   const w = window as Any;
-  const d: Any = (w.device = { seen: [] as Any[], waiting: new Map(), pcs: new Map(), tracks: new Map(), ref: 0, servers: [], policy: "all", filter: (sdp: string) => sdp });
+  const d: Any = (w.device = { seen: [] as Any[], waiting: new Map(), pcs: new Map(), tracks: new Map(), ref: 0, servers: [], policy: "all", picture: "", filter: (sdp: string) => sdp });
   d.open = (path: string) =>
     new Promise<void>((resolve, reject) => {
       const ws = new WebSocket(location.origin.replace("http", "ws") + path);
@@ -49,6 +49,10 @@ function inPage(): void {
     const pc: Any = new RTCPeerConnection({ iceServers: d.servers, iceTransportPolicy: d.policy });
     const stream = await d.media(video);
     for (const track of stream.getTracks()) pc.addTrack(track, stream);
+    if (d.picture) {
+      const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs.filter((c) => c.mimeType === d.picture) ?? [];
+      for (const t of pc.getTransceivers()) if (t.receiver.track.kind === "video") t.setCodecPreferences(codecs);
+    }
     prepare?.(pc);
     pc.ontrack = (e: RTCTrackEvent) => {
       const first = pc.getTransceivers().find((t: RTCRtpTransceiver) => t.receiver.track.kind === e.track.kind);
@@ -187,6 +191,12 @@ export class Device {
   async frames(leg: string): Promise<number> {
     const stats = (await this.run((d, leg) => d.stats(leg), leg)) as { type: string; kind?: string; framesDecoded?: number }[];
     return stats.find((s) => s.type === "inbound-rtp" && s.kind === "video")?.framesDecoded ?? 0;
+  }
+  /** How this leg's picture comes in, and how its packets are kept secret. */
+  async wire(leg: string): Promise<{ picture?: string; tls?: string }> {
+    const stats = (await this.run((d, leg) => d.stats(leg), leg)) as { id: string; type: string; kind?: string; codecId?: string; mimeType?: string; tlsVersion?: string }[];
+    const inbound = stats.find((s) => s.type === "inbound-rtp" && s.kind === "video");
+    return { picture: stats.find((s) => s.id === inbound?.codecId)?.mimeType, tls: stats.find((s) => s.type === "transport")?.tlsVersion };
   }
   /** Packets of sound so far on this leg. */
   async packets(leg: string): Promise<{ received: number; lost: number }> {

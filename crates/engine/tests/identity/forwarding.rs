@@ -417,17 +417,34 @@ fn phones_of_ours_send_calls_on_with_a_div() {
         assert!(diversion.contains(&format!("reason={why}")), "{diversion}");
         assert!(b.steps().contains(&format!("diverted {why}")));
     };
+    // Each is one call of the number, and forwarded (S1.2 rule 8).
+    let counted = |b: &mut Bench, why: &str| {
+        let figures = b.figures();
+        let number = figures["numbers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|n| n["number"] == DESK);
+        let number = number.unwrap_or_else(|| panic!("{why}: {figures}"));
+        assert_eq!(
+            (&number["calls"], &number["forwarded"]),
+            (&1.into(), &1.into()),
+            "{why}"
+        );
+    };
     let mut b = forward(ForwardWhen::Always);
     let token = b.token(A, DESK, Attestation::A);
     b.invite(CARRIER, A, DESK, "x", &[token]);
     assert!(b.invites_to(DESK_IP).is_empty());
     check(&b, "unconditional");
+    counted(&mut b, "unconditional");
 
     let mut b = forward(ForwardWhen::NotReached);
     let token = b.token(A, DESK, Attestation::A);
     b.invite(CARRIER, A, DESK, "x", &[token]);
     b.answer(DESK_IP, 486, "");
     check(&b, "user-busy");
+    counted(&mut b, "user-busy");
 
     let mut b = Bench::new();
     let token = b.token(A, DESK, Attestation::A);

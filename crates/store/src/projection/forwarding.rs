@@ -50,6 +50,12 @@ pub(super) fn apply(conn: &Connection, record: &EventRecord) -> Result<()> {
         ),
         "matched" => ("", format!("{MARK}, hits = hits + ?4"), 1),
         "not_attached" => ("", format!("{MARK}, misses = misses + ?4"), 1),
+        // Sent on before the device was reached: the call counts here.
+        "forwarded" if matches!(detail.as_str(), "unconditional" | "unavailable") => (
+            "1",
+            "calls = substr('1' || calls, 1, 100), hits = hits + ?4".to_string(),
+            0,
+        ),
         "forwarded" => ("", format!("{MARK}, hits = hits + ?4"), 0),
         _ => return Ok(()),
     };

@@ -84,6 +84,8 @@ function Header(props: { call: MyCall }) {
   const queueName = useNames("queues");
   const plain = address(farSide(interaction));
   const name = customer(interaction);
+  // A page has no number, and calls none.
+  const fromPage = interaction.from.kind === "anonymous" && interaction.to.kind === "extension" && interaction.to.value === "web";
   return (
     <header className="flex flex-wrap items-center gap-x-4 gap-y-2" data-call={interaction.id}>
       {interaction.card?.picture ? (
@@ -96,9 +98,9 @@ function Header(props: { call: MyCall }) {
       <div className="min-w-0 flex-1">
         <h1 dir="auto" className="truncate text-xl leading-7 font-semibold">{name}</h1>
         <p className="truncate text-muted">
-          {name !== plain ? `${plain} · ` : ""}
+          {name !== plain && !fromPage ? `${plain} · ` : ""}
           {interaction.queue ? queueName(interaction.queue) : placedByUs(interaction) ? t("Outbound") : t("Direct call")}
-          {interaction.direction === "inbound" ? ` · ${t("called {number}", { number: address(interaction.to) })}` : ""}
+          {fromPage ? ` · ${t("from a web page")}` : interaction.direction === "inbound" ? ` · ${t("called {number}", { number: address(interaction.to) })}` : ""}
         </p>
       </div>
       <CardTexts card={interaction.card} link />

@@ -1211,6 +1211,7 @@ const ar: Catalogue = {
   "Take calls in this browser (Phone, at the top), or register your desk phone. Until then calls go to others.": "استقبل المكالمات في هذا المتصفح (الهاتف، في الأعلى)، أو سجّل هاتف مكتبك. حتى ذلك الحين تذهب المكالمات إلى آخرين.",
   "You did not answer. Set yourself available again.": "لم تُجب. اجعل نفسك متاحًا من جديد.",
   "You did not answer: calls go to others until you set yourself available.": "لم تُجب: تذهب المكالمات إلى آخرين حتى تجعل نفسك متاحًا.",
+  "from a web page": "من صفحة ويب",
 };
 
 export default ar;
