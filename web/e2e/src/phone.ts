@@ -28,10 +28,16 @@ interface PhoneEvent {
   class?: string;
   type?: string;
   param?: string;
+  /** The answer to a command, by the token it was given. */
+  response?: boolean;
+  ok?: boolean;
+  data?: string;
+  token?: string;
 }
 
 export class Phone {
   private readonly events: PhoneEvent[] = [];
+  private asked = 0;
   private constructor(
     private readonly program: Program,
     private readonly folder: string,
@@ -43,7 +49,7 @@ export class Phone {
   static async ofPerson(server: Server, person: Person, options: PhoneOptions = {}): Promise<Phone> {
     if (!person.extension) throw new Error(`${person.name} has no phone`);
     const phone = await Phone.launch(server, "127.0.0.1", options);
-    phone.command(
+    await phone.run(
       "uanew",
       `<sip:${person.extension}@${DOMAIN};transport=udp>;auth_pass=${person.sip_password};` +
         `outbound="sip:127.0.0.1:${server.sipPort};transport=udp";regint=600;audio_codecs=${options.codecs ?? "PCMU"}` +
@@ -56,7 +62,7 @@ export class Phone {
   /** Somebody outside who calls by the demo's trunk. */
   static async outside(server: Server, number = "+15557001", options: PhoneOptions = {}): Promise<Phone> {
     const phone = await Phone.launch(server, OUTSIDE, options);
-    phone.command(
+    await phone.run(
       "uanew",
       `"Outside" <sip:${number}@${OUTSIDE};transport=udp>;regint=0;outbound="sip:127.0.0.1:${server.sipPort};transport=udp";` +
         `audio_codecs=${options.codecs ?? "PCMU"}`,
@@ -129,8 +135,16 @@ export class Phone {
     this.control.on("error", () => {});
   }
 
-  private command(command: string, params = ""): void {
-    const message = JSON.stringify({ command, params });
+  /** A command whose work is done when this returns. */
+  private async run(command: string, params: string): Promise<void> {
+    const token = `${command}-${this.asked++}`;
+    this.command(command, params, token);
+    const reply = await until(`baresip's answer to ${command}`, () => this.events.find((e) => e.response && e.token === token));
+    if (!reply.ok) throw new Error(`baresip refused ${command}: ${reply.data ?? ""}`);
+  }
+
+  private command(command: string, params = "", token?: string): void {
+    const message = JSON.stringify({ command, params, token });
     this.control.write(`${Buffer.byteLength(message)}:${message},`);
   }
 
