@@ -423,6 +423,11 @@ impl Engine {
                 plan: Some(plan.clone()),
             }
         };
+        if plan.srtp.is_some() && entry.web.is_none() {
+            // What was encrypted once stays so: a later offer without keys is refused, not taken
+            // silently, whoever took the keys off.
+            entry.local.srtp = SrtpPolicy::Require;
+        }
         entry.open = true;
         entry.plan = Some(plan);
         self.put_media(port.worker, command);

@@ -136,24 +136,37 @@ impl Bench {
         });
     }
 
-    /// A call that is answered; its interaction.
-    fn call(&mut self, name: &str) -> InteractionId {
-        let sdp = "v=0\r\no=- 1 1 IN IP4 10.0.1.9\r\ns=-\r\nc=IN IP4 10.0.1.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
-        let head = |method: &str, to: &str, branch: &str| {
+    /// Offers media in a call, anew after the first time; the final answer's status.
+    fn offer(&mut self, name: &str, cseq: u32, media: &str) -> u16 {
+        let of_call = |m: &&Message| !m.is_request() && m.call_id() == name && m.status() >= 200;
+        let tag_in = |sent: &[Message]| {
+            let ok = sent.iter().filter(of_call).find(|m| m.status() == 200)?;
+            Some(ok.to()?.tag?.to_string())
+        };
+        let sdp = format!(
+            "v=0\r\no=- 1 {cseq} IN IP4 10.0.1.9\r\ns=-\r\nc=IN IP4 10.0.1.9\r\nt=0 0\r\n{media}\r\n"
+        );
+        let head = |method: &str, tag: Option<String>| {
+            let to = tag.map_or(String::new(), |t| format!(";tag={t}"));
             format!(
-                "{method} sip:answer@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.1.9;branch=z9hG4bK{branch}\r\nMax-Forwards: 70\r\nFrom: <sip:{name}@10.0.1.9>;tag=f{name}\r\nTo: <sip:answer@10.0.0.1>{to}\r\nCall-ID: {name}\r\nCSeq: 1 {method}\r\nContact: <sip:{name}@10.0.1.9>\r\n"
+                "{method} sip:answer@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.1.9;branch=z9hG4bK{name}{method}{cseq}\r\nMax-Forwards: 70\r\nFrom: <sip:{name}@10.0.1.9>;tag=f{name}\r\nTo: <sip:answer@10.0.0.1>{to}\r\nCall-ID: {name}\r\nCSeq: {cseq} {method}\r\nContact: <sip:{name}@10.0.1.9>\r\n"
             )
         };
         let invite = format!(
             "{}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
-            head("INVITE", "", name),
+            head("INVITE", tag_in(&self.sent)),
             sdp.len()
         );
         self.receive(invite);
-        let ok = self.sent.iter().rev().find(|m| m.status() == 200);
-        let tag = ok.and_then(|m| m.to()).and_then(|t| t.tag).unwrap();
-        let ack = head("ACK", &format!(";tag={tag}"), &format!("{name}ack"));
+        let status = self.sent.iter().rfind(of_call).unwrap().status();
+        let ack = head("ACK", tag_in(&self.sent));
         self.receive(format!("{ack}Content-Length: 0\r\n\r\n"));
+        status
+    }
+
+    /// A call that is answered; its interaction.
+    fn call(&mut self, name: &str) -> InteractionId {
+        assert_eq!(self.offer(name, 1, "m=audio 4000 RTP/AVP 0"), 200);
         let started = |r: &&EventRecord| matches!(r.event, Event::Started { .. });
         match self.log.iter().rev().find(started).unwrap().stream {
             StreamId::Interaction(id) => id,
@@ -255,4 +268,41 @@ fn a_panic_at_the_first_step_refuses_the_call() {
     assert_eq!(bench.sent.last().unwrap().status(), 500);
     assert_eq!(bench.engine.stats().legs, 1);
     assert!(bench.mute(well).is_ok());
+}
+
+/// A far end that offered keys, or somebody between, may not go on without them (CVE-2022-39269).
+#[test]
+fn what_was_encrypted_once_stays_encrypted() {
+    let key = "inline:".to_string() + &"A".repeat(40);
+    let secure = format!("m=audio 4000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 {key}");
+    let held = format!("{secure}\r\na=sendonly");
+    let bare = "m=audio 4000 RTP/SAVP 0";
+    let optional = format!("m=audio 4000 RTP/AVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 {key}");
+    let plain = "m=audio 4000 RTP/AVP 0";
+    let mut bench = Bench::new();
+    for (cseq, media, status) in [
+        (1, secure.as_str(), 200),
+        (2, plain, 488),
+        (3, bare, 488),
+        (4, &held, 200),
+        (5, plain, 488),
+        (6, &optional, 200),
+        (7, &secure, 200),
+    ] {
+        assert_eq!(
+            bench.offer("sealed", cseq, media),
+            status,
+            "{cseq}: {media}"
+        );
+    }
+    // Who began in the open may go on so, and may turn to keys; then they stay.
+    for (cseq, media, status) in [
+        (1, plain, 200),
+        (2, plain, 200),
+        (3, &secure, 200),
+        (4, plain, 488),
+    ] {
+        assert_eq!(bench.offer("open", cseq, media), status, "{cseq}: {media}");
+    }
+    assert_eq!(bench.engine.stats().legs, 2);
 }
