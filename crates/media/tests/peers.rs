@@ -108,6 +108,11 @@ impl World {
 
     /// With lines to hear voices alone.
     fn offer_with(&mut self, tracks: usize) -> PeerSaid {
+        self.offer_edited(tracks, |sdp| sdp)
+    }
+
+    /// As it looks when somebody changed it on its way.
+    fn offer_edited(&mut self, tracks: usize, edit: impl Fn(String) -> String) -> PeerSaid {
         let leg: LegId = self.ids.next(self.now);
         let n = self.clients.len() as u8;
         let address = SocketAddr::from(([198, 51, 100, n + 1], 5_000));
@@ -136,6 +141,7 @@ impl World {
             apart: vec![],
             sent: 0,
         });
+        let sdp = edit(sdp);
         let ask = PeerAsk::TakeOffer { sdp, fresh: false };
         self.node.command(self.now, MediaCommand::Peer { leg, ask });
         self.drain();
@@ -150,7 +156,13 @@ impl World {
     }
 
     fn browser_with(&mut self, tracks: usize) -> usize {
-        let PeerSaid::Answer { sdp, agreed } = self.offer_with(tracks) else {
+        let said = self.offer_with(tracks);
+        self.answered(said)
+    }
+
+    /// The browser that offered last takes the answer.
+    fn answered(&mut self, said: PeerSaid) -> usize {
+        let PeerSaid::Answer { sdp, agreed } = said else {
             panic!("not answered");
         };
         assert!(agreed.send && agreed.receive && !agreed.video);
@@ -403,21 +415,20 @@ fn what_strangers_send_changes_nothing() {
         let api = w.clients[a].rtc.direct_api().local_ice_credentials();
         api.ufrag
     };
-    for integrity in [None, Some([0u8; 20])] {
-        let name = format!("guess:{answer}");
-        let mut body = vec![0, 6, 0, name.len() as u8];
-        body.extend(name.bytes());
-        body.resize(body.len().next_multiple_of(4), 0);
-        if let Some(mac) = integrity {
-            body.extend([0, 8, 0, 20]);
-            body.extend(mac);
-        }
-        let mut stun = vec![0, 1, 0, body.len() as u8, 0x21, 0x12, 0xa4, 0x42];
-        stun.extend([9; 12]);
-        stun.extend(body);
-        w.node.receive_peer(w.now, false, strangers(1), &stun);
+    for n in 0..1_000u16 {
+        // The right name with no, or a wrong proof; a wrong name; by its own address and others.
+        let known = if n % 4 == 3 { "nobody" } else { &answer };
+        let mac = (n % 4 != 0).then_some([n as u8; 20]);
+        let from = if n % 8 == 1 {
+            w.clients[a].address
+        } else {
+            strangers(n % 250)
+        };
+        let stun = binding_request(&format!("guess:{known}"), mac, n);
+        w.node.receive_peer(w.now, false, from, &stun);
     }
-    assert_eq!(w.node.counters().stranger, before + 5_002);
+    // What came by the browser's own address is dropped without a word, or counted with the rest.
+    assert!(w.node.counters().stranger >= before + 5_000 + 875);
     let out = w.drain();
     assert!(
         out.datagrams
@@ -428,6 +439,51 @@ fn what_strangers_send_changes_nothing() {
     w.speak(a, &[2; 40]);
     w.run(Duration::from_millis(20));
     assert_eq!(w.clients[b].heard.len(), 2);
+}
+
+/// RFC 8489: a request to bind, proven by `mac` if at all.
+fn binding_request(name: &str, mac: Option<[u8; 20]>, transaction: u16) -> Vec<u8> {
+    let mut body = vec![0, 6, 0, name.len() as u8];
+    body.extend(name.bytes());
+    body.resize(body.len().next_multiple_of(4), 0);
+    // USE-CANDIDATE: the path would move to whoever sent this.
+    body.extend([0, 0x25, 0, 0]);
+    if let Some(mac) = mac {
+        body.extend([0, 8, 0, 20]);
+        body.extend(mac);
+    }
+    let mut stun = vec![0, 1, 0, body.len() as u8, 0x21, 0x12, 0xa4, 0x42];
+    stun.extend([9; 10]);
+    stun.extend(transaction.to_be_bytes());
+    stun.extend(body);
+    stun
+}
+
+/// ASVS 17.2.8: who shows another certificate than the description names is not let in.
+#[test]
+fn a_browser_with_another_certificate_is_not_heard() {
+    let mut w = World::new(10);
+    let honest = w.browser();
+    let said = w.offer_edited(0, |sdp| {
+        let at = sdp.find("a=fingerprint:sha-256 ").unwrap() + "a=fingerprint:sha-256 ".len();
+        let other = if &sdp[at..at + 2] == "00" { "01" } else { "00" };
+        format!("{}{other}{}", &sdp[..at], &sdp[at + 2..])
+    });
+    let forged = w.answered(said);
+    let third = w.browser();
+    w.hear(honest, forged);
+    w.hear(third, honest);
+    w.run(Duration::from_secs(2));
+    for n in 0..20u8 {
+        if w.clients[forged].connected {
+            w.speak(forged, &[n; 40]);
+        }
+        w.speak(honest, &[100 + n; 40]);
+        w.run(Duration::from_millis(20));
+    }
+    assert!(w.clients[honest].heard.is_empty());
+    assert!(w.clients[forged].heard.is_empty());
+    assert_eq!(w.clients[third].heard.len(), 20, "the others go on");
 }
 
 #[test]
