@@ -97,6 +97,15 @@ fn killed_between_the_two_calls_it_attaches_nothing() {
     let arrived = next_invite(&mut pbx);
     let key = arrived.header("X-Crosspoint-Call").to_string();
     assert_eq!(key.len(), 32, "{}", arrived.text);
+    // The INVITE does not wait for the log (ADR 5): only what is in it survives.
+    wait::until("the step in the log", || {
+        let kept = |e: &Value| e["type"] == "identity.step" && e["data"]["step"] == "kept";
+        let trails = w.server.trails();
+        trails
+            .iter()
+            .any(|t| t.events.iter().any(kept))
+            .then_some(())
+    });
     w.server.crash_and_restart();
     // How the number forwards is known again; what was kept is not.
     let number = format!(
