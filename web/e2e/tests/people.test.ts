@@ -2,7 +2,7 @@
 // something dangerous, roles of the tenant's own, what administrators take away, announced calls, tenants,
 // customers and the rules of their proof.
 
-import { createHmac } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { answer } from "@crosspoint/api";
@@ -274,7 +274,7 @@ test("a partner announces a call; the page shows it and takes it back; the house
 
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const now = Math.floor(Date.now() / 1000);
-  const claims = { jti: crypto.randomUUID(), iat: now, exp: now + 300, from: "+15550123", name: "Ann", reason: "delivery" };
+  const claims = { jti: randomUUID(), iat: now, exp: now + 300, from: "+15550123", name: "Ann", reason: "delivery" };
   const text = `${part({ alg: "HS256", kid, typ: "cp-precall+jwt" })}.${part(claims)}`;
   const token = `${text}.${createHmac("sha256", Buffer.from(secret, "base64url")).update(text).digest("base64url")}`;
   const announced = await fetch(`${server.url}/v1/precall`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ token }) });
