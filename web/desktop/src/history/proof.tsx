@@ -28,7 +28,7 @@ interface Level {
 export function levelOf(level: string): Level {
   const levels: Record<string, Level> = {
     refuted: { tone: "bad", word: t("Claim refuted"), meaning: t("Something was claimed about the caller that is not so. Trust nothing of it."), mark: ShieldX },
-    unknown: { tone: "plain", word: t("Not proven"), meaning: t("The number is as the network told it. Ask before you give anything away."), mark: ShieldQuestion },
+    unknown: { tone: "plain", word: t("Not proven"), meaning: t("Nothing shows who this is. Ask before you give anything away."), mark: ShieldQuestion },
     asserted: { tone: "warn", word: t("Vouched for on the way"), meaning: t("Somebody on the way vouches for the call, not for the number."), mark: Shield },
     number: { tone: "info", word: t("Number proven"), meaning: t("The call does come from this number. Who holds the telephone is not proven."), mark: ShieldCheck },
     person: { tone: "good", word: t("Person proven"), meaning: t("The customer has shown who it is."), mark: UserRoundCheck },

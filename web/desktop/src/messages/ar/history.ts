@@ -50,7 +50,7 @@ export const history: Catalogue = {
   "Number proven": "الرقم مثبت",
   "Person proven": "الشخص مثبت",
   "Person strongly proven": "الشخص مثبت بقوة",
-  "The number is as the network told it. Ask before you give anything away.": "الرقم كما أبلغته الشبكة. اسأل قبل أن تفصح عن شيء.",
+  "Nothing shows who this is. Ask before you give anything away.": "لا شيء يبيّن من هذا. اسأل قبل أن تفصح عن شيء.",
   "Who is it": "من هو",
   "All interactions": "كل التفاعلات",
   "Number or name": "رقم أو اسم",
